@@ -1,0 +1,2 @@
+//! peakstream
+fn main(){}
