@@ -4,6 +4,7 @@ import copy
 import sys
 import time
 
+import numpy as np
 import torch
 
 import bank
@@ -12,8 +13,8 @@ import folds
 import paths
 from network import Countermeasure
 
-STEPS = {"final": 1200}
-FOLD_STEPS = 700
+STEPS = {"final": 1000}
+FOLD_STEPS = 500
 PEAK_RATE = 2.5e-3
 DECAY = 0.995  # of the averaged weights, which are what is used
 SMOOTHING = 0.03
@@ -45,13 +46,28 @@ def loss_of(logits, labels, groups):
     return balanced + 0.5 * paired, balanced, (original > logits[twin]).float().mean()
 
 
-def average_into(average, model):
+def average_into(average, model, step):
+    decay = min(DECAY, step / (step + 10))  # young averages forget faster: nothing of the random start remains
     with torch.no_grad():
         for kept, new in zip(average.state_dict().values(), model.state_dict().values()):
             if kept.dtype.is_floating_point:
-                kept.mul_(DECAY).add_(new, alpha=1 - DECAY)
+                kept.mul_(decay).add_(new, alpha=1 - decay)
             else:
                 kept.copy_(new)
+
+
+def settle(average, data, count=30):
+    """Batch-norm statistics measured anew: those of averaged weights are not the average of the weights' statistics."""
+    norms = [part for part in average.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # plain mean over the batches
+        norm.train()
+    rng = np.random.default_rng(5)
+    with torch.no_grad():
+        for i in range(count):
+            average(data.batch(rng, strength=i / count)[0])
+    average.eval()
 
 
 def train(fold):
@@ -86,7 +102,7 @@ def train(fold):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 3.0)
         optimiser.step()
         schedule.step()
-        average_into(average, model)
+        average_into(average, model, step)
         sums += torch.tensor([balanced.item(), ranked.item()])
         if step % 25 == 0:
             left = (time.time() - start) / (step - begin) * (steps - step) / 60
@@ -98,6 +114,7 @@ def train(fold):
             torch.save({k: v if k == "step" else v.state_dict() for k, v in state.items()}, checkpoint)
         if step == steps:
             break
+    settle(average, data)
     torch.save(average.state_dict(), finished)
 
 
