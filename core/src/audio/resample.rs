@@ -15,9 +15,9 @@ pub const NARROW_BLOCK: usize = 256;
 pub const WIDE_BLOCK: usize = 2 * NARROW_BLOCK;
 
 /// Non-zero taps of the half-band filter that raises 8 to 16 kHz, beside its centre.
-const RAISE_TAPS: usize = 48;
-/// Kaiser window parameter of that filter: side lobes about 80 dB down (Kaiser 1974).
-const RAISE_BETA: f64 = 8.0;
+const RAISE_TAPS: usize = 20;
+/// Kaiser window parameter of that filter.
+const RAISE_BETA: f64 = 5.0;
 /// Level of the noise above 4 kHz, RMS relative to full scale.
 const NOISE_DBFS: f64 = -65.0;
 const NOISE_SEED: u32 = 1;
@@ -52,9 +52,9 @@ impl Raise {
 
     /// A filter at rest.
     pub fn new() -> Self {
-        // The odd taps of a half-band filter, at twice its gain of one half.
-        let response = low_pass(2 * RAISE_TAPS - 1, RAISE_BETA, 0.5);
-        let taps = response.iter().step_by(2).map(|tap| (2.0 * tap) as f32).collect();
+        // The odd taps of a half-band filter, at twice its gain of one half; the even ones but the centre are zero.
+        let response = low_pass(2 * RAISE_TAPS + 1, RAISE_BETA, 0.5);
+        let taps = response.iter().skip(1).step_by(2).map(|tap| (2.0 * tap) as f32).collect();
         let line = vec![0.0; Self::HISTORY + NARROW_BLOCK].into_boxed_slice();
         Self {
             taps,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::golden::{self, Golden};
 use super::plan::{Graph, InferenceError, Plan};
-use super::windows::{less_column_means, window, window_starts, windows_needed};
+use super::windows::{less_column_means, window, window_starts};
 use super::{LoadError, ModelInfo, Source};
 use crate::audio::resample::NARROW_BLOCK;
 use crate::speech::spectrum::{BINS, Spectrum, SpectrumTables};
@@ -112,7 +112,7 @@ impl AuthenticityModel {
     fn logit(&self, rows: &[f32]) -> Result<f64, InferenceError> {
         let length = self.plan.rows();
         let count = rows.len() / BINS;
-        let windows = windows_needed(count, length);
+        let windows = count.div_ceil(length).max(1);
         let mut sum = 0.0;
         for start in window_starts(count, length, windows) {
             let mut window = window(rows, BINS, start, length);
