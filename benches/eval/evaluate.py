@@ -55,6 +55,7 @@ def compare(trials, ours, theirs):
         row["ours"] = figures(scoring, trials, ours, chosen)
         row["reference"] = figures(scoring, trials, theirs, chosen)
         row["difference_eer_percent"] = round(row["ours"]["eer_percent"] - row["reference"]["eer_percent"], 3)
+        row["one_error_percent"] = round(100 / min(row["ours"]["targets"], row["ours"]["impostors"]), 3)
         row["within_limit"] = bool(row["difference_eer_percent"] <= LIMIT)
         rows.append(row)
     return rows
@@ -65,7 +66,7 @@ def print_table(rows):
     print(f"{'source':28} {'same/other':>11}   {'ours':>7} {'ref.':>7} {'diff.':>8}   {'ours':>7} {'ref.':>7}")
     for row in rows:
         ours, theirs = row["ours"], row["reference"]
-        verdict = "" if not row["judged"] else "ok" if row["within_limit"] else f"worse by more than {LIMIT} %"
+        verdict = "" if not row["judged"] else "ok" if row["within_limit"] else f"worse by more than {LIMIT} % (one error: {row['one_error_percent']:.2f} %)"
         print(
             f"{row['shown']:28} {ours['targets']:>5}/{ours['impostors']:<5}   {ours['eer_percent']:7.2f} {theirs['eer_percent']:7.2f}"
             f" {row['difference_eer_percent']:+8.2f}   {ours['min_dcf']:7.3f} {theirs['min_dcf']:7.3f}   {verdict}"
