@@ -1,1 +1,37 @@
-//! engine
+//! peakstream: a call's bytes go in, a calibrated decision comes out.
+//!
+//! The engine has no IO, no async, no clock and no global state. It has two halves:
+//!
+//! * [`CallStream`], one for each call, takes the carrier's bytes as they come and collects *net speech* and the
+//!   features of it. [`CallStream::push`] never allocates, locks, blocks or panics.
+//! * [`Engine`], shared by all calls, holds the models. [`Engine::analyse`] turns collected speech into a voice
+//!   template and an authenticity, which takes tens of milliseconds: never call it on a network thread.
+//!
+//! ```text
+//! carrier bytes ─ CallStream::push: channel select → decode → resample → speech detection → features
+//!               ─ CallStream::finish → CollectedSpeech
+//!               ─ Engine::analyse → Template, Authenticity
+//!               ─ Engine::compare → Score        credential::seal → what the customer keeps
+//! ```
+//!
+//! An engine refuses to exist if one of its models does not reproduce its golden vectors ([`LoadError`]).
+#![forbid(unsafe_code)]
+
+pub mod audio;
+pub mod credential;
+pub mod decision;
+mod engine;
+pub mod model;
+pub mod speech;
+mod stream;
+mod units;
+
+pub use audio::format::{AudioFormat, Encoding, FieldError, FormatFields};
+pub use decision::CompareError;
+pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
+pub use model::{LoadError, ModelInfo, Template};
+pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status};
+pub use units::{
+    Authenticity, ChannelType, Llr, ModelHash, NetSpeech, ParseHashError, SampleRate, Score, Threshold,
+    UnknownChannelType,
+};

@@ -1,0 +1,221 @@
+//! Between 8 and 16 kHz, while a call runs: blocks of 32 ms enter and leave, with exactly known delays.
+//!
+//! One chain serves enrolment and verification alike. What an interpolator leaves above 4 kHz decides how well the
+//! speaker network, which has only seen wide-band speech, works on a telephone call: a steep filter makes recognition
+//! worse than a short leaky one. `docs/front-end.md` has the comparison this choice comes from.
+//!
+//! # Realtime safety
+//! Filters are designed when they are made; processing neither allocates nor branches on the signal.
+
+use std::f64::consts::PI;
+
+/// Samples of one block at 8 kHz: 32 ms, the speech detector's step.
+pub const NARROW_BLOCK: usize = 256;
+/// Samples of the same block at 16 kHz.
+pub const WIDE_BLOCK: usize = 2 * NARROW_BLOCK;
+
+/// Taps of the filter that raises 8 to 16 kHz, at 16 kHz.
+const RAISE_TAPS: usize = 41;
+/// Kaiser window parameter of that filter.
+const RAISE_BETA: f64 = 5.0;
+/// Taps of the filter that limits 16 kHz to the telephone band, at 16 kHz. (Taps − 1) / 2 is even, so that the delay
+/// is a whole number of samples at 8 kHz too.
+const LOWER_TAPS: usize = 125;
+/// Kaiser window parameter of that filter: side lobes about 80 dB down (Kaiser 1974).
+const LOWER_BETA: f64 = 8.0;
+/// Its −6 dB frequency as a share of the Nyquist frequency of 16 kHz: 3,800 Hz, so that nothing folds back audibly.
+const LOWER_CUTOFF: f64 = 3_800.0 / 8_000.0;
+
+/// Raises 8 kHz to 16 kHz.
+#[derive(Clone, Debug)]
+pub struct Raise {
+    /// Impulse response times two, split into the taps that make even and odd outputs, newest sample first.
+    phases: [Box<[f32]>; 2],
+    /// The last samples of the previous block, then the current block.
+    line: Box<[f32]>,
+}
+
+impl Raise {
+    /// Delay in samples at 8 kHz, exact.
+    pub const DELAY: usize = (RAISE_TAPS - 1) / 4;
+    const HISTORY: usize = RAISE_TAPS.div_ceil(2) - 1;
+
+    /// A filter at rest.
+    pub fn new() -> Self {
+        let taps = low_pass(RAISE_TAPS, RAISE_BETA, 0.5);
+        let phase = |first: usize| taps.iter().skip(first).step_by(2).map(|tap| (2.0 * tap) as f32).collect();
+        Self { phases: [phase(0), phase(1)], line: vec![0.0; Self::HISTORY + NARROW_BLOCK].into() }
+    }
+
+    /// Turns a block at 8 kHz into the block at 16 kHz that lies [`Raise::DELAY`] earlier.
+    pub fn process(&mut self, narrow: &[f32; NARROW_BLOCK], wide: &mut [f32; WIDE_BLOCK]) {
+        self.line.copy_within(NARROW_BLOCK.., 0);
+        self.line[Self::HISTORY..].copy_from_slice(narrow);
+        for (n, pair) in wide.chunks_exact_mut(2).enumerate() {
+            let newest = Self::HISTORY + n;
+            pair[0] = dot_reversed(&self.phases[0], &self.line, newest);
+            pair[1] = dot_reversed(&self.phases[1], &self.line, newest);
+        }
+    }
+}
+
+impl Default for Raise {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Limits 16 kHz to the telephone band and lowers it to 8 kHz.
+#[derive(Clone, Debug)]
+pub struct Lower {
+    taps: Box<[f32]>,
+    line: Box<[f32]>,
+}
+
+impl Lower {
+    /// Delay in samples at 16 kHz, exact and even.
+    pub const DELAY: usize = (LOWER_TAPS - 1) / 2;
+    const HISTORY: usize = LOWER_TAPS - 1;
+
+    /// A filter at rest.
+    pub fn new() -> Self {
+        let taps = low_pass(LOWER_TAPS, LOWER_BETA, LOWER_CUTOFF);
+        Self {
+            taps: taps.iter().map(|&tap| tap as f32).collect(),
+            line: vec![0.0; Self::HISTORY + WIDE_BLOCK].into(),
+        }
+    }
+
+    /// Turns a block at 16 kHz into the block at 8 kHz that lies [`Lower::DELAY`] earlier.
+    pub fn process(&mut self, wide: &[f32; WIDE_BLOCK], narrow: &mut [f32; NARROW_BLOCK]) {
+        self.line.copy_within(WIDE_BLOCK.., 0);
+        self.line[Self::HISTORY..].copy_from_slice(wide);
+        for (n, sample) in narrow.iter_mut().enumerate() {
+            *sample = dot_reversed(&self.taps, &self.line, Self::HISTORY + 2 * n);
+        }
+    }
+}
+
+impl Default for Lower {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Delays a stream of blocks by a fixed number of samples, so that streams of different filters stay aligned.
+#[derive(Clone, Debug)]
+pub(crate) struct Delay<T> {
+    /// The samples that wait, then the current block.
+    line: Box<[T]>,
+    delay: usize,
+}
+
+impl<T: Copy + Default> Delay<T> {
+    pub(crate) fn new(delay: usize, block: usize) -> Self {
+        Self { line: vec![T::default(); delay + block].into(), delay }
+    }
+
+    /// Replaces the block by the one that lies `delay` samples earlier.
+    pub(crate) fn process(&mut self, block: &mut [T]) {
+        let length = block.len();
+        self.line[self.delay..].copy_from_slice(block);
+        block.copy_from_slice(&self.line[..length]);
+        self.line.copy_within(length.., 0);
+    }
+}
+
+/// Σ taps[k] · line[newest − k].
+fn dot_reversed(taps: &[f32], line: &[f32], newest: usize) -> f32 {
+    let window = &line[newest + 1 - taps.len()..=newest];
+    taps.iter().zip(window.iter().rev()).map(|(tap, sample)| tap * sample).sum()
+}
+
+/// A linear-phase low-pass of unit gain at 0 Hz: windowed sinc with a Kaiser window (Kaiser 1974). `cutoff` is the
+/// −6 dB point as a share of the Nyquist frequency.
+fn low_pass(taps: usize, beta: f64, cutoff: f64) -> Vec<f64> {
+    let centre = (taps - 1) as f64 / 2.0;
+    let mut response: Vec<f64> = (0..taps)
+        .map(|i| {
+            let t = i as f64 - centre;
+            let sinc = if t == 0.0 { cutoff } else { (PI * cutoff * t).sin() / (PI * t) };
+            let edge = t / centre;
+            sinc * bessel_i0(beta * (1.0 - edge * edge).max(0.0).sqrt()) / bessel_i0(beta)
+        })
+        .collect();
+    let gain: f64 = response.iter().sum();
+    response.iter_mut().for_each(|tap| *tap /= gain);
+    response
+}
+
+/// Modified Bessel function of the first kind, order 0, by its power series (Abramowitz & Stegun 9.6.12).
+fn bessel_i0(x: f64) -> f64 {
+    let quarter = x * x / 4.0;
+    let (mut term, mut sum, mut k) = (1.0, 1.0, 1.0);
+    while term > 1e-18 * sum {
+        term *= quarter / (k * k);
+        sum += term;
+        k += 1.0;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tone of amplitude 1 at a share of the sampling rate.
+    fn tone<const N: usize>(frequency: f64, block: usize) -> [f32; N] {
+        std::array::from_fn(|i| (2.0 * PI * frequency * (block * N + i) as f64).sin() as f32)
+    }
+
+    #[test]
+    fn a_raised_tone_is_the_same_tone_delayed_by_exactly_the_stated_delay() {
+        let (mut raise, mut wide) = (Raise::new(), [0.0; WIDE_BLOCK]);
+        let frequency = 500.0;
+        for block in 0..3 {
+            raise.process(&tone(frequency / 8_000.0, block), &mut wide);
+        }
+        for (i, &sample) in wide.iter().enumerate() {
+            let n = (2 * WIDE_BLOCK + i) as f64 - 2.0 * Raise::DELAY as f64;
+            let expected = (2.0 * PI * frequency / 16_000.0 * n).sin() as f32;
+            assert!((sample - expected).abs() < 2e-3, "sample {i}: {sample} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn a_lowered_tone_is_the_same_tone_delayed_by_exactly_the_stated_delay() {
+        let (mut lower, mut narrow) = (Lower::new(), [0.0; NARROW_BLOCK]);
+        let frequency = 1_000.0;
+        for block in 0..3 {
+            lower.process(&tone(frequency / 16_000.0, block), &mut narrow);
+        }
+        for (i, &sample) in narrow.iter().enumerate() {
+            let n = (2 * NARROW_BLOCK + i) as f64 - Lower::DELAY as f64 / 2.0;
+            let expected = (2.0 * PI * frequency / 8_000.0 * n).sin() as f32;
+            assert!((sample - expected).abs() < 1e-3, "sample {i}: {sample} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn nothing_above_the_telephone_band_folds_back() {
+        let (mut lower, mut narrow) = (Lower::new(), [0.0; NARROW_BLOCK]);
+        for block in 0..3 {
+            lower.process(&tone(5_000.0 / 16_000.0, block), &mut narrow);
+        }
+        let loudest = narrow.iter().fold(0.0f32, |m, s| m.max(s.abs()));
+        assert!(loudest < 1e-3, "a 5 kHz tone is left at {loudest}");
+    }
+
+    #[test]
+    fn a_delay_gives_back_the_same_samples_later() {
+        let mut delay = Delay::new(10, 4);
+        let mut out = Vec::new();
+        for block in 0..5i32 {
+            let mut samples: [i32; 4] = std::array::from_fn(|i| block * 4 + i as i32 + 1);
+            delay.process(&mut samples);
+            out.extend(samples);
+        }
+        assert_eq!(out[..10], [0; 10]);
+        assert_eq!(out[10..], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    }
+}

@@ -1,0 +1,189 @@
+//! WAV (RIFF): samples enter and a complete file leaves, or the other way round.
+//!
+//! Written: PCM 16-bit mono. Read: PCM 16, 24 and 32-bit, IEEE float 32-bit, G.711 µ-law and A-law, any number of
+//! channels up to 8, also as WAVE_FORMAT_EXTENSIBLE (Microsoft, "Multiple channel audio data and WAVE files").
+
+use super::format::Encoding;
+
+/// What a WAV file holds, before a channel or rate is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wav {
+    /// Samples per second.
+    pub rate: u32,
+    /// Interleaved channels, 1…8.
+    pub channels: usize,
+    /// Interleaved samples, 16-bit.
+    pub samples: Vec<i16>,
+}
+
+/// Why bytes are not a WAV file that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WavError {
+    /// The bytes do not begin as a RIFF/WAVE file does.
+    #[error("not a WAV file (no RIFF/WAVE header)")]
+    NotWav,
+    /// The file ends inside its header, or has no `fmt ` or `data` chunk.
+    #[error("incomplete WAV file: {0} is missing")]
+    Incomplete(&'static str),
+    /// A coding that is not read here.
+    #[error(
+        "WAV format {tag} with {bits} bits is not supported; use PCM 16-bit, float 32-bit, mu-law or A-law"
+    )]
+    Unsupported {
+        /// Format tag of the `fmt ` chunk.
+        tag: u16,
+        /// Bits per sample.
+        bits: u16,
+    },
+    /// Zero or too many channels, or a rate of zero.
+    #[error("WAV file with {channels} channels at {rate} Hz; 1 to 8 channels are supported")]
+    Layout {
+        /// Channels of the `fmt ` chunk.
+        channels: u16,
+        /// Rate of the `fmt ` chunk.
+        rate: u32,
+    },
+}
+
+/// A complete RIFF file of 16-bit mono samples. Longer than 4 GiB does not exist here: a call's speech is bounded.
+pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
+    let data_bytes = (samples.len() * 2) as u32;
+    let mut file = Vec::with_capacity(44 + samples.len() * 2);
+    file.extend(b"RIFF");
+    file.extend((36 + data_bytes).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(16u32.to_le_bytes());
+    file.extend(1u16.to_le_bytes());
+    file.extend(1u16.to_le_bytes());
+    file.extend(rate.to_le_bytes());
+    file.extend((rate * 2).to_le_bytes());
+    file.extend(2u16.to_le_bytes());
+    file.extend(16u16.to_le_bytes());
+    file.extend(b"data");
+    file.extend(data_bytes.to_le_bytes());
+    super::format::encode(samples, Encoding::Linear16Le, &mut file);
+    file
+}
+
+/// Reads a whole file. A `data` chunk that claims more than the file holds (a recording cut off, or streamed with an
+/// unknown length) is read as far as it goes.
+///
+/// # Errors
+/// Anything that is not a WAV file of a supported coding; never panics, whatever the bytes.
+pub fn read(file: &[u8]) -> Result<Wav, WavError> {
+    if file.len() < 12 || &file[..4] != b"RIFF" || &file[8..12] != b"WAVE" {
+        return Err(WavError::NotWav);
+    }
+    let mut format = None;
+    let mut rest = &file[12..];
+    while let Some((name, body, after)) = next_chunk(rest) {
+        match name {
+            b"fmt " => format = Some(parse_format(body)?),
+            b"data" => {
+                let (layout, sample) = format.ok_or(WavError::Incomplete("the fmt chunk"))?;
+                return Ok(Wav { samples: sample.decode(body), ..layout });
+            }
+            _ => {}
+        }
+        rest = after;
+    }
+    Err(WavError::Incomplete(if format.is_some() { "the data chunk" } else { "the fmt chunk" }))
+}
+
+/// Name and body of the next chunk, and what follows it; chunks are padded to even length.
+fn next_chunk(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (head, rest) = bytes.split_at_checked(8)?;
+    let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+    let (body, after) = rest.split_at(size.min(rest.len()));
+    Some((&head[..4], body, after.get(size & 1..).unwrap_or_default()))
+}
+
+#[derive(Clone, Copy)]
+enum Sample {
+    Coded(Encoding),
+    Integer { bytes: usize },
+    Float32,
+}
+
+impl Sample {
+    fn decode(self, body: &[u8]) -> Vec<i16> {
+        match self {
+            Self::Coded(encoding) => {
+                let mut samples = Vec::with_capacity(body.len() / encoding.bytes());
+                super::format::decode(body, encoding, &mut samples);
+                samples
+            }
+            // The two highest bytes of a little-endian sample are its 16-bit value.
+            Self::Integer { bytes } => {
+                body.chunks_exact(bytes).map(|s| i16::from_le_bytes([s[bytes - 2], s[bytes - 1]])).collect()
+            }
+            Self::Float32 => body
+                .chunks_exact(4)
+                .map(|s| (f32::from_le_bytes([s[0], s[1], s[2], s[3]]) * 32_768.0).round() as i16)
+                .collect(),
+        }
+    }
+}
+
+fn parse_format(chunk: &[u8]) -> Result<(Wav, Sample), WavError> {
+    let word = |at: usize| chunk.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    let incomplete = WavError::Incomplete("part of the fmt chunk");
+    let (Some(mut tag), Some(channels), Some(rate), Some(bits)) =
+        (word(0), word(2), chunk.get(4..8).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])), word(14))
+    else {
+        return Err(incomplete);
+    };
+    const EXTENSIBLE: u16 = 0xFFFE;
+    if tag == EXTENSIBLE {
+        tag = word(24).ok_or(incomplete)?;
+    }
+    if !(1..=8).contains(&channels) || rate == 0 {
+        return Err(WavError::Layout { channels, rate });
+    }
+    let sample = match (tag, bits) {
+        (1, 16) => Sample::Coded(Encoding::Linear16Le),
+        (1, 24 | 32) => Sample::Integer { bytes: usize::from(bits / 8) },
+        (3, 32) => Sample::Float32,
+        (6, 8) => Sample::Coded(Encoding::ALaw),
+        (7, 8) => Sample::Coded(Encoding::MuLaw),
+        _ => return Err(WavError::Unsupported { tag, bits }),
+    };
+    Ok((Wav { rate, channels: usize::from(channels), samples: Vec::new() }, sample))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let samples = [0, 1, -1, 32_767, -32_768];
+        let wav = read(&write(&samples, 8_000)).expect("own file");
+        assert_eq!(wav, Wav { rate: 8_000, channels: 1, samples: samples.to_vec() });
+    }
+
+    #[test]
+    fn a_recording_cut_off_is_read_as_far_as_it_goes() {
+        let mut file = write(&[1, 2, 3, 4], 16_000);
+        file.truncate(file.len() - 3);
+        assert_eq!(read(&file).expect("a shorter recording").samples, [1, 2]);
+    }
+
+    #[test]
+    fn a_coding_that_is_not_read_is_named() {
+        let mut file = write(&[0], 8_000);
+        file[20] = 85; // MPEG layer 3
+        assert_eq!(read(&file), Err(WavError::Unsupported { tag: 85, bits: 16 }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(head in any::<bool>(), bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut file = if head { b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0".to_vec() } else { Vec::new() };
+            file.extend(bytes);
+            let _ = read(&file);
+        }
+    }
+}

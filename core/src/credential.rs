@@ -1,0 +1,261 @@
+//! Credentials: a template enters and an opaque sealed text leaves, which the customer keeps; and back.
+//!
+//! The text is base64url (RFC 4648 §5, no padding) of
+//!
+//! ```text
+//! version 1 ‖ key id 8 ‖ nonce 24 ‖ XChaCha20-Poly1305( model hash 28 ‖ channel type 1 ‖ created at 8 ‖
+//!                                                      calibration length 1 ‖ calibration ‖ 192 × f32 ) ‖ tag 16
+//! ```
+//!
+//! all numbers little-endian, about 1.2 KiB. Version, key id and the tenant's name are authenticated with it, so a
+//! credential of one tenant does not open for another. The key id lets keys rotate: older ones keep opening.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::model::speaker::DIMENSIONS;
+use crate::{ChannelType, ModelHash, Template};
+
+const VERSION: u8 = 1;
+const KEY_ID: usize = 8;
+const NONCE: usize = 24;
+const HEADER: usize = 1 + KEY_ID + NONCE;
+/// Longer texts are not credentials; refused before anything is done with them.
+const LONGEST_TEXT: usize = 4_096;
+
+/// A secret that seals credentials, and the name by which they find it again.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct CredentialKey {
+    #[zeroize(skip)]
+    id: [u8; KEY_ID],
+    secret: [u8; 32],
+}
+
+impl std::fmt::Debug for CredentialKey {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CredentialKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl CredentialKey {
+    /// Both must be random; the id is not secret.
+    pub fn new(id: [u8; KEY_ID], secret: [u8; 32]) -> Self {
+        Self { id, secret }
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&Key::from(self.secret))
+    }
+}
+
+/// The key that seals, and those that still open.
+#[derive(Debug)]
+pub struct CredentialKeys {
+    current: CredentialKey,
+    older: Vec<CredentialKey>,
+}
+
+impl CredentialKeys {
+    /// `current` seals; all open.
+    pub fn new(current: CredentialKey, older: Vec<CredentialKey>) -> Self {
+        Self { current, older }
+    }
+
+    fn find(&self, id: &[u8]) -> Option<&CredentialKey> {
+        std::iter::once(&self.current).chain(&self.older).find(|key| key.id == *id)
+    }
+}
+
+/// What a credential holds.
+#[derive(Debug)]
+pub struct Credential {
+    /// The registered voice.
+    pub template: Template,
+    /// Identity of the calibration in force at registration, such as `telephone-channel@1f3a90c2`.
+    pub calibration: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub created_at: u64,
+}
+
+/// Why a text is no credential that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// Not base64url, too short, too long, or of a version that is not known.
+    #[error("not a credential")]
+    Malformed,
+    /// Sealed with a key that this installation does not have.
+    #[error("sealed with an unknown key")]
+    UnknownKey,
+    /// Tampered with, or another tenant's.
+    #[error("decryption error")]
+    Decryption,
+}
+
+/// Seals a credential. `nonce` must be random and never used twice with one key.
+pub fn seal(keys: &CredentialKeys, tenant: &str, credential: &Credential, nonce: [u8; NONCE]) -> String {
+    let key = &keys.current;
+    let mut text = Vec::with_capacity(1_024);
+    text.push(VERSION);
+    text.extend(key.id);
+    text.extend(nonce);
+    let plain = Zeroizing::new(plain_text(credential));
+    let associated = associated_data(&key.id, tenant);
+    let payload = Payload { msg: &plain, aad: &associated };
+    // The cipher refuses nothing shorter than 256 GiB.
+    text.extend(key.cipher().encrypt(&XNonce::from(nonce), payload).unwrap_or_default());
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// Opens a credential of that tenant.
+///
+/// # Errors
+/// See [`CredentialError`]. Never panics, whatever the text.
+pub fn open(keys: &CredentialKeys, tenant: &str, text: &str) -> Result<Credential, CredentialError> {
+    let sealed = check_form(text)?;
+    let (header, body) = sealed.split_at(HEADER);
+    let id = &header[1..=KEY_ID];
+    let key = keys.find(id).ok_or(CredentialError::UnknownKey)?;
+    let nonce: [u8; NONCE] = header[1 + KEY_ID..].try_into().map_err(|_| CredentialError::Malformed)?;
+    let payload = Payload { msg: body, aad: &associated_data(&key.id, tenant) };
+    let plain =
+        key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| CredentialError::Decryption)?;
+    parse(&Zeroizing::new(plain)).ok_or(CredentialError::Malformed)
+}
+
+/// Checks what can be checked without a key: base64url, length, version.
+///
+/// # Errors
+/// [`CredentialError::Malformed`].
+pub fn check_form(text: &str) -> Result<Vec<u8>, CredentialError> {
+    if text.len() > LONGEST_TEXT {
+        return Err(CredentialError::Malformed);
+    }
+    let sealed = URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| CredentialError::Malformed)?;
+    if sealed.len() <= HEADER || sealed[0] != VERSION {
+        return Err(CredentialError::Malformed);
+    }
+    Ok(sealed)
+}
+
+fn associated_data(key_id: &[u8], tenant: &str) -> Vec<u8> {
+    [&[VERSION], key_id, tenant.as_bytes()].concat()
+}
+
+fn plain_text(credential: &Credential) -> Vec<u8> {
+    let Credential { template, calibration, created_at } = credential;
+    // Own names are far shorter than 255 bytes.
+    let calibration = &calibration.as_bytes()[..calibration.len().min(255)];
+    let mut plain = Vec::with_capacity(38 + calibration.len() + 4 * DIMENSIONS);
+    plain.extend(template.model().bytes());
+    plain.push(match template.channel_type() {
+        ChannelType::Telephone => 0,
+        ChannelType::Microphone => 1,
+    });
+    plain.extend(created_at.to_le_bytes());
+    plain.push(calibration.len() as u8);
+    plain.extend(calibration);
+    plain.extend(template.values().iter().flat_map(|value| value.to_le_bytes()));
+    plain
+}
+
+fn parse(plain: &[u8]) -> Option<Credential> {
+    let (model, rest) = plain.split_first_chunk::<28>()?;
+    let (&channel_type, rest) = rest.split_first()?;
+    let (created_at, rest) = rest.split_first_chunk::<8>()?;
+    let (&length, rest) = rest.split_first()?;
+    let (calibration, rest) = rest.split_at_checked(usize::from(length))?;
+    if rest.len() != 4 * DIMENSIONS {
+        return None;
+    }
+    let mut values = [0.0; DIMENSIONS];
+    for (value, bytes) in values.iter_mut().zip(rest.chunks_exact(4)) {
+        *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+    let channel_type = match channel_type {
+        0 => ChannelType::Telephone,
+        1 => ChannelType::Microphone,
+        _ => return None,
+    };
+    Some(Credential {
+        template: Template::new(ModelHash::from_bytes(*model), channel_type, values)?,
+        calibration: String::from_utf8(calibration.to_vec()).ok()?,
+        created_at: u64::from_le_bytes(*created_at),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(secret: u8) -> CredentialKeys {
+        CredentialKeys::new(CredentialKey::new([secret; 8], [secret; 32]), Vec::new())
+    }
+
+    fn credential() -> Credential {
+        let values = std::array::from_fn(|i| (i as f32 - 90.0) / 50.0);
+        let template = Template::new(ModelHash::from_bytes([7; 28]), ChannelType::Telephone, values);
+        Credential {
+            template: template.expect("a direction"),
+            calibration: "telephone-channel@1f3a90c2".into(),
+            created_at: 1_790_000_000,
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_again() {
+        let text = seal(&keys(1), "tenant", &credential(), [9; 24]);
+        assert!(text.len() < 2_048, "{} bytes", text.len());
+        let opened = open(&keys(1), "tenant", &text).expect("own credential");
+        let cosine = opened.template.cosine(&credential().template);
+        assert!((cosine - 1.0).abs() < 1e-6);
+        assert_eq!(opened.template.model(), credential().template.model());
+        assert_eq!(opened.calibration, credential().calibration);
+        assert_eq!(opened.created_at, credential().created_at);
+    }
+
+    #[test]
+    fn older_keys_keep_opening_after_rotation() {
+        let text = seal(&keys(1), "tenant", &credential(), [9; 24]);
+        let rotated = CredentialKeys::new(
+            CredentialKey::new([2; 8], [2; 32]),
+            vec![CredentialKey::new([1; 8], [1; 32])],
+        );
+        assert!(open(&rotated, "tenant", &text).is_ok());
+        assert_eq!(open(&keys(2), "tenant", &text).err(), Some(CredentialError::UnknownKey));
+    }
+
+    #[test]
+    fn a_credential_of_one_tenant_does_not_open_for_another() {
+        let text = seal(&keys(1), "tenant", &credential(), [9; 24]);
+        assert_eq!(open(&keys(1), "other", &text).err(), Some(CredentialError::Decryption));
+    }
+
+    #[test]
+    fn a_changed_credential_does_not_open() {
+        let text = seal(&keys(1), "tenant", &credential(), [9; 24]);
+        for at in [0, 20, 40, 200, text.len() - 1] {
+            let mut changed = text.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).expect("ASCII");
+            assert!(open(&keys(1), "tenant", &changed).is_err(), "byte {at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_opening_panic(text in "\\PC{0,200}") {
+            prop_assert!(open(&keys(1), "tenant", &text).is_err());
+        }
+
+        #[test]
+        fn no_plain_text_makes_parsing_panic(plain in proptest::collection::vec(any::<u8>(), 0..900)) {
+            let _ = parse(&plain);
+        }
+    }
+}

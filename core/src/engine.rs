@@ -1,0 +1,199 @@
+//! The engine: installed models enter, calls are opened, their speech is analysed, voices are compared.
+
+use std::sync::Arc;
+
+use crate::decision::{Calibration, CompareError};
+use crate::model::authenticity::{AuthenticityModel, posterior};
+use crate::model::speaker::SpeakerModel;
+use crate::model::tensors::Tensors;
+use crate::model::{InferenceError, Job, LoadError, Manifest, ModelInfo, Source};
+use crate::speech::fbank::FbankTables;
+use crate::speech::silero;
+use crate::speech::silero::SileroWeights;
+use crate::speech::spectrum::SpectrumTables;
+use crate::stream::SharedTables;
+use crate::{
+    Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, ModelHash, OpenError, Score, Template,
+};
+
+/// What an operator decides about the engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EngineOptions {
+    /// Assumed share of attacks among all calls, above 0 and below 1; 0.01 by default. The higher, the less evidence
+    /// makes [`Authenticity`] low.
+    pub assumed_attack_rate: f64,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { assumed_attack_rate: 0.01 }
+    }
+}
+
+/// Which network analyses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnalysisSpec {
+    /// One of [`Engine::models`].
+    pub model: ModelHash,
+}
+
+/// What speech says about its speaker.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The voice.
+    pub template: Template,
+    /// Probability that it is live and human.
+    pub authenticity: Authenticity,
+}
+
+/// Why speech gave no analysis.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// Under a second of speech.
+    #[error("too little speech: {0:.2} s")]
+    TooLittleSpeech(f64),
+    /// Not one of [`Engine::models`].
+    #[error("unknown model {0}")]
+    UnknownModel(ModelHash),
+    /// See [`InferenceError`].
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+/// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
+///
+/// About 0.3 GiB with the models of the shipped manifest.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tables: SharedTables,
+    speaker: SpeakerModel,
+    authenticity: AuthenticityModel,
+    telephone: Calibration,
+    microphone: Calibration,
+    /// Speaker models, oldest first.
+    speakers: Vec<ModelInfo>,
+    all: Vec<ModelInfo>,
+    options: EngineOptions,
+}
+
+impl Engine {
+    /// Loads what `read` returns for the names in `manifest.toml`, and proves every model by its golden vectors.
+    /// Takes about two seconds.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged or not the one the manifest names, or a model that does not reproduce.
+    pub fn load(
+        read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+        options: EngineOptions,
+    ) -> Result<Self, LoadError> {
+        let rate = options.assumed_attack_rate;
+        if !(rate > 0.0 && rate < 1.0) {
+            let reason = format!("an assumed attack rate of {rate} is no probability between 0 and 1");
+            return Err(LoadError::invalid("options", reason));
+        }
+        let source = Source { read };
+        let manifest = Manifest::read(&source)?;
+        let fbank = Arc::new(FbankTables::new());
+        let spectrum = Arc::new(SpectrumTables::new());
+        let speech = manifest.the(Job::SpeechDetection)?;
+        let silero = load_silero(&source, &speech)?;
+        let speaker = SpeakerModel::load(&source, manifest.the(Job::SpeakerEmbedding)?, &fbank)?;
+        let authenticity = AuthenticityModel::load(&source, manifest.the(Job::Authenticity)?, &spectrum)?;
+        let inner = Inner {
+            speakers: vec![speaker.info.clone()],
+            all: vec![speaker.info.clone(), speech, authenticity.info.clone()],
+            telephone: Calibration::load(&source, ChannelType::Telephone)?,
+            microphone: Calibration::load(&source, ChannelType::Microphone)?,
+            tables: SharedTables { silero, fbank, spectrum },
+            speaker,
+            authenticity,
+            options,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Speaker models, oldest first: the last is the one to register with.
+    pub fn models(&self) -> &[ModelInfo] {
+        &self.inner.speakers
+    }
+
+    /// Every model in use: speaker embedding, speech detection, authenticity.
+    pub fn all_models(&self) -> &[ModelInfo] {
+        &self.inner.all
+    }
+
+    /// The model that registers when the customer names none.
+    pub fn newest_model(&self) -> ModelHash {
+        self.inner.speaker.info.hash
+    }
+
+    /// Whether a customer may name this model.
+    pub fn has_model(&self, model: ModelHash) -> bool {
+        self.inner.speakers.iter().any(|info| info.hash == model)
+    }
+
+    /// The calibration in force for a channel type.
+    pub fn calibration(&self, channel_type: ChannelType) -> &Calibration {
+        match channel_type {
+            ChannelType::Telephone => &self.inner.telephone,
+            ChannelType::Microphone => &self.inner.microphone,
+        }
+    }
+
+    /// Opens a call and reserves everything it will need.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(&self, spec: CallSpec) -> Result<CallStream, OpenError> {
+        CallStream::new(spec, &self.inner.tables)
+    }
+
+    /// Embedding and authenticity of some speech. Heavy (tens of milliseconds): never on a network thread.
+    ///
+    /// # Errors
+    /// See [`AnalysisError`].
+    pub fn analyse(&self, speech: &CollectedSpeech, spec: AnalysisSpec) -> Result<Analysis, AnalysisError> {
+        if !self.has_model(spec.model) {
+            return Err(AnalysisError::UnknownModel(spec.model));
+        }
+        let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
+        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
+        let llr = self.inner.authenticity.llr(speech.spectra())?;
+        Ok(Analysis {
+            template: template.ok_or_else(too_little)?,
+            authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
+        })
+    }
+
+    /// The voice alone, without authenticity: for comparing recordings that are too short to judge (from 0.3 s).
+    /// `None` if there is less speech than that.
+    ///
+    /// # Errors
+    /// See [`InferenceError`].
+    pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
+        self.inner.speaker.template(speech.features(), speech.channel_type())
+    }
+
+    /// Calibrated similarity of two voices.
+    ///
+    /// # Errors
+    /// Templates of different models or channel types.
+    pub fn compare(&self, a: &Template, b: &Template) -> Result<Score, CompareError> {
+        self.calibration(a.channel_type()).score(a, b)
+    }
+}
+
+fn load_silero(source: &Source<'_>, info: &ModelInfo) -> Result<Arc<SileroWeights>, LoadError> {
+    let bytes = source.bytes(&info.file)?;
+    info.check_identity(&bytes)?;
+    let weights = Tensors::open(&bytes)
+        .and_then(|tensors| SileroWeights::read(&tensors))
+        .map_err(|error| LoadError::invalid(&info.file, error))?;
+    silero::prove(weights, info, &source.json(&info.golden)?)
+}

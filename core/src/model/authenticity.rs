@@ -1,0 +1,155 @@
+//! Is it a live human voice? Log spectra of the telephone band enter, a posterior probability leaves.
+//!
+//! Our own countermeasure (`models/authenticity/CARD.md` says what it catches and what it does not). It judges windows
+//! of 3 s; the windows' logits are averaged and turned into a log-likelihood ratio by a logistic calibration fitted on
+//! corpora and synthesisers the network was not trained on. The share of attacks among all calls is an assumption the
+//! operator makes, not a property of the voice; at the default of 1 % a genuine voice needs little evidence, and an
+//! attack is refused on strong evidence only.
+
+use serde::Deserialize;
+
+use super::golden::{self, Golden};
+use super::plan::{Graph, InferenceError, Plan};
+use super::speaker::{less_column_means, window, window_starts};
+use super::{LoadError, ModelInfo, Source};
+use crate::audio::resample::NARROW_BLOCK;
+use crate::speech::spectrum::{BINS, Spectrum, SpectrumTables};
+use crate::{Authenticity, Llr};
+
+/// Name of the file with the calibration, beside the network.
+const SETTINGS: &str = "authenticity.json";
+/// Fewer rows (1 s) are not judged.
+const LEAST_ROWS: usize = 100;
+
+#[derive(Debug, Deserialize)]
+struct Settings {
+    window_frames: usize,
+    /// Values are raised to the window's mean less this much, in units of natural-log power: digital silence must not
+    /// tell synthesis from speech.
+    floor_below_mean: f32,
+    scale: f64,
+    offset: f64,
+}
+
+/// The network and its calibration.
+#[derive(Debug)]
+pub(crate) struct AuthenticityModel {
+    pub(crate) info: ModelInfo,
+    plan: Plan,
+    settings: Settings,
+}
+
+#[derive(Debug, Deserialize)]
+struct Expected {
+    features_first_row: Vec<f32>,
+    features_last_row: Vec<f32>,
+    logit: f32,
+    tolerance: Tolerance,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tolerance {
+    features: f64,
+    logit: f64,
+}
+
+impl AuthenticityModel {
+    /// Loads the network and proves it, front end included.
+    pub(crate) fn load(
+        source: &Source<'_>,
+        info: ModelInfo,
+        tables: &std::sync::Arc<SpectrumTables>,
+    ) -> Result<Self, LoadError> {
+        let onnx = source.bytes(&info.file)?;
+        info.check_identity(&onnx)?;
+        let settings: Settings = source.json(SETTINGS)?;
+        let plan = Graph::parse(&onnx)
+            .and_then(|graph| graph.plan(settings.window_frames, BINS))
+            .map_err(|error| LoadError::invalid(&info.file, error))?;
+        let model = Self { info, plan, settings };
+        model.prove(source.json(&model.info.golden)?, tables)?;
+        Ok(model)
+    }
+
+    fn prove(
+        &self,
+        golden: Golden<Expected>,
+        tables: &std::sync::Arc<SpectrumTables>,
+    ) -> Result<(), LoadError> {
+        let name = &self.info.name;
+        for case in &golden.cases {
+            let Expected { features_first_row, features_last_row, logit, tolerance } = &case.expected;
+            let rows = spectra_of(&golden.signal(case), tables);
+            let first = rows.get(..BINS).unwrap_or_default();
+            let last = rows.len().checked_sub(BINS).map_or(&[][..], |at| &rows[at..]);
+            golden::compare(
+                name,
+                &case.name,
+                "first features",
+                first,
+                features_first_row,
+                tolerance.features,
+            )?;
+            golden::compare(name, &case.name, "last features", last, features_last_row, tolerance.features)?;
+            let found = self.logit(&rows).map_err(|error| LoadError::invalid(&self.info.file, error))?;
+            golden::compare(name, &case.name, "logits", &[found as f32], &[*logit], tolerance.logit)?;
+        }
+        if golden.cases.is_empty() {
+            return Err(LoadError::invalid(&self.info.golden, "it has no cases"));
+        }
+        Ok(())
+    }
+
+    /// Evidence that a voice is genuine; `None` if there is too little speech (under 1 s).
+    pub(crate) fn llr(&self, rows: &[f32]) -> Result<Option<Llr>, InferenceError> {
+        if rows.len() / BINS < LEAST_ROWS {
+            return Ok(None);
+        }
+        Ok(Some(Llr(self.settings.scale * self.logit(rows)? + self.settings.offset)))
+    }
+
+    /// Mean logit of the windows that cover the speech.
+    fn logit(&self, rows: &[f32]) -> Result<f64, InferenceError> {
+        let length = self.plan.rows();
+        let starts = window_starts(rows.len() / BINS, length);
+        let mut sum = 0.0;
+        for &start in &starts {
+            let mut window = window(rows, BINS, start, length);
+            let mean = window.iter().map(|&value| f64::from(value)).sum::<f64>() / window.len() as f64;
+            let floor = mean as f32 - self.settings.floor_below_mean;
+            window.iter_mut().for_each(|value| *value = value.max(floor));
+            sum += f64::from(self.plan.run(&less_column_means(&window, BINS))?[0]);
+        }
+        Ok(sum / starts.len() as f64)
+    }
+}
+
+/// Posterior probability of a genuine voice, given the evidence and the assumed share of attacks (0…1, exclusive).
+pub(crate) fn posterior(llr: Llr, assumed_attack_rate: f64) -> Authenticity {
+    Authenticity::from_log_odds(llr.0 + ((1.0 - assumed_attack_rate) / assumed_attack_rate).ln())
+}
+
+fn spectra_of(signal: &[f32], tables: &std::sync::Arc<SpectrumTables>) -> Vec<f32> {
+    let mut spectrum = Spectrum::new(std::sync::Arc::clone(tables));
+    let mut rows = Vec::new();
+    for block in signal.chunks(NARROW_BLOCK) {
+        spectrum.push(block, |row| rows.extend_from_slice(row));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_evidence_the_posterior_is_the_assumed_share_of_genuine_calls() {
+        assert!((posterior(Llr(0.0), 0.01).value() - 0.99).abs() < 1e-6);
+        assert!((posterior(Llr(0.0), 0.5).value() - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn more_attacks_assumed_means_less_authenticity_for_the_same_evidence() {
+        assert!(posterior(Llr(1.0), 0.1) < posterior(Llr(1.0), 0.01));
+    }
+}

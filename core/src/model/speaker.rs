@@ -1,0 +1,268 @@
+//! Speaker embedding by CAM++ (arXiv 2303.00332): rows of log-mel features enter, a voice [`Template`] leaves.
+//!
+//! The network runs in plans of fixed lengths. Speech is covered with evenly spaced windows of the longest plan that
+//! is not longer than it; up to a tenth that would need one more window is left out at both ends instead. Each window
+//! is normalised on its own, and the template is the mean direction of the windows' embeddings.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use serde::Deserialize;
+
+use super::golden::{self, Golden};
+use super::plan::{Graph, InferenceError, Plan};
+use super::{LoadError, ModelInfo, Source};
+use crate::audio::resample::WIDE_BLOCK;
+use crate::speech::fbank::{BINS, Fbank, FbankTables};
+use crate::{ChannelType, ModelHash};
+
+/// Numbers in an embedding.
+pub const DIMENSIONS: usize = 192;
+
+/// Lengths of the plans, in rows of 10 ms. 298 rows are 3 s, 498 are 5 s: the speech that registrations and
+/// verifications ask for; the short ones serve offline comparison of short recordings.
+const PLAN_ROWS: [usize; 5] = [98, 198, 298, 498, 998];
+/// Fewer rows (0.3 s) say nothing about a voice.
+const LEAST_ROWS: usize = 30;
+/// The share of a plan's length that may be left out instead of running one window more.
+const NEGLIGIBLE: usize = 10;
+
+/// What a voice is compared by: a direction in the network's space. Wiped when dropped, never shown.
+#[derive(Clone, PartialEq, Zeroize, ZeroizeOnDrop)]
+pub struct Template {
+    #[zeroize(skip)]
+    model: ModelHash,
+    #[zeroize(skip)]
+    channel_type: ChannelType,
+    values: [f32; DIMENSIONS],
+}
+
+impl std::fmt::Debug for Template {
+    /// Without the biometric data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Template")
+            .field("model", &self.model)
+            .field("channel_type", &self.channel_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Template {
+    /// The direction of these values; `None` if they have none (all zero, or not finite).
+    pub fn new(model: ModelHash, channel_type: ChannelType, mut values: [f32; DIMENSIONS]) -> Option<Self> {
+        let norm = dot(&values, &values).sqrt();
+        if !(norm.is_finite() && norm > 0.0) {
+            return None;
+        }
+        values.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
+        Some(Self { model, channel_type, values })
+    }
+
+    /// The network that made it.
+    pub fn model(&self) -> ModelHash {
+        self.model
+    }
+
+    /// What the voice came through.
+    pub fn channel_type(&self) -> ChannelType {
+        self.channel_type
+    }
+
+    /// The 192 values, of length 1.
+    pub fn values(&self) -> &[f32; DIMENSIONS] {
+        &self.values
+    }
+
+    /// Cosine of the angle between two directions, −1…1. Not a score: see [`crate::decision`].
+    pub fn cosine(&self, other: &Self) -> f64 {
+        dot(&self.values, &other.values).clamp(-1.0, 1.0)
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+}
+
+/// The network.
+#[derive(Debug)]
+pub(crate) struct SpeakerModel {
+    pub(crate) info: ModelInfo,
+    /// From the shortest to the longest.
+    plans: Vec<Plan>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Expected {
+    frames: usize,
+    features_first_row: Vec<f32>,
+    features_last_row: Vec<f32>,
+    features_mean: Vec<f32>,
+    embedding: Vec<f32>,
+    tolerance: Tolerance,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tolerance {
+    features: f64,
+    embedding: f64,
+}
+
+impl SpeakerModel {
+    /// Loads the network and proves it, front end included, at every plan's length.
+    pub(crate) fn load(
+        source: &Source<'_>,
+        info: ModelInfo,
+        tables: &std::sync::Arc<FbankTables>,
+    ) -> Result<Self, LoadError> {
+        let file = &info.file;
+        let onnx = source.bytes(file)?;
+        info.check_identity(&onnx)?;
+        let graph = Graph::parse(&onnx).map_err(|error| LoadError::invalid(file, error))?;
+        let plans = PLAN_ROWS
+            .iter()
+            .map(|&rows| graph.plan(rows, BINS))
+            .collect::<Result<_, _>>()
+            .map_err(|error| LoadError::invalid(file, error))?;
+        let model = Self { info, plans };
+        model.prove(source.json(&model.info.golden)?, tables)?;
+        Ok(model)
+    }
+
+    fn prove(&self, golden: Golden<Expected>, tables: &std::sync::Arc<FbankTables>) -> Result<(), LoadError> {
+        let mut proved = 0;
+        for case in &golden.cases {
+            let expected = &case.expected;
+            let rows = features_of(&golden.signal(case), tables);
+            let compare = |quantity, found: &[f32], wanted: &[f32], tolerance| {
+                golden::compare(&self.info.name, &case.name, quantity, found, wanted, tolerance)
+            };
+            let of_features = expected.tolerance.features;
+            let count = rows.len() / BINS;
+            let edges = (rows.get(..BINS), rows.len().checked_sub(BINS).map(|last| &rows[last..]));
+            compare(
+                "first features",
+                edges.0.unwrap_or_default(),
+                &expected.features_first_row,
+                of_features,
+            )?;
+            compare("last features", edges.1.unwrap_or_default(), &expected.features_last_row, of_features)?;
+            compare("mean features", &means(&rows), &expected.features_mean, of_features)?;
+            compare("frames", &[count as f32], &[expected.frames as f32], 0.0)?;
+            if let Some(plan) = self.plans.iter().find(|plan| plan.rows() == count) {
+                let found =
+                    plan.run(&centred(&rows)).map_err(|error| LoadError::invalid(&self.info.file, error))?;
+                compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
+                proved += 1;
+            }
+        }
+        if proved < self.plans.len() {
+            let reason = format!("it proves {proved} of {} plan lengths {PLAN_ROWS:?}", self.plans.len());
+            return Err(LoadError::invalid(&self.info.golden, reason));
+        }
+        Ok(())
+    }
+
+    /// The template of some speech; `None` if there is too little of it (under 0.3 s).
+    pub(crate) fn template(
+        &self,
+        rows: &[f32],
+        channel_type: ChannelType,
+    ) -> Result<Option<Template>, InferenceError> {
+        let count = rows.len() / BINS;
+        if count < LEAST_ROWS {
+            return Ok(None);
+        }
+        let plan = self.plans.iter().rev().find(|plan| plan.rows() <= count).unwrap_or(&self.plans[0]);
+        let mut direction = [0.0f64; DIMENSIONS];
+        for start in window_starts(count, plan.rows()) {
+            let window = window(rows, BINS, start, plan.rows());
+            let embedding = plan.run(&centred(&window))?;
+            let norm = dot(&embedding, &embedding).sqrt();
+            for (sum, value) in direction.iter_mut().zip(&embedding) {
+                *sum += f64::from(*value) / norm;
+            }
+        }
+        Ok(Template::new(self.info.hash, channel_type, direction.map(|value| value as f32)))
+    }
+}
+
+/// First rows of evenly spaced windows of `length` that cover `count` rows, but for a negligible rest at the ends.
+pub(super) fn window_starts(count: usize, length: usize) -> Vec<usize> {
+    let Some(rest) = count.checked_sub(length) else {
+        return vec![0];
+    };
+    if rest <= length / NEGLIGIBLE {
+        return vec![rest / 2];
+    }
+    let windows = count.div_ceil(length);
+    (0..windows).map(|i| i * rest / (windows - 1)).collect()
+}
+
+/// `length` rows from `start` on; speech that is shorter is repeated.
+pub(super) fn window(rows: &[f32], columns: usize, start: usize, length: usize) -> Vec<f32> {
+    rows[start * columns..].iter().chain(rows.iter().cycle()).take(length * columns).copied().collect()
+}
+
+/// Mean of each column.
+pub(super) fn column_means(rows: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64; columns];
+    for row in rows.chunks_exact(columns) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += f64::from(*value);
+        }
+    }
+    let count = (rows.len() / columns).max(1) as f64;
+    sums.iter().map(|sum| (sum / count) as f32).collect()
+}
+
+/// Rows less the mean of each column.
+pub(super) fn less_column_means(rows: &[f32], columns: usize) -> Vec<f32> {
+    let means = column_means(rows, columns);
+    rows.chunks_exact(columns)
+        .flat_map(|row| row.iter().zip(&means).map(|(value, mean)| value - mean))
+        .collect()
+}
+
+fn means(rows: &[f32]) -> Vec<f32> {
+    column_means(rows, BINS)
+}
+
+fn centred(rows: &[f32]) -> Vec<f32> {
+    less_column_means(rows, BINS)
+}
+
+fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32> {
+    let mut fbank = Fbank::new(std::sync::Arc::clone(tables));
+    let mut rows = Vec::new();
+    for block in signal.chunks(WIDE_BLOCK) {
+        fbank.push(block, |row| rows.extend_from_slice(row));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_the_speech_but_for_a_negligible_rest() {
+        assert_eq!(window_starts(298, 298), [0]);
+        assert_eq!(window_starts(320, 298), [11]);
+        assert_eq!(window_starts(400, 298), [0, 102]);
+        assert_eq!(window_starts(3_000, 998), [0, 667, 1_334, 2_002]);
+        assert_eq!(window_starts(50, 98), [0]);
+    }
+
+    #[test]
+    fn speech_shorter_than_the_shortest_plan_is_repeated() {
+        assert_eq!(window(&[1.0, 2.0, 3.0], 1, 0, 7), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
+    }
+
+    #[test]
+    fn a_template_has_a_direction_and_no_length() {
+        let hash = ModelHash::from_bytes([0; 28]);
+        let template = Template::new(hash, ChannelType::Telephone, [2.0; DIMENSIONS]).expect("a direction");
+        assert!((template.cosine(&template) - 1.0).abs() < 1e-6);
+        assert!(Template::new(hash, ChannelType::Telephone, [0.0; DIMENSIONS]).is_none());
+        assert!(Template::new(hash, ChannelType::Telephone, [f32::NAN; DIMENSIONS]).is_none());
+    }
+}

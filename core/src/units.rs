@@ -1,0 +1,258 @@
+//! The quantities everything else is written in: each type says its unit and keeps its range.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Samples per second of a call: the two rates of telephony.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SampleRate {
+    /// Narrow band, G.711 and most carriers.
+    Hz8000,
+    /// Wide band.
+    Hz16000,
+}
+
+impl SampleRate {
+    /// The rate in hertz.
+    pub const fn hz(self) -> u32 {
+        match self {
+            Self::Hz8000 => 8_000,
+            Self::Hz16000 => 16_000,
+        }
+    }
+
+    /// The rate with that many hertz, if it is one of the two.
+    pub const fn from_hz(hz: u32) -> Option<Self> {
+        match hz {
+            8_000 => Some(Self::Hz8000),
+            16_000 => Some(Self::Hz16000),
+            _ => None,
+        }
+    }
+}
+
+/// Net speech: seconds of detected speech, not of audio.
+///
+/// Counted in samples at the call's own rate, so that the sum over pushes is exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetSpeech {
+    samples: u64,
+    rate: SampleRate,
+}
+
+impl NetSpeech {
+    /// That many samples at that rate.
+    pub const fn from_samples(samples: u64, rate: SampleRate) -> Self {
+        Self { samples, rate }
+    }
+
+    /// The nearest whole number of samples. Negative and non-finite seconds count as none.
+    pub fn from_seconds(seconds: f64, rate: SampleRate) -> Self {
+        let samples = (seconds * f64::from(rate.hz())).round();
+        // `as` saturates: NaN and negative values become 0.
+        Self { samples: samples as u64, rate }
+    }
+
+    /// Length in samples at the call's rate.
+    pub const fn samples(self) -> u64 {
+        self.samples
+    }
+
+    /// Length in seconds.
+    pub fn seconds(self) -> f64 {
+        self.samples as f64 / f64::from(self.rate.hz())
+    }
+}
+
+macro_rules! unit_interval {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+        pub struct $name(f32);
+
+        impl $name {
+            /// The value if it lies in 0…1.
+            pub fn new(value: f32) -> Option<Self> {
+                (0.0..=1.0).contains(&value).then_some(Self(value))
+            }
+
+            /// A number in 0…1.
+            pub const fn value(self) -> f32 {
+                self.0
+            }
+
+            /// The probability with these log-odds, always in 0…1; log-odds that are not a number become 0.
+            pub(crate) fn from_log_odds(log_odds: f64) -> Self {
+                let value = (1.0 / (1.0 + (-log_odds).exp())) as f32;
+                Self(if value.is_nan() { 0.0 } else { value })
+            }
+        }
+    };
+}
+
+unit_interval! {
+    /// Calibrated similarity of two voices, 0…1; 0.5 is the equal-cost point (a log-likelihood ratio of 0).
+    Score
+}
+unit_interval! {
+    /// Posterior probability, 0…1, that the voice is live and human, at the assumed share of attacks.
+    Authenticity
+}
+
+/// Natural-logarithm likelihood ratio: positive speaks for the same speaker (or a genuine voice), 0 for neither.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Llr(pub f64);
+
+/// The least [`Score`] or [`Authenticity`] that passes, 0…1. Equality passes.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Threshold(f64);
+
+impl Threshold {
+    /// The threshold if it lies in 0…1.
+    pub fn new(value: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&value).then_some(Self(value))
+    }
+
+    /// A number in 0…1.
+    pub const fn value(self) -> f64 {
+        self.0
+    }
+
+    /// Whether the score reaches the threshold.
+    pub fn passes_score(self, score: Score) -> bool {
+        f64::from(score.value()) >= self.0
+    }
+
+    /// Whether the authenticity reaches the threshold.
+    pub fn passes_authenticity(self, authenticity: Authenticity) -> bool {
+        f64::from(authenticity.value()) >= self.0
+    }
+}
+
+/// What the voice came through. Decides the front end, is kept in the credential and has a calibration of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChannelType {
+    /// Everything is limited to the telephone band, whatever it came from.
+    Telephone,
+    /// 16 kHz audio, full band.
+    Microphone,
+}
+
+impl ChannelType {
+    /// The calibration's name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Telephone => "telephone-channel",
+            Self::Microphone => "microphone-channel",
+        }
+    }
+}
+
+impl fmt::Display for ChannelType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A calibration name that no channel type has.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown calibration {0:?}: use \"telephone-channel\" or \"microphone-channel\"")]
+pub struct UnknownChannelType(String);
+
+impl FromStr for ChannelType {
+    type Err = UnknownChannelType;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "telephone-channel" => Ok(Self::Telephone),
+            "microphone-channel" => Ok(Self::Microphone),
+            _ => Err(UnknownChannelType(name.chars().take(64).collect())),
+        }
+    }
+}
+
+/// Identity of a model: SHA-224 (FIPS 180-4) of the files that define it. Written as 56 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ModelHash([u8; 28]);
+
+impl ModelHash {
+    /// The hash with these bytes.
+    pub const fn from_bytes(bytes: [u8; 28]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 28 bytes.
+    pub const fn bytes(&self) -> &[u8; 28] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ModelHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ModelHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ModelHash({self})")
+    }
+}
+
+/// A text that is not 56 hexadecimal digits.
+#[derive(Debug, thiserror::Error)]
+#[error("a model hash is 56 hexadecimal digits (SHA-224)")]
+pub struct ParseHashError;
+
+impl FromStr for ModelHash {
+    type Err = ParseHashError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.as_bytes();
+        if digits.len() != 56 {
+            return Err(ParseHashError);
+        }
+        let mut bytes = [0; 28];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let nibble = |c: u8| char::from(c).to_digit(16).ok_or(ParseHashError);
+            *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_passed_by_equality() {
+        let half = Threshold::new(0.5).expect("in range");
+        assert!(half.passes_score(Score::new(0.5).expect("in range")));
+        assert!(!half.passes_authenticity(Authenticity::new(0.499).expect("in range")));
+    }
+
+    #[test]
+    fn values_outside_0_to_1_do_not_exist() {
+        assert!(Score::new(1.01).is_none());
+        assert!(Score::new(f32::NAN).is_none());
+        assert!(Threshold::new(-0.1).is_none());
+        assert_eq!(Authenticity::from_log_odds(1e9).value(), 1.0);
+        assert_eq!(Authenticity::from_log_odds(f64::NAN).value(), 0.0);
+    }
+
+    #[test]
+    fn a_model_hash_survives_its_text() {
+        let hash = ModelHash::from_bytes(std::array::from_fn(|i| (i * 9) as u8));
+        assert_eq!(hash.to_string().parse::<ModelHash>().expect("own text"), hash);
+        assert!("00".parse::<ModelHash>().is_err());
+        assert!("zz".repeat(28).parse::<ModelHash>().is_err());
+    }
+
+    #[test]
+    fn net_speech_is_exact_in_samples() {
+        let speech = NetSpeech::from_seconds(5.0, SampleRate::Hz8000);
+        assert_eq!(speech.samples(), 40_000);
+        assert_eq!(NetSpeech::from_seconds(-1.0, SampleRate::Hz8000).samples(), 0);
+    }
+}

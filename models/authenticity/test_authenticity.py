@@ -1,0 +1,88 @@
+"""The committed model keeps its contract: graph, golden vectors, front end. Needs numpy, onnx, onnxruntime; no torch, no audio.
+
+    python -m unittest test_authenticity        in models/authenticity
+"""
+
+import hashlib
+import json
+import pathlib
+import unittest
+
+import numpy as np
+import onnx
+import onnxruntime
+
+import frontend
+import golden_signals
+
+HERE = pathlib.Path(__file__).resolve().parent
+PLAIN = {"Conv", "Relu", "Tanh", "Softmax", "Mul", "ReduceSum", "Sub", "Add", "Sqrt", "Concat", "Gemm", "Reshape"}
+
+
+class TheModelKeepsItsContract(unittest.TestCase):
+    def setUp(self):
+        self.bytes = (HERE / "authenticity.onnx").read_bytes()
+        self.record = json.loads((HERE / "authenticity.json").read_text())
+        self.golden = json.loads((HERE / "golden.json").read_text())
+
+    def test_the_record_names_this_file(self):
+        self.assertEqual(self.record["sha224"], hashlib.sha224(self.bytes).hexdigest())
+        self.assertLess(len(self.bytes), 1_000_000)
+        for name in ("sample_rate", "frame", "hop", "first_bin", "bins", "window_frames", "log_floor", "floor_below_mean"):
+            self.assertEqual(self.record[name], getattr(frontend, name.upper()), name)
+
+    def test_the_graph_holds_only_plain_operators_and_fixed_shapes(self):
+        model = onnx.load_model_from_string(self.bytes)
+        self.assertLessEqual({node.op_type for node in model.graph.node}, PLAIN)
+        shape = lambda value: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        self.assertEqual(shape(model.graph.input[0]), [1, 300, 112])
+        self.assertEqual(shape(model.graph.output[0]), [1, 1])
+        self.assertIn(model.opset_import[0].version, range(13, 18))
+
+    def test_golden_vectors_reproduce(self):
+        session = onnxruntime.InferenceSession(self.bytes, providers=["CPUExecutionProvider"])
+        tolerance = self.golden["tolerance"]
+        for expected in self.golden["signals"]:
+            pcm = golden_signals.pcm(expected["name"])
+            self.assertEqual(int((pcm.astype(np.int64) ** 2).sum()), expected["int16_sumsq"])
+            rows = frontend.log_spectrum(pcm / 32768)
+            self.assertEqual(rows.shape, (300, 112))
+            np.testing.assert_allclose(rows[0], expected["first_row"], atol=tolerance["features"])
+            np.testing.assert_allclose(rows[-1], expected["last_row"], atol=tolerance["features"])
+            logit = session.run(None, {"features": frontend.windows(rows)})[0].item()
+            self.assertAlmostEqual(logit, expected["logit"], delta=tolerance["logit"])
+
+
+class TheFrontEndIsTheContract(unittest.TestCase):
+    def test_one_bin_of_one_frame_by_the_definition(self):
+        x = golden_signals.pcm("saw") / 32768
+        k, b = 17, 30
+        i = np.arange(256)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * i / 255)
+        value = np.sum(x[80 * k : 80 * k + 256] * window * np.exp(-2j * np.pi * (b + 4) * i / 256))
+        self.assertAlmostEqual(frontend.log_spectrum(x)[k, b], np.log(max(abs(value) ** 2, 1e-10)), places=4)
+
+    def test_silence_lies_on_the_floor(self):
+        self.assertTrue(np.allclose(frontend.log_spectrum(np.zeros(2560)), np.log(1e-10)))
+
+    def test_windows_are_evenly_spaced_and_cover_both_ends(self):
+        self.assertEqual(frontend.window_starts(300), [0])
+        self.assertEqual(frontend.window_starts(301), [0, 1])
+        self.assertEqual(frontend.window_starts(1000), [0, 233, 466, 700])
+
+    def test_a_window_is_floored_then_made_mean_free(self):
+        window = np.random.default_rng(0).normal(0, 1, (300, 112)).astype(np.float32)
+        window[5, 7] = -90
+        normal = frontend.normalise(window)
+        self.assertLess(np.abs(normal.mean(0)).max(), 1e-5)
+        self.assertGreater(normal[5, 7], -frontend.FLOOR_BELOW_MEAN - 1)
+
+    def test_short_speech_is_repeated_from_the_start(self):
+        frames = np.random.default_rng(0).normal(0, 1, (200, 112)).astype(np.float32)
+        once = frontend.windows(frames)
+        twice = frontend.windows(np.concatenate([frames, frames[:100]]))
+        np.testing.assert_array_equal(once, twice)
+
+
+if __name__ == "__main__":
+    unittest.main()
