@@ -75,7 +75,11 @@ pub struct Args {
     json: bool,
 }
 
-fn speed(text: &str) -> Result<Speed, String> {
+/// Parses times real time.
+///
+/// # Errors
+/// Anything but a finite number from 0.
+pub fn speed(text: &str) -> Result<Speed, String> {
     let speed = text.parse().ok().and_then(Speed::new);
     speed.ok_or_else(|| "a number from 0, such as 1 (real time) or 4".to_owned())
 }

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod compare;
+pub mod demo;
 pub mod keys;
 pub mod models;
 pub mod offline;
@@ -29,6 +30,7 @@ enum Command {
     Verify(verify::Args),
     Compare(compare::Args),
     Models(models::Args),
+    Demo(demo::Args),
 }
 
 impl Cli {
@@ -40,6 +42,7 @@ impl Cli {
             Command::Verify(args) => verify::run(args),
             Command::Compare(args) => compare::run(args),
             Command::Models(args) => models::run(args),
+            Command::Demo(args) => demo::run(args),
         }
     }
 }

@@ -69,6 +69,9 @@ pub enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is nothing to demonstrate with.
+    #[error("{0}")]
+    NoDemo(String),
     /// The demonstration's own server did not work.
     #[error("{0}")]
     Server(String),
@@ -79,7 +82,7 @@ impl CliError {
     const fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::AudioFile(_) | Self::Offline(_) | Self::Key(_) | Self::Write { .. } => 3,
+            Self::AudioFile(_) | Self::Offline(_) | Self::Key(_) | Self::NoDemo(_) | Self::Write { .. } => 3,
             Self::Models(_) => 4,
             Self::Connect(_) | Self::Server(_) => 5,
         }

@@ -32,6 +32,11 @@ impl Speed {
         (times.is_finite() && times >= 0.0).then_some(Self(times))
     }
 
+    /// Times real time; 0 for unpaced.
+    pub const fn times(self) -> f64 {
+        self.0
+    }
+
     /// When a message is due whose audio begins at `position`, counted from the first.
     fn due(self, position: Duration) -> Duration {
         if self.0 == 0.0 { Duration::ZERO } else { position.div_f64(self.0) }
