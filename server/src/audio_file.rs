@@ -183,9 +183,9 @@ pub fn parse_codec(codec: &str) -> Result<Encoding, String> {
         sample_rate: SampleRate::Hz8000.hz(),
         channels: 1,
     };
-    AudioFormat::parse(&fields).map(|format| format.encoding()).map_err(|errors| {
-        errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; ")
-    })
+    AudioFormat::parse(&fields)
+        .map(|format| format.encoding())
+        .map_err(|errors| errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))
 }
 
 /// Reads one channel of `path`.
@@ -203,7 +203,9 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Recording, AudioFileEr
     } else {
         match options.raw {
             // Compressed audio played as samples is noise: better refused, whatever the options say.
-            Some(form) if !is_compressed(&start) => (read_raw(path, file, &form, options.channel)?, form.rate),
+            Some(form) if !is_compressed(&start) => {
+                (read_raw(path, file, &form, options.channel)?, form.rate)
+            }
             _ => return Err(AudioFileError::NotAudio { path: path.to_owned() }),
         }
     };
@@ -224,8 +226,16 @@ fn is_container(start: &[u8]) -> bool {
 
 /// MP3 (with and without a tag), Ogg, MP4, Matroska, AMR, AIFF, ASF.
 fn is_compressed(start: &[u8]) -> bool {
-    let magics: [&[u8]; 8] =
-        [b"ID3", b"OggS", b"\x1aE\xdf\xa3", b"#!AMR", b"FORM", b"\x30\x26\xb2\x75", b"\xff\xfb\x90", b"\xff\xf3\x40"];
+    let magics: [&[u8]; 8] = [
+        b"ID3",
+        b"OggS",
+        b"\x1aE\xdf\xa3",
+        b"#!AMR",
+        b"FORM",
+        b"\x30\x26\xb2\x75",
+        b"\xff\xfb\x90",
+        b"\xff\xf3\x40",
+    ];
     magics.iter().any(|magic| start.starts_with(magic)) || start.get(4..8) == Some(b"ftyp")
 }
 
@@ -255,8 +265,10 @@ fn channel_index(path: &Path, asked: u16, has: usize) -> Result<usize, AudioFile
 }
 
 fn read_container(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
-    let undecodable =
-        |detail: &dyn std::fmt::Display| AudioFileError::Undecodable { path: path.to_owned(), detail: detail.to_string() };
+    let undecodable = |detail: &dyn std::fmt::Display| AudioFileError::Undecodable {
+        path: path.to_owned(),
+        detail: detail.to_string(),
+    };
     let (mut format, mut decoder, track) = open_container(file).map_err(|detail| undecodable(&detail))?;
     let (mut samples, mut interleaved, mut rate) = (Vec::new(), Vec::<i16>::new(), 0);
     loop {
@@ -278,7 +290,11 @@ fn read_container(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u3
             return Err(AudioFileError::TooLong { path: path.to_owned() });
         }
     }
-    if samples.is_empty() { Err(AudioFileError::Empty { path: path.to_owned() }) } else { Ok((samples, rate)) }
+    if samples.is_empty() {
+        Err(AudioFileError::Empty { path: path.to_owned() })
+    } else {
+        Ok((samples, rate))
+    }
 }
 
 type OpenContainer = (Box<dyn FormatReader>, Box<dyn AudioDecoder>, u32);

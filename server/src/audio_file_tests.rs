@@ -89,9 +89,39 @@ fn every_usual_sample_format_of_a_wav_gives_the_same_audio() {
     };
     let files = [
         ("pcm16", wav(1, 16, 1, 8000, &le16(&samples)), 0),
-        ("pcm24", wav(1, 24, 1, 8000, &samples.iter().flat_map(|s| [0, *s as u8, (*s >> 8) as u8]).collect::<Vec<_>>()), 0),
-        ("pcm32", wav(1, 32, 1, 8000, &samples.iter().flat_map(|s| (i32::from(*s) << 16).to_le_bytes()).collect::<Vec<_>>()), 0),
-        ("float", wav(3, 32, 1, 8000, &samples.iter().flat_map(|s| (f32::from(*s) / 32768.0).to_le_bytes()).collect::<Vec<_>>()), 1),
+        (
+            "pcm24",
+            wav(
+                1,
+                24,
+                1,
+                8000,
+                &samples.iter().flat_map(|s| [0, *s as u8, (*s >> 8) as u8]).collect::<Vec<_>>(),
+            ),
+            0,
+        ),
+        (
+            "pcm32",
+            wav(
+                1,
+                32,
+                1,
+                8000,
+                &samples.iter().flat_map(|s| (i32::from(*s) << 16).to_le_bytes()).collect::<Vec<_>>(),
+            ),
+            0,
+        ),
+        (
+            "float",
+            wav(
+                3,
+                32,
+                1,
+                8000,
+                &samples.iter().flat_map(|s| (f32::from(*s) / 32768.0).to_le_bytes()).collect::<Vec<_>>(),
+            ),
+            1,
+        ),
         // A segment's step at this level is 512, its half 256.
         ("mulaw", wav(7, 8, 1, 8000, &coded("mulaw")), 256),
         ("alaw", wav(6, 8, 1, 8000, &coded("alaw")), 256),
@@ -99,7 +129,12 @@ fn every_usual_sample_format_of_a_wav_gives_the_same_audio() {
     for (name, file, tolerance) in files {
         let recording = first(&folder.write(name, &file)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((recording.rate(), recording.samples().len()), (8000, samples.len()), "{name}");
-        let worst = recording.samples().iter().zip(&samples).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
+        let worst = recording
+            .samples()
+            .iter()
+            .zip(&samples)
+            .map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs())
+            .max();
         assert!(worst <= Some(tolerance), "{name}: off by {worst:?}");
     }
 }
@@ -144,21 +179,35 @@ fn a_recording_that_was_cut_off_is_still_a_recording() {
 
 #[test]
 fn a_tone_keeps_its_pitch_level_length_and_place_at_another_rate() {
-    for (from, to) in [(44_100, SampleRate::Hz8000), (48_000, SampleRate::Hz16000), (8000, SampleRate::Hz16000), (22_050, SampleRate::Hz8000)] {
+    for (from, to) in [
+        (44_100, SampleRate::Hz8000),
+        (48_000, SampleRate::Hz16000),
+        (8000, SampleRate::Hz16000),
+        (22_050, SampleRate::Hz8000),
+    ] {
         let recording = Recording { path: "tone".into(), samples: tone(from, 1.0), rate: from };
         let converted = recording.at(to).expect("convertible");
         let expected = tone(to.hz(), 1.0);
-        assert!(converted.samples().len().abs_diff(expected.len()) <= 1, "{from}: {}", converted.samples().len());
+        assert!(
+            converted.samples().len().abs_diff(expected.len()) <= 1,
+            "{from}: {}",
+            converted.samples().len()
+        );
         // The edges ring: a tone that begins at once is not band-limited.
         let inner = expected.len() / 8..expected.len() * 7 / 8;
-        let worst = converted.samples()[inner.clone()].iter().zip(&expected[inner]).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
+        let worst = converted.samples()[inner.clone()]
+            .iter()
+            .zip(&expected[inner])
+            .map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs())
+            .max();
         assert!(worst <= Some(12), "{from} to {}: off by {worst:?} of 10,000", to.hz());
     }
 }
 
 #[test]
 fn what_lies_above_the_new_band_does_not_fold_back() {
-    let high = |n: usize| (10_000.0 * (2.0 * std::f64::consts::PI * 6000.0 * n as f64 / 48_000.0).sin()) as i16;
+    let high =
+        |n: usize| (10_000.0 * (2.0 * std::f64::consts::PI * 6000.0 * n as f64 / 48_000.0).sin()) as i16;
     let recording = Recording { path: "high".into(), samples: (0..48_000).map(high).collect(), rate: 48_000 };
     let converted = recording.at(SampleRate::Hz8000).expect("convertible");
     let loudest = converted.samples()[1000..7000].iter().map(|sample| sample.unsigned_abs()).max();
@@ -176,7 +225,10 @@ fn a_file_that_is_no_audio_is_answered_with_the_command_that_converts_it() {
     }
     let text = folder.write("x.txt", b"hello, this is not audio");
     assert!(matches!(first(&text), Err(AudioFileError::NotAudio { .. })));
-    assert!(read(&text, &ReadOptions { raw: Some(form), channel: 1 }).is_ok(), "unless somebody vouches for it");
+    assert!(
+        read(&text, &ReadOptions { raw: Some(form), channel: 1 }).is_ok(),
+        "unless somebody vouches for it"
+    );
 }
 
 #[test]
@@ -184,9 +236,15 @@ fn broken_and_empty_files_are_refused_by_name() {
     let folder = Folder::new();
     let missing = first(Path::new("/no/such/file.wav")).expect_err("missing").to_string();
     assert!(missing.contains("/no/such/file.wav"), "{missing}");
-    assert!(matches!(first(&folder.write("empty.wav", &wav(1, 16, 1, 8000, &[]))), Err(AudioFileError::Empty { .. })));
+    assert!(matches!(
+        first(&folder.write("empty.wav", &wav(1, 16, 1, 8000, &[]))),
+        Err(AudioFileError::Empty { .. })
+    ));
     assert!(matches!(first(&folder.write("nothing.wav", b"")), Err(AudioFileError::NotAudio { .. })));
-    assert!(matches!(first(&folder.write("head.wav", b"RIFF\0\0\0\0WAVE")), Err(AudioFileError::Undecodable { .. })));
+    assert!(matches!(
+        first(&folder.write("head.wav", b"RIFF\0\0\0\0WAVE")),
+        Err(AudioFileError::Undecodable { .. })
+    ));
     assert!(matches!(first(&folder.write("head.flac", b"fLaC")), Err(AudioFileError::Undecodable { .. })));
     let slow = wav(1, 16, 1, 100, &le16(&[1; 400]));
     assert!(matches!(first(&folder.write("slow.wav", &slow)), Err(AudioFileError::Rate { rate: 100, .. })));

@@ -1,10 +1,8 @@
-//! The program `peakstream`.
+//! The program `peakstream`: wiring only, see [`peakstream_server::cli`].
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    peakstream_server::cli::Cli::parse().run()
+    peakstream_server::cli::main()
 }

@@ -80,9 +80,17 @@ pub fn candidates(around: &Surroundings) -> Vec<PathBuf> {
     let mut dirs = Vec::new();
     dirs.extend(around.current_dir.iter().map(|dir| dir.join(IN_CHECKOUT)));
     // A program that cargo built lies in <workspace>/target/<profile>/; the target folder may lie deeper.
-    dirs.extend(around.executable.iter().flat_map(|exe| exe.ancestors().skip(1).take(5)).map(|dir| dir.join(IN_CHECKOUT)));
-    let filled = |variable: &Option<OsString>| variable.clone().filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data_home = filled(&around.data_home).or_else(|| filled(&around.home).map(|home| home.join(".local/share")));
+    dirs.extend(
+        around
+            .executable
+            .iter()
+            .flat_map(|exe| exe.ancestors().skip(1).take(5))
+            .map(|dir| dir.join(IN_CHECKOUT)),
+    );
+    let filled =
+        |variable: &Option<OsString>| variable.clone().filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data_home =
+        filled(&around.data_home).or_else(|| filled(&around.home).map(|home| home.join(".local/share")));
     dirs.extend(data_home.map(|dir| dir.join("peakstream/models")));
     let mut seen = std::collections::HashSet::new();
     dirs.retain(|dir| seen.insert(dir.clone()));
@@ -96,7 +104,11 @@ pub fn candidates(around: &Surroundings) -> Vec<PathBuf> {
 pub fn find(asked: Option<&Path>, around: &Surroundings) -> Result<PathBuf, ModelDirError> {
     let named = around.models.as_ref().filter(|value| !value.is_empty()).map(Path::new);
     if let Some(dir) = asked.or(named) {
-        return if holds_models(dir) { Ok(dir.to_owned()) } else { Err(ModelDirError::NoManifest { dir: dir.to_owned() }) };
+        return if holds_models(dir) {
+            Ok(dir.to_owned())
+        } else {
+            Err(ModelDirError::NoManifest { dir: dir.to_owned() })
+        };
     }
     let searched = candidates(around);
     match searched.iter().find(|dir| holds_models(dir)) {
@@ -130,7 +142,10 @@ pub fn load_engine_from(dir: &Path, options: EngineOptions) -> Result<Engine, Mo
 fn read_within(dir: &Path, name: &str) -> io::Result<Vec<u8>> {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if !inside || name.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is not a file of the models' folder")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{name:?} is not a file of the models' folder"),
+        ));
     }
     let path = dir.join(name);
     std::fs::read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))

@@ -5,8 +5,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A value that no log line, metric or error may contain.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+///
+/// It can be serialised, because what is sensitive has to be stored and sent somewhere; loggers use `Debug` and `Display`.
+#[derive(Clone, Default, Deserialize, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Sensitive<T>(T);
 
 impl<T> Sensitive<T> {

@@ -96,10 +96,13 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn place(args: &Args) -> Result<Answer, CliError> {
     let codec = args.codec.as_deref().unwrap_or("mulaw");
-    let encoding = audio_file::parse_codec(codec).map_err(|text| CliError::Usage(format!("--codec: {text}")))?;
+    let encoding =
+        audio_file::parse_codec(codec).map_err(|text| CliError::Usage(format!("--codec: {text}")))?;
     // A recording without a header is on the wire as it is in the file. Only a codec that was named can vouch for that.
-    let raw = args.codec.as_ref().map(|_| RawForm { encoding, rate: args.rate.hz(), channels: args.channels });
-    let recording = audio_file::read(&args.file, &ReadOptions { raw, channel: args.channel })?.at(args.rate)?;
+    let raw =
+        args.codec.as_ref().map(|_| RawForm { encoding, rate: args.rate.hz(), channels: args.channels });
+    let recording =
+        audio_file::read(&args.file, &ReadOptions { raw, channel: args.channel })?.at(args.rate)?;
     let format = MediaFormat {
         encoding: format!("audio/x-{codec}"),
         rate: args.rate.hz(),
@@ -160,7 +163,9 @@ fn in_words(outcome: &Outcome) -> String {
         EndedBy::Server { code, reason } => {
             let meaning = match code {
                 1000 | 1001 | 1005 => "the server has heard enough and closed the call",
-                1008 => "the server refused the call: is there a session with this call id, and not another call?",
+                1008 => {
+                    "the server refused the call: is there a session with this call id, and not another call?"
+                }
                 _ => "the server closed the call with an error",
             };
             let reason = if reason.is_empty() { String::new() } else { format!(", \"{reason}\"") };

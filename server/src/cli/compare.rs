@@ -7,8 +7,11 @@ use peakstream::{Score, Threshold};
 use serde_json::{Value, json};
 
 use super::offline::{Heard, OfflineError, Studio};
-use super::options::{AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions};
-use super::output::{self, Answer, CliError, six_decimals, two_decimals};
+use super::options::{
+    AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions,
+};
+use super::output::{self, Answer, CliError, two_decimals};
+use crate::session::event::six_decimals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,7 +130,11 @@ impl Verdict {
             "{table}\n{voices}: score {} {relation} {:.2}{}",
             two_decimals(self.score.value()),
             self.score_threshold.value(),
-            if self.all_live() { String::new() } else { format!("; not both live (authenticity below {authenticity:.2})") },
+            if self.all_live() {
+                String::new()
+            } else {
+                format!("; not both live (authenticity below {authenticity:.2})")
+            },
         )
     }
 }

@@ -8,10 +8,9 @@ use peakstream::credential::{CredentialKey, CredentialKeys};
 use zeroize::Zeroizing;
 
 use crate::cli::output::CliError;
+use crate::data_dir::{DataDir, DataDirError, hex, unhex};
+use crate::first_run;
 use crate::sensitive::Sensitive;
-
-/// The tenant to which credentials of the command line are bound.
-pub const TENANT: &str = "default";
 
 /// The first line of a key file.
 const HEADER: &str = "# peakstream credential keys: the first seals, all open";
@@ -21,10 +20,12 @@ const HEADER: &str = "# peakstream credential keys: the first seals, all open";
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
 /// Which keys.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct KeyOptions {
-    /// File with the credential key, created on first use (mode 0600) [default: peakstream/credential.key in the user's data
-    /// folder]
+    /// Directory of the server whose credentials these are; created by the first registration
+    #[arg(long, env = "PEAKSTREAM_DATA_DIR", value_name = "DIR", default_value = "peakstream-data")]
+    pub data_dir: PathBuf,
+    /// Use a key file instead of a server's directory; created by the first registration, readable by its owner only
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 }
@@ -42,7 +43,11 @@ pub enum KeyError {
         source: io::Error,
     },
     /// There is no key yet, and none is to be created.
-    #[error("{}: no such key file; credentials are opened with the key they were sealed with: name it with --key-file", path.display())]
+    #[error(
+        "{}: no keys there; a credential is opened with the key it was sealed with: name the server's directory with \
+         --data-dir, or the key file with --key-file",
+        path.display()
+    )]
     Missing {
         /// The file.
         path: PathBuf,
@@ -61,11 +66,19 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
-    /// No place for a key.
-    #[error("no data folder of a user; name a key file with --key-file")]
-    NoPlace,
+    /// The server's directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The keys in the server's directory are damaged.
+    #[error("{}: its keys cannot be used; restore it from a backup", dir.display())]
+    Damaged {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The text is no credential that can be opened.
-    #[error("--credential: {0}; give what `peakstream register` or a registration's result-success returned, with the same key")]
+    #[error(
+        "--credential: {0}; give what `peakstream register` or a registration's result-success returned, with the same key"
+    )]
     Credential(#[from] peakstream::credential::CredentialError),
     /// The system has no random numbers.
     #[error("the system gives no random numbers: {0}")]
@@ -73,36 +86,49 @@ pub enum KeyError {
 }
 
 impl KeyOptions {
-    fn path(&self) -> Result<PathBuf, KeyError> {
-        let filled = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let data_home = || filled("XDG_DATA_HOME").or_else(|| Some(filled("HOME")?.join(".local/share")));
-        match &self.key_file {
-            Some(path) => Ok(path.clone()),
-            None => Ok(data_home().ok_or(KeyError::NoPlace)?.join("peakstream/credential.key")),
-        }
-    }
-
     /// The keys, for opening.
     ///
     /// # Errors
-    /// No file, or none with keys.
+    /// No keys, or damaged ones.
     pub fn existing(&self) -> Result<CredentialKeys, CliError> {
-        Ok(read_keys(&self.path()?)?)
+        let keys = match &self.key_file {
+            Some(file) => read_keys(file),
+            None => self.keys_of_server(),
+        };
+        Ok(keys?)
     }
 
-    /// The keys, for sealing; makes one if there is none.
+    /// The keys, for sealing; makes them if there are none.
     ///
     /// # Errors
-    /// A file without keys, or one that cannot be made.
+    /// Damaged keys, or a place where none can be made.
     pub fn existing_or_new(&self) -> Result<CredentialKeys, CliError> {
-        let path = self.path()?;
-        Ok(match read_keys(&path) {
-            Err(KeyError::Missing { .. }) => {
-                create_key(&path)?;
-                read_keys(&path)?
+        match self.existing() {
+            Err(CliError::Key(KeyError::Missing { .. })) => {}
+            other => return other,
+        }
+        match &self.key_file {
+            Some(file) => create_key(file)?,
+            // What a first start of the server would do.
+            None => drop(
+                first_run::secrets_of(&DataDir::open(&self.data_dir).map_err(KeyError::from)?)
+                    .map_err(KeyError::from)?,
+            ),
+        }
+        self.existing()
+    }
+
+    fn keys_of_server(&self) -> Result<CredentialKeys, KeyError> {
+        // Opening would make the directory.
+        if !self.data_dir.is_dir() {
+            return Err(KeyError::Missing { path: self.data_dir.clone() });
+        }
+        match DataDir::open(&self.data_dir)?.secrets()? {
+            None => Err(KeyError::Missing { path: self.data_dir.clone() }),
+            Some(secrets) => {
+                secrets.credential_keys().ok_or_else(|| KeyError::Damaged { dir: self.data_dir.clone() })
             }
-            other => other?,
-        })
+        }
     }
 }
 
@@ -140,7 +166,9 @@ fn read_keys(path: &Path) -> Result<CredentialKeys, KeyError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(KeyError::Missing { path: path.to_owned() });
         }
-        Ok(metadata) if others_can_read(&metadata) => return Err(KeyError::Exposed { path: path.to_owned() }),
+        Ok(metadata) if others_can_read(&metadata) => {
+            return Err(KeyError::Exposed { path: path.to_owned() });
+        }
         _ => {}
     }
     let text = read_text(path)?;
@@ -164,28 +192,14 @@ fn parse_key(line: &str) -> Option<CredentialKey> {
     Some(CredentialKey::new(unhex(id)?, *secret))
 }
 
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
-}
-
-fn hex(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 fn create_key(path: &Path) -> Result<(), KeyError> {
     let io = |source| KeyError::Io { path: path.to_owned(), source };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).map_err(io)?;
     }
     let (id, secret) = (random::<8>()?, Zeroizing::new(random::<32>()?));
-    let text = Zeroizing::new(format!("{HEADER}\n{} {}\n", *hex(&id), *hex(secret.as_slice())));
+    let secret = Zeroizing::new(hex(secret.as_slice()));
+    let text = Zeroizing::new(format!("{HEADER}\n{} {}\n", hex(&id), *secret));
     // `create_new`: two first uses at once must not end with two keys, one of them lost.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -210,7 +224,7 @@ mod tests {
     use super::*;
 
     fn options(path: PathBuf) -> KeyOptions {
-        KeyOptions { key_file: Some(path) }
+        KeyOptions { data_dir: "/no/such/folder".into(), key_file: Some(path) }
     }
 
     #[test]
@@ -240,10 +254,24 @@ mod tests {
     }
 
     #[test]
+    fn credentials_of_the_command_line_and_of_the_server_share_the_servers_keys() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let options = KeyOptions { data_dir: dir.path().join("data"), key_file: None };
+        assert!(options.existing().is_err(), "a verification makes no server's directory");
+        assert!(!options.data_dir.exists());
+        options.existing_or_new().expect("made as by a first start");
+        let secrets = std::fs::read(options.data_dir.join("secrets.toml")).expect("written");
+        options.existing_or_new().expect("found");
+        assert_eq!(std::fs::read(options.data_dir.join("secrets.toml")).expect("kept"), secrets);
+    }
+
+    #[test]
     fn a_damaged_key_file_is_named_with_the_line() {
         let dir = tempfile::tempdir().expect("temporary folder");
         let path = dir.path().join("credential.key");
-        for (text, line) in [("", 1), ("# only a comment\n", 1), ("# x\n0011 22\n", 2), ("zz11223344556677 00\n", 1)] {
+        for (text, line) in
+            [("", 1), ("# only a comment\n", 1), ("# x\n0011 22\n", 2), ("zz11223344556677 00\n", 1)]
+        {
             let _ = std::fs::remove_file(&path);
             let mut file = OpenOptions::new();
             file.write(true).create_new(true);
@@ -265,13 +293,5 @@ mod tests {
         let long = "x".repeat(5000);
         assert_eq!(credential_text(&long).expect("no file").expose(), &long);
         assert_eq!(credential_text("abc\n").expect("no file").expose(), "abc");
-    }
-
-    #[test]
-    fn hexadecimal_survives_writing_and_reading() {
-        let bytes: [u8; 8] = [0, 1, 15, 16, 127, 128, 254, 255];
-        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
-        assert_eq!(unhex::<2>("+1+1"), None);
-        assert_eq!(unhex::<2>("é11"), None);
     }
 }

@@ -1,4 +1,8 @@
-//! The command line.
+//! In: the command line. Out: one subcommand's exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 
 pub mod call;
 pub mod compare;
@@ -9,22 +13,23 @@ pub mod offline;
 pub mod options;
 pub mod output;
 pub mod register;
+pub mod serve;
 pub mod verify;
-
-use std::process::ExitCode;
 
 use output::CliError;
 
-/// peakstream: real-time voice biometrics
-#[derive(Debug, clap::Parser)]
-#[command(name = "peakstream", version)]
+/// Real-time voice biometrics: registers and verifies callers while they talk.
+#[derive(Debug, Parser)]
+#[command(name = "peakstream", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, clap::Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(Box<serve::Args>),
     Call(call::Args),
     Register(register::Args),
     Verify(verify::Args),
@@ -33,17 +38,16 @@ enum Command {
     Demo(demo::Args),
 }
 
-impl Cli {
-    /// Runs the command.
-    pub fn run(&self) -> ExitCode {
-        match &self.command {
-            Command::Call(args) => call::run(args),
-            Command::Register(args) => register::run(args),
-            Command::Verify(args) => verify::run(args),
-            Command::Compare(args) => compare::run(args),
-            Command::Models(args) => models::run(args),
-            Command::Demo(args) => demo::run(args),
-        }
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Call(args) => call::run(&args),
+        Command::Register(args) => register::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Demo(args) => demo::run(&args),
     }
 }
 

@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use peakstream::{
-    Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError, Encoding, Engine, EngineOptions, ModelHash,
-    OpenError, SampleRate,
+    Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError, Encoding,
+    Engine, EngineOptions, ModelHash, OpenError, SampleRate,
 };
 
 use crate::audio_file::{self, ReadOptions};
 use crate::cli::options::{InputOptions, ModelOptions, SpeechOptions};
 use crate::cli::output::CliError;
 use crate::model_dir;
-
-/// Below this no biometric decision is made (spec §6.1).
-pub const MIN_SPEECH_SECONDS: f64 = 3.0;
+use crate::session::error::MIN_SPEECH_SECONDS;
 
 /// Why a readable file gives no template.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +77,11 @@ impl Studio {
     ///
     /// # Errors
     /// No models, or a codec that does not exist.
-    pub fn open(models: &ModelOptions, input: &InputOptions, speech: &SpeechOptions) -> Result<Self, CliError> {
+    pub fn open(
+        models: &ModelOptions,
+        input: &InputOptions,
+        speech: &SpeechOptions,
+    ) -> Result<Self, CliError> {
         let reading = input.reading()?;
         let engine = model_dir::load_engine(models.models.as_deref(), EngineOptions::default())?;
         Ok(Self { engine, reading, seconds: speech.seconds })
@@ -94,7 +96,12 @@ impl Studio {
     ///
     /// # Errors
     /// A file that is no audio or holds too little speech.
-    pub fn listen(&self, path: &Path, channel_type: ChannelType, model: ModelHash) -> Result<Heard, CliError> {
+    pub fn listen(
+        &self,
+        path: &Path,
+        channel_type: ChannelType,
+        model: ModelHash,
+    ) -> Result<Heard, CliError> {
         let recording = audio_file::read(path, &self.reading)?;
         let rate = match channel_type {
             ChannelType::Microphone => SampleRate::Hz16000,

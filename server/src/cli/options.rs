@@ -6,6 +6,9 @@ use peakstream::{ChannelType, Threshold};
 
 use crate::audio_file::{self, RawForm, ReadOptions};
 use crate::cli::output::CliError;
+use crate::config::threshold;
+use crate::session::error::MIN_SPEECH_SECONDS;
+use crate::session::request::MAX_SPEECH_SECONDS;
 
 /// Where the models are.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -42,7 +45,8 @@ impl InputOptions {
         let raw = match &self.codec {
             None => None,
             Some(codec) => {
-                let encoding = audio_file::parse_codec(codec).map_err(|text| CliError::Usage(format!("--codec: {text}")))?;
+                let encoding = audio_file::parse_codec(codec)
+                    .map_err(|text| CliError::Usage(format!("--codec: {text}")))?;
                 Some(RawForm { encoding, rate: self.rate, channels: self.channels })
             }
         };
@@ -82,22 +86,14 @@ pub struct ScoreOptions {
     pub score_threshold: Threshold,
 }
 
-/// Parses a threshold.
-///
-/// # Errors
-/// Anything but a number from 0 to 1.
-pub fn threshold(text: &str) -> Result<Threshold, String> {
-    let value = text.parse().ok().and_then(Threshold::new);
-    value.ok_or_else(|| "a threshold is a number from 0 to 1".to_owned())
-}
-
 /// Parses an amount of speech that one operation can use.
 ///
 /// # Errors
-/// Anything but 3 to 30 seconds: below, no decision is made; above, the batch API takes no audio either.
+/// Less than a decision needs, or more than a session may ask for.
 pub fn speech_seconds(text: &str) -> Result<f64, String> {
-    let value = text.parse().ok().filter(|seconds| (3.0..=30.0).contains(seconds));
-    value.ok_or_else(|| "between 3 and 30 seconds of speech".to_owned())
+    let limits = MIN_SPEECH_SECONDS..=MAX_SPEECH_SECONDS;
+    let value = text.parse().ok().filter(|seconds| limits.contains(seconds));
+    value.ok_or_else(|| format!("between {MIN_SPEECH_SECONDS} and {MAX_SPEECH_SECONDS} seconds of speech"))
 }
 
 /// Parses a channel type by its name on the wire (`telephone-channel`) or without its ending.
@@ -121,7 +117,9 @@ mod tests {
     fn thresholds_and_seconds_out_of_range_are_refused() {
         assert!(threshold("0.8").is_ok() && threshold("1").is_ok());
         assert!(threshold("1.01").is_err() && threshold("NaN").is_err() && threshold("x").is_err());
-        assert!(speech_seconds("3").is_ok() && speech_seconds("2.9").is_err() && speech_seconds("NaN").is_err());
+        assert!(
+            speech_seconds("3").is_ok() && speech_seconds("2.9").is_err() && speech_seconds("NaN").is_err()
+        );
     }
 
     #[test]

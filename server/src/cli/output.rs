@@ -118,7 +118,8 @@ pub fn print_json(value: &Value) -> Result<(), CliError> {
 /// # Errors
 /// Stdout is closed.
 pub fn print(text: &str) -> Result<(), CliError> {
-    writeln!(io::stdout(), "{text}").map_err(|source| CliError::Write { what: "the result".to_owned(), source })
+    writeln!(io::stdout(), "{text}")
+        .map_err(|source| CliError::Write { what: "the result".to_owned(), source })
 }
 
 /// A table with a header, as wide as the terminal at most.
@@ -141,11 +142,6 @@ pub fn seconds(value: f64) -> String {
     format!("{value:.2} s")
 }
 
-/// A 32-bit measurement as the decimal that was meant (0.99, not 0.9900000095367432), as the server's events show it.
-pub fn six_decimals(value: f32) -> f64 {
-    (f64::from(value) * 1e6).round() / 1e6
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,10 +159,5 @@ mod tests {
             assert_eq!(error.status(), status, "{error}");
             assert!(EXIT_STATUS.contains(&format!("\n  {status}  ")), "{status} is documented");
         }
-    }
-
-    #[test]
-    fn a_measurement_is_written_as_the_decimal_that_was_meant() {
-        assert_eq!(six_decimals(0.99).to_string(), "0.99");
     }
 }

@@ -11,7 +11,9 @@ use serde_json::json;
 use super::keys::{self, KeyOptions};
 use super::offline::{Heard, Studio};
 use super::options::{AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, SpeechOptions};
-use super::output::{self, Answer, CliError, six_decimals, two_decimals};
+use super::output::{self, Answer, CliError, two_decimals};
+use crate::ids::DEFAULT_TENANT;
+use crate::session::event::six_decimals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,7 +102,7 @@ fn seal(studio: &Studio, keys: &CredentialKeys, template: &Template) -> Result<S
         calibration: studio.engine().calibration(template.channel_type()).identity().to_owned(),
         created_at,
     };
-    Ok(credential::seal(keys, keys::TENANT, &credential, keys::random()?))
+    Ok(credential::seal(keys, DEFAULT_TENANT, &credential, keys::random()?))
 }
 
 fn write(text: &str, output: &Path, recording: &Path, several: bool) -> Result<PathBuf, CliError> {

@@ -9,7 +9,10 @@ use serde_json::json;
 use super::keys::{self, KeyError, KeyOptions};
 use super::offline::{OfflineError, Studio};
 use super::options::{AuthenticityOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions};
-use super::output::{self, Answer, CliError, six_decimals, two_decimals};
+use super::output::{self, Answer, CliError, two_decimals};
+use crate::ids::DEFAULT_TENANT;
+use crate::session::error::MIN_SPEECH_SECONDS;
+use crate::session::event::six_decimals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,15 +57,19 @@ pub fn run(args: &Args) -> ExitCode {
 fn verify(args: &Args) -> Result<Answer, CliError> {
     let text = keys::credential_text(&args.credential)?;
     let keys = args.keys.existing()?;
-    let registered = credential::open(&keys, keys::TENANT, text.expose()).map_err(KeyError::from)?;
+    let registered = credential::open(&keys, DEFAULT_TENANT, text.expose()).map_err(KeyError::from)?;
     let studio = Studio::open(&args.models, &args.input, &args.speech)?;
     let (model, channel_type) = (registered.template.model(), registered.template.channel_type());
     let heard = studio.listen(&args.file, channel_type, model)?;
-    let score =
-        studio.engine().compare(&registered.template, &heard.analysis.template).map_err(OfflineError::from)?;
-    let (score_threshold, authenticity_threshold) = (args.score.score_threshold, args.authenticity.authenticity_threshold);
+    let score = studio
+        .engine()
+        .compare(&registered.template, &heard.analysis.template)
+        .map_err(OfflineError::from)?;
+    let (score_threshold, authenticity_threshold) =
+        (args.score.score_threshold, args.authenticity.authenticity_threshold);
     let authenticity = heard.analysis.authenticity;
-    let (same, live) = (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));
+    let (same, live) =
+        (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));
     // The server's events, and its order of reasons.
     let (event, verdict) = match (live, same) {
         (true, true) => ("result-success", "verified: the registered voice, live"),
@@ -84,7 +91,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
         let needed = format!("{:.2}", authenticity_threshold.value());
         table.add_row(["authenticity", &two_decimals(authenticity.value()), &needed]);
         let of = format!("{:.2} s of {:.2} s", heard.net_speech, heard.audio);
-        table.add_row(["net speech", &of, &output::seconds(super::offline::MIN_SPEECH_SECONDS)]);
+        table.add_row(["net speech", &of, &output::seconds(MIN_SPEECH_SECONDS)]);
         output::print(&format!("{table}\n{verdict}"))?;
     }
     Ok(Answer::from(event == "result-success"))

@@ -128,12 +128,8 @@ pub async fn send(
     let (sink, stream) = websocket::connect(&call.url, None).await?.split();
     let mut line = Line { sink, stream, began: Instant::now() };
     let mut messages = Messages::new(call, audio);
-    let mut outcome = Outcome {
-        ended_by: EndedBy::Sender,
-        messages: 0,
-        audio: Duration::ZERO,
-        elapsed: Duration::ZERO,
-    };
+    let mut outcome =
+        Outcome { ended_by: EndedBy::Sender, messages: 0, audio: Duration::ZERO, elapsed: Duration::ZERO };
     let ended = 'call: {
         for message in messages.opening() {
             if let Some(end) = line.send(message, Duration::ZERO).await {

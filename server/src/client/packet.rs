@@ -143,12 +143,19 @@ impl Decoder {
             b'1' => Ok(ours.then_some(Incoming::Disconnected)),
             b'2' if ours => event(parse(json)?, &[]).map(Some),
             b'4' => Ok(ours.then(|| Incoming::Refused(refusal(json)))),
-            b'5' if expected == 0 => if ours { event(parse(json)?, &[]).map(Some) } else { Ok(None) },
+            b'5' if expected == 0 => {
+                if ours {
+                    event(parse(json)?, &[]).map(Some)
+                } else {
+                    Ok(None)
+                }
+            }
             // A binary event, or the binary acknowledgement of an event that asked for one (ours never do).
             b'5' | b'6' => {
                 let ours = ours && kind == b'5';
                 let json = if ours { parse(json)? } else { Vec::new() };
-                self.pending = (expected > 0).then(|| Pending { ours, json, expected, attachments: Vec::new() });
+                self.pending =
+                    (expected > 0).then(|| Pending { ours, json, expected, attachments: Vec::new() });
                 Ok(None)
             }
             b'2' | b'3' => Ok(None),
@@ -196,7 +203,9 @@ fn event(json: Vec<Value>, attachments: &[Bytes]) -> Result<Incoming, PacketErro
     let arguments = values
         .map(|value| match placeholder(&value) {
             None => Ok(Argument::Json(value)),
-            Some(number) => attachments.get(number).cloned().map(Argument::Binary).ok_or(PacketError::Content),
+            Some(number) => {
+                attachments.get(number).cloned().map(Argument::Binary).ok_or(PacketError::Content)
+            }
         })
         .collect::<Result<_, _>>()?;
     Ok(Incoming::Event(Event { name, arguments }))
@@ -210,7 +219,13 @@ fn placeholder(value: &Value) -> Option<usize> {
         return None;
     }
     // A number that cannot be one points behind every attachment.
-    Some(members.get("num").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX))
+    Some(
+        members
+            .get("num")
+            .and_then(Value::as_u64)
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(usize::MAX),
+    )
 }
 
 /// Joins a namespace.
@@ -247,7 +262,8 @@ mod tests {
 
     #[test]
     fn the_handshake_tells_the_servers_rhythm() {
-        let open = text(r#"0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1}"#);
+        let open =
+            text(r#"0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1}"#);
         assert_eq!(open, Ok(Some(Incoming::Open(Handshake { ping_interval: 25_000, ping_timeout: 20_000 }))));
     }
 
@@ -321,7 +337,10 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_the_javascript_client_sends() {
         assert_eq!(connect(NS), "40/socket.io/register,");
-        assert_eq!(emit(NS, "initialize", &json!({"a": 1})), r#"42/socket.io/register,["initialize",{"a":1}]"#);
+        assert_eq!(
+            emit(NS, "initialize", &json!({"a": 1})),
+            r#"42/socket.io/register,["initialize",{"a":1}]"#
+        );
         assert_eq!(disconnect(NS), "41/socket.io/register,");
     }
 

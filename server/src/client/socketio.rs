@@ -97,7 +97,8 @@ impl SocketIo {
         };
         match tokio::time::timeout(JOIN_TIMEOUT, client.join()).await {
             Ok(Ok(handshake)) => {
-                client.silence = Duration::from_millis(handshake.ping_interval.saturating_add(handshake.ping_timeout));
+                client.silence =
+                    Duration::from_millis(handshake.ping_interval.saturating_add(handshake.ping_timeout));
                 Ok(client)
             }
             Ok(Err(error)) => Err(error),

@@ -87,7 +87,8 @@ async fn a_refused_token_is_said_to_be_the_reason() {
 
 #[tokio::test]
 async fn a_dropped_connection_is_an_error_and_not_an_end() {
-    let (url, _server) = server(vec![Send(OPEN), Expect("40/socket.io/verify,"), Send(CONNECTED), Drop]).await;
+    let (url, _server) =
+        server(vec![Send(OPEN), Expect("40/socket.io/verify,"), Send(CONNECTED), Drop]).await;
     let mut client = SocketIo::connect(&url, NS, &token()).await.expect("joined");
     let error = client.next().await.expect_err("dropped");
     assert!(matches!(error, SocketIoError::Lost { .. }), "{error:?}");

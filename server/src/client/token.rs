@@ -21,7 +21,9 @@ pub enum TokenError {
         detail: String,
     },
     /// The server does not know the client, or the request is wrong.
-    #[error("{url}: no token, HTTP {status} {detail}; check the client id and secret (the server's first-run.json has them)")]
+    #[error(
+        "{url}: no token, HTTP {status} {detail}; check the client id and secret (the server's first-run.json has them)"
+    )]
     Refused {
         /// The token endpoint.
         url: String,

@@ -85,16 +85,15 @@ pub(super) async fn connect(url: &str, authorization: Option<&str>) -> Result<We
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     // Without `disable_nagle` every 20 ms message would wait for the acknowledgement of the one before.
-    match tokio::time::timeout(CONNECT_TIMEOUT, connect_async_with_config(request, Some(config), true)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, connect_async_with_config(request, Some(config), true)).await
+    {
         Err(_elapsed) => Err(ConnectError::TimedOut { url: url.to_owned() }),
         Ok(Ok((socket, _response))) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(response))) => {
             Err(ConnectError::Refused { url: url.to_owned(), status: response.status().as_u16() })
         }
         Ok(Err(tungstenite::Error::Url(error))) => Err(address(&error)),
-        Ok(Err(error)) => {
-            Err(ConnectError::Unreachable { url: url.to_owned(), detail: error.to_string() })
-        }
+        Ok(Err(error)) => Err(ConnectError::Unreachable { url: url.to_owned(), detail: error.to_string() }),
     }
 }
 
@@ -121,7 +120,8 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
-        let error = connect(&format!("ws://127.0.0.1:{port}/twilio"), None).await.expect_err("nobody listens");
+        let error =
+            connect(&format!("ws://127.0.0.1:{port}/twilio"), None).await.expect_err("nobody listens");
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains("peakstream serve"), "{error}");
     }

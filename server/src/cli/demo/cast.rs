@@ -84,8 +84,10 @@ impl OwnRecordings {
     /// The calls these recordings make, if there are any.
     pub(super) fn cast(&self) -> Option<Cast> {
         let register = own(Role::Enrol, self.register.as_ref()?);
-        let parts = [(Role::Same, &self.same), (Role::Other, &self.other), (Role::Synthetic, &self.synthetic)];
-        let verify = parts.into_iter().flat_map(|(role, files)| files.iter().map(move |file| own(role, file)));
+        let parts =
+            [(Role::Same, &self.same), (Role::Other, &self.other), (Role::Synthetic, &self.synthetic)];
+        let verify =
+            parts.into_iter().flat_map(|(role, files)| files.iter().map(move |file| own(role, file)));
         Some(Cast { register, verify: verify.collect() })
     }
 }
@@ -129,7 +131,10 @@ impl Cast {
             ))
         })?;
         Self::parse(&text, dir).map_err(|reason| {
-            CliError::NoDemo(format!("{}: {reason}; fetch the calls again: python3 models/demo_audio.py --force", path.display()))
+            CliError::NoDemo(format!(
+                "{}: {reason}; fetch the calls again: python3 models/demo_audio.py --force",
+                path.display()
+            ))
         })
     }
 
@@ -168,7 +173,8 @@ impl Cast {
 mod tests {
     use super::*;
 
-    const ENTRY: &str = r#"{"file":"a.wav","role":"enrol","what":"Ann registers","language":"en","seconds":28.0}"#;
+    const ENTRY: &str =
+        r#"{"file":"a.wav","role":"enrol","what":"Ann registers","language":"en","seconds":28.0}"#;
 
     #[test]
     fn the_list_names_who_registers_and_who_calls_again() {
@@ -181,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_list_without_exactly_one_registration_is_no_demonstration() {
-        for calls in [String::new(), ENTRY.into(), format!("{ENTRY},{ENTRY}"), ENTRY.replace("enrol", "same")] {
+        for calls in [String::new(), ENTRY.into(), format!("{ENTRY},{ENTRY}"), ENTRY.replace("enrol", "same")]
+        {
             let text = format!(r#"{{"calls":[{calls}]}}"#);
             assert!(Cast::parse(&text, Path::new("/demo")).is_err(), "{text}");
         }

@@ -23,6 +23,7 @@ use peakstream::{EngineOptions, Threshold};
 use super::options::{self, ModelOptions};
 use super::output::{self, Answer, CliError};
 use crate::client::media_streams::Speed;
+use crate::config::threshold;
 use crate::model_dir::{self, Surroundings};
 use cast::{Cast, OwnRecordings};
 use play::{Operation, Settings, Theatre};
@@ -60,10 +61,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = options::speech_seconds)]
     seconds: f64,
     /// Least score at which a voice counts as the registered one, 0 to 1
-    #[arg(long, value_name = "0..1", default_value = "0.5", value_parser = options::threshold)]
+    #[arg(long, value_name = "0..1", default_value = "0.5", value_parser = threshold)]
     score_threshold: Threshold,
     /// Least authenticity at which a voice counts as live, 0 to 1
-    #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = options::threshold)]
+    #[arg(long, value_name = "0..1", default_value = "0.8", value_parser = threshold)]
     authenticity_threshold: Threshold,
     #[command(flatten)]
     models: ModelOptions,
@@ -86,7 +87,11 @@ fn perform(args: &Args) -> Result<Answer, CliError> {
     };
     let stage = Stage::open(args.json);
     let mut timing = Timing::new(began);
-    stage.say(&format!("peakstream demo: {} recorded calls through a real server, {}", cast.len(), pace(args.speed)));
+    stage.say(&format!(
+        "peakstream demo: {} recorded calls through a real server, {}",
+        cast.len(),
+        pace(args.speed)
+    ));
 
     let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
     timing.lap(&stage, "models loaded, golden vectors reproduced");

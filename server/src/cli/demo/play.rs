@@ -14,10 +14,10 @@ use super::server::DemoServer;
 use super::stage::{Part, Stage};
 use crate::audio_file::{self, ReadOptions};
 use crate::cli::output::CliError;
+use crate::client::ConnectError;
 use crate::client::media_streams::{self, Call, Dialect, MediaFormat, Outcome, Speed};
 use crate::client::socketio::{self, SocketIo, SocketIoError};
 use crate::client::token;
-use crate::client::ConnectError;
 use crate::sensitive::Sensitive;
 
 /// What carriers use.
@@ -99,13 +99,19 @@ impl Theatre {
     }
 
     /// Makes one call.
-    pub(super) async fn play(&self, scene: &Scene, operation: Operation, stage: &Stage) -> Result<Played, CliError> {
+    pub(super) async fn play(
+        &self,
+        scene: &Scene,
+        operation: Operation,
+        stage: &Stage,
+    ) -> Result<Played, CliError> {
         let part = stage.enter(scene, self.settings.seconds);
         let encoding = audio_file::parse_codec(CODEC).map_err(CliError::Usage)?;
         let audio = audio_file::read(&scene.recording, &ReadOptions::default())?.at(RATE)?.encode(encoding);
         let call_id = uuid::Uuid::new_v4().to_string();
         let call = self.call(&call_id, encoding.bytes());
-        let session = Session::open(self, &operation, &call_id).await.map_err(|error| broken(scene, &error))?;
+        let session =
+            Session::open(self, &operation, &call_id).await.map_err(|error| broken(scene, &error))?;
         let played = session.follow(&call, &audio, &part).await.map_err(|error| broken(scene, &error))?;
         part.end(scene, &played);
         Ok(played)

@@ -88,8 +88,11 @@ impl Report {
                 })
             })
             .collect();
-        let laps: Vec<_> =
-            timing.laps.iter().map(|(what, took)| json!({"what": what, "seconds": took.as_secs_f64()})).collect();
+        let laps: Vec<_> = timing
+            .laps
+            .iter()
+            .map(|(what, took)| json!({"what": what, "seconds": took.as_secs_f64()}))
+            .collect();
         json!({
             "all_right": self.all_right(), "calls": calls, "skipped": self.skipped,
             "score_threshold": self.settings.score_threshold.value(),
@@ -130,7 +133,8 @@ impl Report {
     }
 
     fn row(&self, scene: &Scene, played: &Played) -> [String; 10] {
-        let number = |member| played.number(member).map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+        let number =
+            |member| played.number(member).map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         [
             mark(scene.role, &played.event).to_owned(),
             scene.title.clone(),
@@ -151,12 +155,18 @@ impl Report {
         let score_threshold = self.settings.score_threshold.value();
         let authenticity_threshold = self.settings.authenticity_threshold.value();
         match (played.event.as_str(), score, authenticity) {
-            ("result-fail-spoof", _, Some(value)) => format!("authenticity {value:.2} < {authenticity_threshold:.2}"),
+            ("result-fail-spoof", _, Some(value)) => {
+                format!("authenticity {value:.2} < {authenticity_threshold:.2}")
+            }
             ("result-fail-score", Some(value), _) => format!("score {value:.2} < {score_threshold:.2}"),
             ("result-success", Some(score), Some(value)) => {
-                format!("score {score:.2} ≥ {score_threshold:.2}, authenticity {value:.2} ≥ {authenticity_threshold:.2}")
+                format!(
+                    "score {score:.2} ≥ {score_threshold:.2}, authenticity {value:.2} ≥ {authenticity_threshold:.2}"
+                )
             }
-            ("result-success", None, Some(value)) => format!("authenticity {value:.2} ≥ {authenticity_threshold:.2}"),
+            ("result-success", None, Some(value)) => {
+                format!("authenticity {value:.2} ≥ {authenticity_threshold:.2}")
+            }
             _ => played.content().to_owned(),
         }
     }
@@ -183,7 +193,11 @@ pub(super) fn outcome(event: &str, role: Role) -> &'static str {
 }
 
 fn in_words(time: Duration) -> String {
-    if time < Duration::from_secs(1) { format!("{} ms", time.as_millis()) } else { format!("{:.1} s", time.as_secs_f64()) }
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
 }
 
 #[cfg(test)]

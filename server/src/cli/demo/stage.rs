@@ -37,7 +37,8 @@ impl Stage {
             (false, true) => Mode::Bars,
             (false, false) => Mode::Lines,
         };
-        let target = if mode == Mode::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if mode == Mode::Bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self { mode, bars: MultiProgress::with_draw_target(target) }
     }
 
@@ -90,7 +91,9 @@ impl Part {
     pub(super) fn end(&self, scene: &Scene, played: &Played) {
         let words = report::outcome(&played.event, scene.role);
         match self.mode {
-            Mode::Bars => self.bar.finish_with_message(format!("{} {words}", report::mark(scene.role, &played.event))),
+            Mode::Bars => {
+                self.bar.finish_with_message(format!("{} {words}", report::mark(scene.role, &played.event)))
+            }
             Mode::Lines => eprintln!("  {}: {words}", self.title),
             Mode::Silent => {}
         }

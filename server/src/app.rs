@@ -1,0 +1,107 @@
+//! In: the parts of the server. Out: one router: which address leads where.
+//!
+//! | address | leads to |
+//! |---|---|
+//! | `/socket.io/` | [`crate::signalling::socketio`] |
+//! | `/socket.io/oauth2/token` | [`crate::signalling::oauth`] |
+//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`] |
+//! | `/livez` | 200 as long as the process serves |
+//! | `/readyz` | 200 while it takes sessions; 503 while models load and while it drains |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use tokio::time::timeout;
+
+use crate::audio_channel::{driver, websocket};
+use crate::config::SignallingConfig;
+use crate::ids::Tenant;
+use crate::session::actor::SessionServices;
+use crate::shutdown::{Shutdown, Tasks};
+use crate::signalling::oauth::{self, TokenEndpoint};
+
+/// A token request is two hundred bytes.
+const MAX_TOKEN_REQUEST: usize = 16 << 10;
+/// For reading a token request and computing its answer.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the audio channels need.
+#[derive(Clone, Debug)]
+pub struct AudioChannels {
+    /// Whose calls come in here.
+    pub tenant: Tenant,
+    /// Where their sessions are.
+    pub sessions: Arc<SessionServices>,
+    /// Tracks the connections' tasks.
+    pub tasks: Tasks,
+}
+
+/// The router until the models are loaded: alive, but not ready for anything.
+pub fn loading() -> Router {
+    Router::new().route("/livez", get(live)).fallback(async || unavailable("models are being loaded\n"))
+}
+
+/// The router of a server that is ready.
+pub fn ready(
+    config: &SignallingConfig,
+    tokens: Arc<TokenEndpoint>,
+    socketio: Router,
+    audio: AudioChannels,
+) -> Router {
+    let shutdown = audio.sessions.shutdown.clone();
+    let path = &config.socketio_path;
+    let mut router = Router::new()
+        .route(&format!("{path}/oauth2/token"), post(oauth::token).with_state(tokens))
+        .layer(middleware::from_fn(in_time))
+        .layer(DefaultBodyLimit::max(MAX_TOKEN_REQUEST))
+        .merge(socketio)
+        .route("/livez", get(live))
+        .route("/readyz", get(readiness).with_state(shutdown));
+    for path in &config.media_streams_paths {
+        router = router.route(path, any(media_streams).with_state(audio.clone()));
+    }
+    router
+}
+
+async fn live() -> &'static str {
+    "live\n"
+}
+
+async fn readiness(State(shutdown): State<Shutdown>) -> Response {
+    if shutdown.has_begun() { unavailable("draining\n") } else { "ready\n".into_response() }
+}
+
+fn unavailable(why: &'static str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], why).into_response()
+}
+
+/// Ends a request that dribbles.
+async fn in_time(request: Request, next: Next) -> Response {
+    timeout(TOKEN_TIMEOUT, next.run(request))
+        .await
+        .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+}
+
+async fn media_streams(State(audio): State<AudioChannels>, mut request: Request) -> Response {
+    if audio.sessions.shutdown.has_begun() {
+        return unavailable("draining\n");
+    }
+    match websocket::accept(&mut request) {
+        Ok(websocket::Accepted { response, connection }) => {
+            let AudioChannels { tenant, sessions, tasks } = audio;
+            tasks.spawn(async move {
+                if let Some(socket) = connection.open().await {
+                    driver::serve(socket, tenant, sessions).await;
+                }
+            });
+            response
+        }
+        Err(refused) => refused.into_response(),
+    }
+}

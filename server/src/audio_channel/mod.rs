@@ -1,0 +1,9 @@
+//! In: a carrier's WebSocket. Out: audio pushed into the call's stream, reports to its session, one close code.
+//!
+//! * [`media_streams`]: the sans-IO machine of Twilio Media Streams and of its minimal subset
+//! * [`websocket`]: the upgrade, and a close that the other side really receives
+//! * [`driver`]: the task that owns one connection
+
+pub mod driver;
+pub mod media_streams;
+pub mod websocket;

@@ -1,0 +1,121 @@
+//! In: validated requests and collected speech. Out: opened calls, checked credentials, measurements.
+//!
+//! The one place where the server meets the engine's models and credentials. Nothing here waits or talks to a network;
+//! [`Biometrics::measure`] is heavy and runs in the inference pool only.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use peakstream::credential::{self, CredentialError, CredentialKeys};
+use peakstream::{
+    AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, CollectedSpeech, Engine, ModelHash,
+    OpenError,
+};
+
+use crate::ids::Tenant;
+use crate::sensitive::Sensitive;
+use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
+use crate::session::event::{Finding, Measurement};
+use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Purpose, SessionRequest};
+
+/// The engine and the keys that seal what it makes.
+#[derive(Debug)]
+pub struct Biometrics {
+    engine: Engine,
+    keys: CredentialKeys,
+}
+
+impl Biometrics {
+    /// An engine whose models are proved, and the keys of the data directory.
+    pub const fn new(engine: Engine, keys: CredentialKeys) -> Self {
+        Self { engine, keys }
+    }
+
+    /// The models and credentials as `tenant` sees them.
+    pub const fn catalogue<'a>(&'a self, tenant: &'a Tenant) -> TenantCatalogue<'a> {
+        TenantCatalogue { biometrics: self, tenant }
+    }
+
+    /// Opens the audio side of a session, with everything reserved that it will need.
+    ///
+    /// # Errors
+    /// If the format and the channel type do not go together.
+    pub fn open(&self, request: &SessionRequest, format: AudioFormat) -> Result<CallStream, OpenError> {
+        self.engine.open(CallSpec { format, channel_type: request.channel_type, wanted: request.wanted })
+    }
+
+    /// Measures collected speech: authenticity, and a credential or a score. Takes tens of milliseconds of one core.
+    ///
+    /// # Errors
+    /// What the client is told, as a das-Peak error.
+    pub fn measure(
+        &self,
+        tenant: &Tenant,
+        purpose: &Purpose,
+        speech: &CollectedSpeech,
+    ) -> Result<Measurement, EngineFault> {
+        let seconds = speech.net_speech().seconds();
+        if seconds < MIN_SPEECH_SECONDS {
+            return Err(EngineFault::TooLittleSpeech { centiseconds: (seconds * 100.0) as u32 });
+        }
+        let (Purpose::Register { model } | Purpose::Verify { model, .. }) = purpose;
+        let analysis =
+            self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
+        let finding = match purpose {
+            Purpose::Register { .. } => Finding::Registered(self.seal(tenant, &analysis.template)?),
+            Purpose::Verify { credential, .. } => {
+                let reference = credential::open(&self.keys, tenant.name(), credential.expose())
+                    .map_err(|_| EngineFault::InvalidCredential)?;
+                let score = self.engine.compare(&reference.template, &analysis.template);
+                Finding::Verified(score.map_err(|error| internal(&error))?)
+            }
+        };
+        let wav = Some(Sensitive::new(Bytes::from(speech.to_wav())));
+        Ok(Measurement { authenticity: analysis.authenticity, finding, wav })
+    }
+
+    fn seal(
+        &self,
+        tenant: &Tenant,
+        template: &peakstream::Template,
+    ) -> Result<Sensitive<String>, EngineFault> {
+        let mut nonce = [0u8; 24];
+        getrandom::fill(&mut nonce).map_err(|error| internal(&error))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| internal(&error))?;
+        Ok(Sensitive::new(credential::seal(&self.keys, tenant.name(), template, now.as_secs(), nonce)))
+    }
+}
+
+/// Engine errors hold no personal data: kinds and numbers only.
+fn internal(error: &dyn std::error::Error) -> EngineFault {
+    tracing::error!(%error, "a decision failed");
+    EngineFault::Internal
+}
+
+/// The catalogue of one tenant. See [`Biometrics::catalogue`].
+#[derive(Clone, Copy, Debug)]
+pub struct TenantCatalogue<'a> {
+    biometrics: &'a Biometrics,
+    tenant: &'a Tenant,
+}
+
+impl Catalogue for TenantCatalogue<'_> {
+    fn newest_model(&self) -> ModelHash {
+        self.biometrics.engine.newest_model()
+    }
+
+    fn has_model(&self, model: ModelHash) -> bool {
+        self.biometrics.engine.has_model(model)
+    }
+
+    fn inspect(&self, text: &str) -> Result<CredentialFacts, CredentialRefusal> {
+        match credential::open(&self.biometrics.keys, self.tenant.name(), text) {
+            Ok(opened) => {
+                let channel_type: ChannelType = opened.template.channel_type();
+                Ok(CredentialFacts { model: opened.template.model(), channel_type })
+            }
+            Err(CredentialError::Malformed) => Err(CredentialRefusal::Malformed),
+            Err(_) => Err(CredentialRefusal::Foreign),
+        }
+    }
+}

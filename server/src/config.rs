@@ -1,0 +1,302 @@
+//! In: command-line flags and `PEAKSTREAM_*` variables. Out: one typed configuration.
+//!
+//! Every setting, its unit and its default stand here and nowhere else; `peakstream serve --help` prints this file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, FromArgMatches};
+use peakstream::{EngineOptions, Threshold};
+
+use crate::session::machine::Timeouts;
+use crate::session::request::Defaults;
+use crate::signalling::client::{EventArgs, PayloadEncoding, WireFormat};
+
+/// Everything that can be set about a server.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(long, env = "PEAKSTREAM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Directory of secrets and keys; created by the first start
+    #[arg(long, env = "PEAKSTREAM_DATA_DIR", value_name = "DIR", default_value = "peakstream-data")]
+    pub data_dir: PathBuf,
+
+    /// Base URL that clients use, if it is not the listening address (behind a proxy)
+    #[arg(long, env = "PEAKSTREAM_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Signalling
+    #[command(flatten)]
+    pub signalling: SignallingConfig,
+
+    /// Sessions
+    #[command(flatten)]
+    pub sessions: SessionConfig,
+
+    /// Limits
+    #[command(flatten)]
+    pub limits: LimitConfig,
+}
+
+/// How clients connect and what they receive.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Signalling")]
+pub struct SignallingConfig {
+    /// Path of the Socket.IO transport, and prefix of its namespaces and token endpoint
+    #[arg(long, env = "PEAKSTREAM_SOCKETIO_PATH", value_name = "PATH", default_value = "/socket.io", value_parser = path)]
+    pub socketio_path: String,
+
+    /// Paths of the Media Streams audio channel
+    #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_PATHS", value_name = "PATH", value_delimiter = ',',
+          default_values = ["/twilio", "/dpstwilio"], value_parser = path)]
+    pub media_streams_paths: Vec<String>,
+
+    /// Let everybody start sessions, without a token. Only behind something that authenticates
+    #[arg(long, env = "PEAKSTREAM_NO_AUTH")]
+    pub no_auth: bool,
+
+    /// Ask for a token on the namespace `alive` too
+    #[arg(long, env = "PEAKSTREAM_ALIVE_NEEDS_TOKEN")]
+    pub alive_needs_token: bool,
+
+    /// Arguments of each event: data and audio always, audio on results only, or never audio
+    #[arg(long, env = "PEAKSTREAM_EVENT_ARGS", value_name = "WHEN", default_value = "always2")]
+    pub event_args: EventArgs,
+
+    /// Data of each event as an object, or as a string that holds one
+    #[arg(long, env = "PEAKSTREAM_PAYLOAD_ENCODING", value_name = "TYPE", default_value = "object")]
+    pub payload_encoding: PayloadEncoding,
+
+    /// Let a client start another session on the same connection instead of disconnecting it after the result
+    #[arg(long, env = "PEAKSTREAM_KEEP_OPEN")]
+    pub keep_open: bool,
+
+    /// Milliseconds between the terminal event and the disconnect
+    #[arg(long, env = "PEAKSTREAM_DISCONNECT_GRACE_MS", value_name = "MS", default_value = "250", value_parser = milliseconds)]
+    pub disconnect_grace: Duration,
+
+    /// Seconds between two pings of a client
+    #[arg(long, env = "PEAKSTREAM_PING_INTERVAL", value_name = "S", default_value = "25", value_parser = seconds)]
+    pub ping_interval: Duration,
+
+    /// Seconds a client may take to answer a ping
+    #[arg(long, env = "PEAKSTREAM_PING_TIMEOUT", value_name = "S", default_value = "20", value_parser = seconds)]
+    pub ping_timeout: Duration,
+}
+
+/// What a session may take, and what it uses where a request says nothing.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sessions")]
+pub struct SessionConfig {
+    /// Authenticity threshold of requests that have none (0 to 1)
+    #[arg(long, env = "PEAKSTREAM_AUTHENTICITY_THRESHOLD", value_name = "X", default_value = "0.5", value_parser = threshold)]
+    pub authenticity_threshold: Threshold,
+
+    /// Score threshold of verifications that have none (0 to 1)
+    #[arg(long, env = "PEAKSTREAM_SCORE_THRESHOLD", value_name = "X", default_value = "0.5", value_parser = threshold)]
+    pub score_threshold: Threshold,
+
+    /// Share of calls assumed to be attacks; what an authenticity of 0.5 means depends on it (0 to 1, exclusive)
+    #[arg(long, env = "PEAKSTREAM_ASSUMED_ATTACK_RATE", value_name = "X", default_value = "0.01", value_parser = rate)]
+    pub assumed_attack_rate: f64,
+
+    /// Seconds from readiness to the first audio connection
+    #[arg(long, env = "PEAKSTREAM_AUDIO_START_TIMEOUT", value_name = "S", default_value = "60", value_parser = seconds)]
+    pub audio_start_timeout: Duration,
+
+    /// Seconds without audio on a live audio connection
+    #[arg(long, env = "PEAKSTREAM_AUDIO_IDLE_TIMEOUT", value_name = "S", default_value = "20", value_parser = seconds)]
+    pub audio_idle_timeout: Duration,
+
+    /// Seconds of audio received without enough speech in it
+    #[arg(long, env = "PEAKSTREAM_MAX_STREAM_DURATION", value_name = "S", default_value = "180", value_parser = seconds)]
+    pub max_stream_duration: Duration,
+
+    /// Seconds from the start of a session to its decision
+    #[arg(long, env = "PEAKSTREAM_MAX_SESSION_AGE", value_name = "S", default_value = "300", value_parser = seconds)]
+    pub max_session_age: Duration,
+
+    /// Seconds a session waits for another audio connection after the first ended early
+    #[arg(long, env = "PEAKSTREAM_REATTACH_GRACE", value_name = "S", default_value = "0", value_parser = seconds)]
+    pub reattach_grace: Duration,
+
+    /// Seconds a decision may take
+    #[arg(long, env = "PEAKSTREAM_DECISION_TIMEOUT", value_name = "S", default_value = "30", value_parser = seconds)]
+    pub decision_timeout: Duration,
+
+    /// Decide a stream that ended early if it holds at least 3 s of speech
+    #[arg(long, env = "PEAKSTREAM_ACCEPT_SHORT")]
+    pub accept_short: bool,
+}
+
+/// How much the server takes on.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitConfig {
+    /// Live sessions
+    #[arg(long, env = "PEAKSTREAM_MAX_SESSIONS", value_name = "N", default_value_t = 1000)]
+    pub max_sessions: usize,
+
+    /// Audio connections that wait for their session
+    #[arg(long, env = "PEAKSTREAM_MAX_PARKED", value_name = "N", default_value_t = 256)]
+    pub max_parked: usize,
+
+    /// Open connections of all kinds; more are answered with 503
+    #[arg(long, env = "PEAKSTREAM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
+    pub max_connections: usize,
+
+    /// Threads that compute decisions; 0 means one for each core
+    #[arg(long, env = "PEAKSTREAM_INFERENCE_THREADS", value_name = "N", default_value_t = 0)]
+    pub inference_threads: usize,
+
+    /// Decisions that wait for a thread; more are refused at once
+    #[arg(long, env = "PEAKSTREAM_INFERENCE_QUEUE", value_name = "N", default_value_t = 128)]
+    pub inference_queue: usize,
+
+    /// Seconds a client may take to send the header of a request
+    #[arg(long, env = "PEAKSTREAM_HEADER_TIMEOUT", value_name = "S", default_value = "10", value_parser = seconds)]
+    pub header_timeout: Duration,
+
+    /// Seconds the server may take to end its sessions and connections when it is stopped
+    #[arg(long, env = "PEAKSTREAM_SHUTDOWN_TIMEOUT", value_name = "S", default_value = "10", value_parser = seconds)]
+    pub shutdown_timeout: Duration,
+}
+
+impl Config {
+    /// The defaults, untouched by flags and environment.
+    ///
+    /// # Errors
+    /// None in practice: the defaults are valid, which a test proves.
+    pub fn defaults() -> Result<Self, clap::Error> {
+        let command =
+            Self::augment_args(clap::Command::new("peakstream")).mut_args(|arg| arg.env(None::<&str>));
+        Self::from_arg_matches(&command.try_get_matches_from(["peakstream"])?)
+    }
+}
+
+impl SignallingConfig {
+    /// How events look.
+    pub const fn wire(&self) -> WireFormat {
+        WireFormat { args: self.event_args, encoding: self.payload_encoding }
+    }
+}
+
+impl SessionConfig {
+    /// The times of the session machine.
+    pub const fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            audio_start: self.audio_start_timeout,
+            audio_idle: self.audio_idle_timeout,
+            max_stream: self.max_stream_duration,
+            max_age: self.max_session_age,
+            reattach_grace: self.reattach_grace,
+            decision: self.decision_timeout,
+        }
+    }
+
+    /// The values of members that a request leaves out.
+    pub const fn defaults(&self) -> Defaults {
+        Defaults {
+            authenticity_threshold: self.authenticity_threshold,
+            score_threshold: self.score_threshold,
+        }
+    }
+
+    /// What the engine is told.
+    pub fn engine_options(&self) -> EngineOptions {
+        let mut options = EngineOptions::default();
+        options.assumed_attack_rate = self.assumed_attack_rate;
+        options
+    }
+}
+
+impl LimitConfig {
+    /// How many threads compute decisions.
+    pub fn inference_threads(&self) -> usize {
+        match self.inference_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "must be a number of seconds, 0 or more".to_owned())
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_millis).map_err(|_| "must be a whole number of milliseconds".to_owned())
+}
+
+pub(crate) fn threshold(text: &str) -> Result<Threshold, String> {
+    text.parse().ok().and_then(Threshold::new).ok_or_else(|| "must be a number from 0 to 1".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0);
+    rate.ok_or_else(|| "must be a number between 0 and 1".to_owned())
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    if path.len() > 1 && path.starts_with('/') && !path.contains(['{', '}', '*', '?', '#', ' ']) {
+        Ok(path.to_owned())
+    } else {
+        Err("must begin with / and be a plain path".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn parse(args: &[&str]) -> Result<Config, clap::Error> {
+        Program::try_parse_from([&["peakstream"], args].concat()).map(|program| program.config)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_specification() {
+        let config = Config::defaults().unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        let times = config.sessions.timeouts();
+        let seconds =
+            [times.audio_start, times.audio_idle, times.max_stream, times.max_age, times.reattach_grace];
+        assert_eq!(seconds.map(|d| d.as_secs()), [60, 20, 180, 300, 0]);
+        assert_eq!(config.limits.max_sessions, 1000);
+        assert_eq!(config.signalling.disconnect_grace, Duration::from_millis(250));
+        assert_eq!(config.signalling.wire(), WireFormat::default());
+        assert_eq!(config.signalling.media_streams_paths, ["/twilio", "/dpstwilio"]);
+        assert!(!config.signalling.no_auth && !config.signalling.keep_open && !config.sessions.accept_short);
+        assert!(config.limits.inference_threads() >= 1);
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        for args in [
+            ["--score-threshold", "1.1"],
+            ["--authenticity-threshold", "x"],
+            ["--assumed-attack-rate", "0"],
+            ["--max-session-age=-1", "--keep-open"],
+            ["--socketio-path", "socket.io"],
+            ["--media-streams-paths", "/{any}"],
+            ["--event-args", "three"],
+        ] {
+            assert!(parse(&args).is_err(), "{args:?}");
+        }
+        assert_eq!(
+            parse(&["--media-streams-paths", "/a,/b/"]).unwrap().signalling.media_streams_paths,
+            ["/a", "/b"]
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! In: identifiers as they arrive. Out: typed ones: who ([`Tenant`]), which call ([`CallId`]), which session ([`SessionId`]).
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// One customer of this server. Tenants do not see each other: every look-up of a call starts with one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    /// A tenant by its name.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name: part of tokens and of the data a credential is bound to.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The tenant of a data directory that was made by a first start.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// The longest `call_id` accepted, in characters. UUIDs have 36, Twilio SIDs 34.
+pub const MAX_CALL_ID_CHARS: usize = 256;
+
+/// The identifier that joins signalling and audio: opaque, compared exactly, 1 to [`MAX_CALL_ID_CHARS`] characters.
+///
+/// The customer chooses it, so it may well be a telephone number: `Debug` does not show it, and there is no `Display`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct CallId(Arc<str>);
+
+impl CallId {
+    /// `None` if the text is empty or too long.
+    pub fn new(text: &str) -> Option<Self> {
+        let chars = text.chars().count();
+        (1..=MAX_CALL_ID_CHARS).contains(&chars).then(|| Self(text.into()))
+    }
+
+    /// The text, for the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallId([redacted])")
+    }
+}
+
+/// Our own random identifier of a session: the one that logs may show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(Uuid);
+
+impl SessionId {
+    /// A fresh random one.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_has_1_to_256_characters_not_bytes() {
+        assert!(CallId::new("").is_none());
+        assert!(CallId::new("x").is_some());
+        assert!(CallId::new(&"ü".repeat(256)).is_some());
+        assert!(CallId::new(&"u".repeat(257)).is_none());
+    }
+
+    #[test]
+    fn debug_of_a_call_id_shows_nothing_of_it() {
+        let id = CallId::new("+34600111222").map(|id| format!("{id:?}"));
+        assert_eq!(id.as_deref(), Some("CallId([redacted])"));
+    }
+}

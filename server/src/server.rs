@@ -1,0 +1,219 @@
+//! In: a configuration, then an engine. Out: a running server, and its orderly end.
+//!
+//! 1. [`Bound::new`]: the data directory is opened, the port is bound; `/livez` answers, everything else says 503.
+//! 2. [`Bound::ready`]: the engine has proved its models; everything answers.
+//! 3. [`Running::shutdown`]: no new connections; every session ends with a terminal event, every audio connection with
+//!    1001; then, or when the time is up, it returns.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use peakstream::Engine;
+use socketioxide::SocketIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::{self, AudioChannels};
+use crate::biometrics::Biometrics;
+use crate::config::Config;
+use crate::data_dir::{DataDir, DataDirError, DataDirLock, Secrets};
+use crate::first_run::{self, FirstRun};
+use crate::ids::{DEFAULT_TENANT, Tenant};
+use crate::inference::InferencePool;
+use crate::listener::{self, Limits, Slots};
+use crate::session::actor::SessionServices;
+use crate::session::registry::{Counts, Registry};
+use crate::shutdown::{Shutdown, Tasks};
+use crate::signalling::client::Signalling;
+use crate::signalling::oauth::{HashError, TokenEndpoint};
+use crate::signalling::socketio::{self, Access, SocketIoConfig};
+use crate::signalling::token::TokenKey;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The address.
+    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The keys in the data directory.
+    #[error("the keys in the data directory cannot be used")]
+    Keys,
+    /// The token endpoint.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The inference threads.
+    #[error("inference threads cannot be started: {0}")]
+    Threads(std::io::Error),
+}
+
+/// A server that listens, but has no engine yet.
+#[derive(Debug)]
+pub struct Bound {
+    config: Config,
+    base_url: String,
+    secrets: Secrets,
+    first_run: Option<FirstRun>,
+    lock: DataDirLock,
+    app: watch::Sender<Router>,
+    slots: Slots,
+    shutdown: Shutdown,
+}
+
+/// A server that is ready.
+pub struct Running {
+    base_url: String,
+    config: Config,
+    sessions: Arc<SessionServices>,
+    tasks: Tasks,
+    io: SocketIo,
+    slots: Slots,
+    /// Keeps the application of the listener alive.
+    _app: watch::Sender<Router>,
+    _lock: DataDirLock,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    /// Opens the data directory and binds the port.
+    ///
+    /// # Errors
+    /// If either is not possible.
+    pub async fn new(config: Config) -> Result<Self, StartError> {
+        let dir = DataDir::open(&config.data_dir)?;
+        let lock = dir.lock()?;
+        let (secrets, first_run) = first_run::secrets_of(&dir)?;
+        let address = config.listen;
+        let refused = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let local = listener.local_addr().map_err(refused)?;
+        let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
+        first_run::note_base_url(&dir, &base_url)?;
+        let first_run = first_run.map(|first_run| FirstRun { base_url: base_url.clone(), ..first_run });
+        let (app, current) = watch::channel(app::loading());
+        let slots = Slots::new(config.limits.max_connections);
+        let limits = Limits {
+            max_connections: config.limits.max_connections,
+            header_timeout: config.limits.header_timeout,
+        };
+        let shutdown = Shutdown::default();
+        tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));
+        Ok(Self { config, base_url, secrets, first_run, lock, app, slots, shutdown })
+    }
+
+    /// Where clients find it.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// What the first start made; `None` on later ones.
+    pub const fn first_run(&self) -> Option<&FirstRun> {
+        self.first_run.as_ref()
+    }
+
+    /// Opens for business.
+    ///
+    /// # Errors
+    /// If keys or threads cannot be had.
+    pub fn ready(self, engine: Engine) -> Result<Running, StartError> {
+        let Self { config, base_url, secrets, lock, app, slots, shutdown, .. } = self;
+        let keys = secrets.credential_keys().ok_or(StartError::Keys)?;
+        let token_key = Arc::new(TokenKey::new(secrets.token_key().ok_or(StartError::Keys)?.expose()));
+        let limits = &config.limits;
+        let sessions = Arc::new(SessionServices {
+            biometrics: Arc::new(Biometrics::new(engine, keys)),
+            pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
+                .map_err(StartError::Threads)?,
+            registry: Registry::new(limits.max_sessions, limits.max_parked),
+            shutdown,
+            timeouts: config.sessions.timeouts(),
+            accept_short: config.sessions.accept_short,
+        });
+        let tokens = Arc::new(TokenEndpoint::new(secrets.clients(), Arc::clone(&token_key))?);
+        let tasks = Tasks::default();
+        let (socketio, io) = socketio(&config, token_key, &sessions, tasks.clone());
+        let audio = AudioChannels {
+            tenant: Tenant::new(DEFAULT_TENANT),
+            sessions: Arc::clone(&sessions),
+            tasks: tasks.clone(),
+        };
+        let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, audio));
+        Ok(Running { base_url, config, sessions, tasks, io, slots, _app: app, _lock: lock })
+    }
+}
+
+fn socketio(
+    config: &Config,
+    token_key: Arc<TokenKey>,
+    sessions: &Arc<SessionServices>,
+    tasks: Tasks,
+) -> (Router, SocketIo) {
+    let signalling = &config.signalling;
+    let access = match signalling.no_auth {
+        true => Access::Open(Tenant::new(DEFAULT_TENANT)),
+        false => Access::Tokens(token_key),
+    };
+    let clients = Signalling {
+        sessions: Arc::clone(sessions),
+        defaults: config.sessions.defaults(),
+        keep_open: signalling.keep_open,
+        disconnect_grace: signalling.disconnect_grace,
+    };
+    let transport = SocketIoConfig {
+        path: signalling.socketio_path.clone(),
+        access,
+        alive_needs_token: signalling.alive_needs_token,
+        wire: signalling.wire(),
+        ping_interval: signalling.ping_interval,
+        ping_timeout: signalling.ping_timeout,
+    };
+    socketio::build(transport, Arc::new(clients), tasks)
+}
+
+impl Running {
+    /// Where clients find it.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// How many sessions and audio connections there are.
+    pub fn counts(&self) -> Counts {
+        self.sessions.registry.counts()
+    }
+
+    /// How many clients and audio connections are being served, and how many connections are open.
+    pub fn occupancy(&self) -> (usize, usize) {
+        (self.tasks.running(), self.slots.occupied())
+    }
+
+    /// Ends everything in order, within the configured time.
+    pub async fn shutdown(self) {
+        let deadline = Instant::now() + self.config.limits.shutdown_timeout;
+        tracing::info!("stopping");
+        self.sessions.shutdown.begin();
+        let all = async {
+            self.tasks.finished().await;
+            // What is left are clients that joined and asked for nothing.
+            self.io.close().await;
+            self.slots.all_free().await;
+        };
+        if timeout_at(deadline, all).await.is_err() {
+            tracing::warn!(connections = self.slots.occupied(), "stopped before every connection had ended");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! In: what went wrong with a session. Out: the one table that says how a client hears of it.
+//!
+//! | class | Socket.IO event | when |
+//! |---|---|---|
+//! | [`SessionError::Parameters`] | `error-parameters` | the request itself is wrong |
+//! | [`SessionError::NotReady`] | `error-consumer-not-ready` | the request is right, but nothing can receive its audio now |
+//! | [`SessionError::Audio`] | `error-audio` | transport, format, too little speech |
+//! | [`SessionError::Engine`] | `error-das-Peak` | credential, inference, the service itself; carries `exception` and `error` of the batch API |
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One thing wrong with one member of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    /// Path of the member, for example `metadata.call_id`.
+    pub field: String,
+    /// What is wrong, as the second half of a sentence that begins with the field.
+    pub message: String,
+}
+
+impl FieldProblem {
+    /// A problem of `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// Why a session ends without a result.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The request is wrong; every problem found, in the order of the members.
+    Parameters(Vec<FieldProblem>),
+    /// No consumer can be prepared for the audio protocol asked for.
+    NotReady(NotReady),
+    /// The audio did not come, stopped, or could not be decoded.
+    Audio(AudioFault),
+    /// The engine or the service failed.
+    Engine(EngineFault),
+}
+
+/// Why there is no audio consumer for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// The protocol is documented, but this server has no consumer for it.
+    NoAudioHook,
+    /// As many sessions live as the configuration allows.
+    TooManySessions,
+    /// The server is about to stop and takes no new sessions.
+    Draining,
+}
+
+/// What was wrong with a session's audio.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AudioFault {
+    /// No audio connection came within the given time.
+    NeverStarted(Duration),
+    /// The connection was there, but no audio came for the given time.
+    Idle(Duration),
+    /// This much audio was received, and still not enough speech in it.
+    TooLong(Duration),
+    /// The session as a whole took longer than allowed.
+    SessionTooOld(Duration),
+    /// The stream ended before there was enough speech.
+    EndedEarly {
+        /// Net speech collected, in seconds.
+        collected: f64,
+        /// Net speech asked for, in seconds.
+        wanted: f64,
+    },
+    /// The carrier broke the protocol; the text says how.
+    Protocol(&'static str),
+    /// The carrier announced a format that cannot be decoded; the text says why.
+    Format(String),
+}
+
+/// What failed inside the service. Exception names and texts are those of the batch API, which clients parse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineFault {
+    /// The credential was not sealed by this service for this tenant, or was altered.
+    InvalidCredential,
+    /// The collected speech is too short for the model.
+    TooLittleSpeech {
+        /// Collected speech in hundredths of a second.
+        centiseconds: u32,
+    },
+    /// The inference queue is full.
+    Busy,
+    /// The inference did not end in time.
+    TimedOut,
+    /// The server is stopping.
+    ShuttingDown,
+    /// A defect of the service.
+    Internal,
+}
+
+/// The least net speech a biometric operation needs, in seconds.
+pub const MIN_SPEECH_SECONDS: f64 = 3.0;
+
+impl SessionError {
+    /// The Socket.IO event that tells of it.
+    pub const fn event(&self) -> &'static str {
+        match self {
+            Self::Parameters(_) => "error-parameters",
+            Self::NotReady(_) => "error-consumer-not-ready",
+            Self::Audio(_) => "error-audio",
+            Self::Engine(_) => "error-das-Peak",
+        }
+    }
+
+    /// The text for people (`content`).
+    pub fn content(&self) -> String {
+        match self {
+            Self::Parameters(problems) => {
+                let all: Vec<String> =
+                    problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect();
+                format!("Invalid parameters: {}", all.join("; "))
+            }
+            Self::NotReady(why) => why.content().to_owned(),
+            Self::Audio(fault) => fault.content(),
+            Self::Engine(fault) => fault.error(),
+        }
+    }
+}
+
+impl NotReady {
+    const fn content(self) -> &'static str {
+        match self {
+            Self::NoAudioHook => {
+                "Audio consumer for provided audio protocol is not ready: this server has no AudioHook consumer yet"
+            }
+            Self::TooManySessions => {
+                "Audio consumer for provided audio protocol is not ready: too many sessions are live"
+            }
+            Self::Draining => {
+                "Audio consumer for provided audio protocol is not ready: the server is stopping"
+            }
+        }
+    }
+}
+
+impl AudioFault {
+    fn content(&self) -> String {
+        match self {
+            Self::NeverStarted(limit) => format!("No audio connection within {} s", limit.as_secs_f64()),
+            Self::Idle(limit) => format!("No audio received for {} s", limit.as_secs_f64()),
+            Self::TooLong(limit) => {
+                format!("More than {} s of audio received without enough speech", limit.as_secs_f64())
+            }
+            Self::SessionTooOld(limit) => format!("The session took longer than {} s", limit.as_secs_f64()),
+            Self::EndedEarly { collected, wanted } => {
+                format!("The audio ended early: {collected:.2} s of speech collected, {wanted:.2} s needed")
+            }
+            Self::Protocol(how) => format!("The audio connection broke the protocol: {how}"),
+            Self::Format(why) => format!("The audio cannot be decoded: {why}"),
+        }
+    }
+}
+
+impl EngineFault {
+    /// The exception name of the batch API.
+    pub const fn exception(self) -> &'static str {
+        match self {
+            Self::InvalidCredential => "InvalidCredential",
+            Self::TooLittleSpeech { .. } => "VoiceDurationIsNotEnoughException",
+            Self::Busy | Self::TimedOut | Self::ShuttingDown => "ServiceUnavailable",
+            Self::Internal => "DaspeakInternalException",
+        }
+    }
+
+    /// The error text of the batch API.
+    pub fn error(self) -> String {
+        match self {
+            Self::InvalidCredential => "Decryption error".into(),
+            // Clients read the two numbers from the end of this text.
+            Self::TooLittleSpeech { centiseconds } => {
+                format!(
+                    "Voice duration is not enough {:.2}s < {MIN_SPEECH_SECONDS:.2}s",
+                    f64::from(centiseconds) / 100.0
+                )
+            }
+            Self::Busy => "Too many decisions are waiting, try again later".into(),
+            Self::TimedOut => "The decision took too long".into(),
+            Self::ShuttingDown => "The server is stopping".into(),
+            // The spelling is the original's.
+            Self::Internal => "An internal server error occured".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_too_little_speech_ends_in_the_two_numbers_that_clients_parse() {
+        let text = EngineFault::TooLittleSpeech { centiseconds: 255 }.error();
+        assert_eq!(text, "Voice duration is not enough 2.55s < 3.00s");
+    }
+
+    #[test]
+    fn an_early_end_names_collected_and_needed_seconds() {
+        let fault = SessionError::Audio(AudioFault::EndedEarly { collected: 1.204, wanted: 5.0 });
+        assert_eq!(fault.event(), "error-audio");
+        assert_eq!(fault.content(), "The audio ended early: 1.20 s of speech collected, 5.00 s needed");
+    }
+
+    #[test]
+    fn every_problem_is_named_in_the_content() {
+        let problems = vec![
+            FieldProblem::new("metadata.call_id", "is required"),
+            FieldProblem::new("metadata.channels", "must be 1 or 2"),
+        ];
+        let content = SessionError::Parameters(problems).content();
+        assert_eq!(
+            content,
+            "Invalid parameters: metadata.call_id is required; metadata.channels must be 1 or 2"
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! In: what happened in a session. Out: the event a client receives, with the exact payload of the wire.
+//!
+//! One function per event. Every payload carries `event` and `content`; `call_id` and `session_id` are additive members
+//! that [`Event::identify`] puts on all of them.
+
+use bytes::Bytes;
+use peakstream::{Authenticity, Score};
+use serde_json::{Map, Value, json};
+
+use crate::ids::{CallId, SessionId};
+use crate::sensitive::Sensitive;
+use crate::session::error::SessionError;
+
+/// How far the collection of speech has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Net speech in seconds, unrounded.
+    pub net_speech: f64,
+    /// Net speech in seconds, rounded to two decimals: what the wire shows.
+    pub audio_seconds: f64,
+    /// Truncated percentage of the speech asked for; not capped at 100.
+    pub vad_percentage: u32,
+    /// Audio received, speech or not, in seconds.
+    pub received: f64,
+}
+
+impl From<&peakstream::Status> for Progress {
+    fn from(status: &peakstream::Status) -> Self {
+        Self {
+            net_speech: status.net_speech.seconds(),
+            audio_seconds: status.audio_seconds(),
+            vad_percentage: status.vad_percentage(),
+            received: status.audio_received_seconds,
+        }
+    }
+}
+
+/// What the inference measured on the collected speech.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    /// Genuineness of the speech.
+    pub authenticity: Authenticity,
+    /// What was measured besides, by the kind of session.
+    pub finding: Finding,
+    /// The collected speech as a WAV file, if clients are to receive it.
+    pub wav: Option<Sensitive<Bytes>>,
+}
+
+/// The half of a measurement that depends on the kind of session.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// Registration: the sealed credential.
+    Registered(Sensitive<String>),
+    /// Verification: similarity with the credential's voice.
+    Verified(Score),
+}
+
+/// One event for the client.
+#[derive(Clone, Debug)]
+pub struct Event {
+    name: &'static str,
+    body: Sensitive<Map<String, Value>>,
+    audio: Option<Sensitive<Bytes>>,
+}
+
+impl Event {
+    fn new(name: &'static str, content: impl Into<String>, members: Value) -> Self {
+        let mut body = Map::new();
+        body.insert("event".into(), name.into());
+        body.insert("content".into(), Value::String(content.into()));
+        if let Value::Object(members) = members {
+            body.extend(members);
+        }
+        Self { name, body: Sensitive::new(body), audio: None }
+    }
+
+    /// `info-consumer-ready`: the client may start its audio now.
+    pub fn consumer_ready() -> Self {
+        Self::new("info-consumer-ready", "Audio consumer for provided audio protocol is ready", Value::Null)
+    }
+
+    /// `info-vad-status`: one per block of received audio, whether it held speech or not.
+    pub fn vad_status(progress: &Progress) -> Self {
+        Self::new(
+            "info-vad-status",
+            "Voice activity detection percentage",
+            json!({"audio_seconds": progress.audio_seconds, "vad_percentage": progress.vad_percentage}),
+        )
+    }
+
+    /// `result-success` of a registration, or of a verification.
+    pub fn success(measured: Measurement, progress: &Progress) -> Self {
+        let content = match measured.finding {
+            Finding::Registered(_) => "Registration: approved",
+            Finding::Verified(_) => "Verification: approved",
+        };
+        let mut event = Self::result("result-success", content, &measured, progress);
+        if let Finding::Registered(credential) = measured.finding {
+            event.insert("credential", Value::String(credential.into_inner()));
+        }
+        event.with_audio(measured.wav)
+    }
+
+    /// `result-fail-score`: the voice is not similar enough.
+    pub fn fail_score(measured: Measurement, progress: &Progress) -> Self {
+        Self::result("result-fail-score", "Verification: rejected", &measured, progress)
+            .with_audio(measured.wav)
+    }
+
+    /// `result-fail-spoof`: the voice does not seem genuine. Never carries a credential.
+    pub fn fail_spoof(measured: Measurement, progress: &Progress) -> Self {
+        let content = match measured.finding {
+            Finding::Registered(_) => "Registration: rejected",
+            Finding::Verified(_) => "Verification: rejected",
+        };
+        Self::result("result-fail-spoof", content, &measured, progress).with_audio(measured.wav)
+    }
+
+    fn result(name: &'static str, content: &str, measured: &Measurement, progress: &Progress) -> Self {
+        let mut event = Self::new(
+            name,
+            content,
+            json!({"authenticity": six_decimals(measured.authenticity.value()), "voice_audio_collected": progress.audio_seconds}),
+        );
+        if let Finding::Verified(score) = measured.finding {
+            event.insert("score", six_decimals(score.value()).into());
+        }
+        event
+    }
+
+    /// The `error-*` event of `error`. `progress` is known once audio has been received.
+    pub fn error(error: &SessionError, progress: Option<&Progress>) -> Self {
+        let members = match error {
+            SessionError::Parameters(problems) => json!({"details": problems}),
+            SessionError::NotReady(_) => Value::Null,
+            SessionError::Audio(_) => {
+                let progress = progress.copied().unwrap_or_default();
+                json!({"audio_seconds": progress.audio_seconds, "vad_percentage": progress.vad_percentage})
+            }
+            SessionError::Engine(fault) => json!({"exception": fault.exception(), "error": fault.error()}),
+        };
+        Self::new(error.event(), error.content(), members)
+    }
+
+    /// Adds the additive members `call_id` and `session_id`.
+    pub fn identify(&mut self, call: &CallId, session: SessionId) {
+        self.insert("call_id", call.as_str().into());
+        self.insert("session_id", session.to_string().into());
+    }
+
+    fn insert(&mut self, member: &str, value: Value) {
+        self.body.expose_mut().insert(member.into(), value);
+    }
+
+    fn with_audio(mut self, wav: Option<Sensitive<Bytes>>) -> Self {
+        self.audio = wav;
+        self
+    }
+
+    /// The event's name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the session is over with it: every `result-*` and `error-*`.
+    pub fn is_terminal(&self) -> bool {
+        !self.name.starts_with("info-")
+    }
+
+    /// Whether it is one of the three results.
+    pub fn is_result(&self) -> bool {
+        self.name.starts_with("result-")
+    }
+
+    /// The payload, for the wire.
+    pub const fn body(&self) -> &Map<String, Value> {
+        self.body.expose()
+    }
+
+    /// The collected speech that goes with it (a WAV file), for the wire.
+    pub fn audio(&self) -> Option<&Bytes> {
+        self.audio.as_ref().map(Sensitive::expose)
+    }
+}
+
+/// A 32-bit measurement as the decimal that was meant (0.99, not 0.9900000095367432).
+pub(crate) fn six_decimals(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady};
+
+    fn progress() -> Progress {
+        Progress { net_speech: 5.1321, audio_seconds: 5.13, vad_percentage: 102, received: 7.0 }
+    }
+
+    fn measured(finding: Finding) -> Measurement {
+        Measurement {
+            authenticity: Authenticity::new(0.99).unwrap(),
+            finding,
+            wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
+        }
+    }
+
+    fn body(event: &Event) -> Value {
+        Value::Object(event.body().clone())
+    }
+
+    #[test]
+    fn payloads_are_those_of_the_documentation() {
+        let registered = || measured(Finding::Registered(Sensitive::new("abc".into())));
+        let verified = || measured(Finding::Verified(Score::new(0.97).unwrap()));
+        let cases = [
+            (
+                Event::consumer_ready(),
+                json!({"event":"info-consumer-ready","content":"Audio consumer for provided audio protocol is ready"}),
+            ),
+            (
+                Event::vad_status(&progress()),
+                json!({"event":"info-vad-status","content":"Voice activity detection percentage","audio_seconds":5.13,"vad_percentage":102}),
+            ),
+            (
+                Event::success(registered(), &progress()),
+                json!({"event":"result-success","authenticity":0.99,"voice_audio_collected":5.13,"content":"Registration: approved","credential":"abc"}),
+            ),
+            (
+                Event::success(verified(), &progress()),
+                json!({"event":"result-success","score":0.97,"authenticity":0.99,"voice_audio_collected":5.13,"content":"Verification: approved"}),
+            ),
+            (
+                Event::fail_score(verified(), &progress()),
+                json!({"event":"result-fail-score","score":0.97,"authenticity":0.99,"voice_audio_collected":5.13,"content":"Verification: rejected"}),
+            ),
+            (
+                Event::fail_spoof(registered(), &progress()),
+                json!({"event":"result-fail-spoof","authenticity":0.99,"voice_audio_collected":5.13,"content":"Registration: rejected"}),
+            ),
+            (
+                Event::fail_spoof(verified(), &progress()),
+                json!({"event":"result-fail-spoof","score":0.97,"authenticity":0.99,"voice_audio_collected":5.13,"content":"Verification: rejected"}),
+            ),
+        ];
+        for (event, expected) in cases {
+            assert_eq!(body(&event), expected);
+            assert_eq!(event.is_terminal(), !event.name().starts_with("info-"));
+            assert_eq!(event.audio().is_some(), event.is_result());
+        }
+    }
+
+    #[test]
+    fn error_payloads_are_those_of_the_documentation() {
+        let cases = [
+            (
+                SessionError::Parameters(vec![FieldProblem::new("metadata.call_id", "is required")]),
+                json!({"event":"error-parameters","content":"Invalid parameters: metadata.call_id is required","details":[{"field":"metadata.call_id","message":"is required"}]}),
+            ),
+            (
+                SessionError::NotReady(NotReady::NoAudioHook),
+                json!({"event":"error-consumer-not-ready","content":"Audio consumer for provided audio protocol is not ready: this server has no AudioHook consumer yet"}),
+            ),
+            (
+                SessionError::Audio(AudioFault::Protocol("not JSON")),
+                json!({"event":"error-audio","content":"The audio connection broke the protocol: not JSON","audio_seconds":5.13,"vad_percentage":102}),
+            ),
+            (
+                SessionError::Engine(EngineFault::InvalidCredential),
+                json!({"event":"error-das-Peak","content":"Decryption error","exception":"InvalidCredential","error":"Decryption error"}),
+            ),
+        ];
+        for (error, expected) in cases {
+            let event = Event::error(&error, Some(&progress()));
+            assert_eq!(body(&event), expected);
+            assert!(event.is_terminal() && event.audio().is_none());
+        }
+    }
+
+    #[test]
+    fn debug_of_an_event_shows_neither_credential_nor_audio() {
+        let event =
+            Event::success(measured(Finding::Registered(Sensitive::new("s3cret".into()))), &progress());
+        let shown = format!("{event:?}");
+        assert!(
+            !shown.contains("s3cret") && !shown.contains("RIFF") && shown.contains("result-success"),
+            "{shown}"
+        );
+    }
+}

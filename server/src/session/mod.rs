@@ -1,0 +1,13 @@
+//! In: a validated request, audio progress, measurements, time. Out: the events of one registration or verification.
+//!
+//! * [`request`]: the one validation of `initialize` for every signalling channel
+//! * [`event`]: every event a client can receive; [`error`]: every way a session can fail
+//! * [`machine`]: the sans-IO state machine; [`actor`]: the task that gives it a clock, an inbox and a client
+//! * [`registry`]: which sessions live, by tenant and call id, and which audio connections wait for one
+
+pub mod actor;
+pub mod error;
+pub mod event;
+pub mod machine;
+pub mod registry;
+pub mod request;

@@ -1,0 +1,254 @@
+//! In: sessions that begin, audio connections that look for one. Out: who belongs together, and how many there are.
+//!
+//! Sessions are found by tenant and call id; tenants do not see each other. An audio connection may come before its
+//! session: it takes one of a limited number of seats, and is woken when the session is admitted.
+//!
+//! Everything that counts is a guard: dropping it, for whatever reason, undoes it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::ids::{CallId, Tenant};
+use crate::session::actor::SessionHandle;
+
+/// What joins signalling and audio.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CallKey {
+    /// Whose call it is.
+    pub tenant: Tenant,
+    /// Which call.
+    pub call_id: CallId,
+}
+
+/// Why a session was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// A live session of this tenant already uses this call id.
+    CallIdInUse,
+    /// As many sessions live as the configuration allows.
+    Full,
+}
+
+/// How many of what there are now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sessions that have not had their terminal event.
+    pub live_sessions: usize,
+    /// Open audio connections, with or without a session.
+    pub audio_connections: usize,
+    /// Audio connections that wait for their session.
+    pub parked: usize,
+}
+
+/// The directory of live sessions. Shared by reference counting.
+#[derive(Debug)]
+pub struct Registry {
+    max_sessions: usize,
+    max_parked: usize,
+    audio_connections: AtomicUsize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    live: HashMap<CallKey, SessionHandle>,
+    waiting: HashMap<CallKey, Arc<Notify>>,
+    parked: usize,
+}
+
+impl Registry {
+    /// An empty directory with its limits.
+    pub fn new(max_sessions: usize, max_parked: usize) -> Arc<Self> {
+        let (audio_connections, inner) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { max_sessions, max_parked, audio_connections, inner })
+    }
+
+    /// Enters a session and wakes the audio connections that wait for it.
+    ///
+    /// # Errors
+    /// If the call id is in use, or the directory full.
+    pub fn admit(self: &Arc<Self>, key: CallKey, handle: SessionHandle) -> Result<Admission, NotAdmitted> {
+        let mut inner = self.lock();
+        if inner.live.contains_key(&key) {
+            return Err(NotAdmitted::CallIdInUse);
+        }
+        if inner.live.len() >= self.max_sessions {
+            return Err(NotAdmitted::Full);
+        }
+        inner.live.insert(key.clone(), handle);
+        if let Some(waiting) = inner.waiting.get(&key) {
+            waiting.notify_waiters();
+        }
+        drop(inner);
+        Ok(Admission { registry: Arc::clone(self), key })
+    }
+
+    /// The live session of a call.
+    pub fn find(&self, key: &CallKey) -> Option<SessionHandle> {
+        self.lock().live.get(key).cloned()
+    }
+
+    /// Waits until the call has a session, at most until `deadline`. `None`: it did not come, or no seat is free.
+    pub async fn wait_for(self: &Arc<Self>, key: &CallKey, deadline: Instant) -> Option<SessionHandle> {
+        let seat = self.take_seat(key)?;
+        loop {
+            let mut woken = std::pin::pin!(seat.bell.notified());
+            // Registered before the look-up, so that a session admitted between the two is not missed.
+            woken.as_mut().enable();
+            if let Some(handle) = self.find(key) {
+                return Some(handle);
+            }
+            if timeout_at(deadline, woken).await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    /// Counts an audio connection for as long as the guard lives.
+    pub fn audio_connected(self: &Arc<Self>) -> AudioConnection {
+        self.audio_connections.fetch_add(1, Ordering::Relaxed);
+        AudioConnection { registry: Arc::clone(self) }
+    }
+
+    /// How many of what there are now.
+    pub fn counts(&self) -> Counts {
+        let inner = self.lock();
+        Counts {
+            live_sessions: inner.live.len(),
+            audio_connections: self.audio_connections.load(Ordering::Relaxed),
+            parked: inner.parked,
+        }
+    }
+
+    fn take_seat(self: &Arc<Self>, key: &CallKey) -> Option<Seat> {
+        let mut inner = self.lock();
+        if inner.parked >= self.max_parked {
+            return None;
+        }
+        inner.parked += 1;
+        let bell = Arc::clone(inner.waiting.entry(key.clone()).or_default());
+        drop(inner);
+        Some(Seat { registry: Arc::clone(self), key: key.clone(), bell })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No code panics while it holds the lock; if it did, the maps would still be sound.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session's place in the directory; dropping it frees the call id.
+#[derive(Debug)]
+pub struct Admission {
+    registry: Arc<Registry>,
+    key: CallKey,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.registry.lock().live.remove(&self.key);
+    }
+}
+
+/// An open audio connection. See [`Registry::audio_connected`].
+#[derive(Debug)]
+pub struct AudioConnection {
+    registry: Arc<Registry>,
+}
+
+impl Drop for AudioConnection {
+    fn drop(&mut self) {
+        self.registry.audio_connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One audio connection that waits for its session.
+struct Seat {
+    registry: Arc<Registry>,
+    key: CallKey,
+    bell: Arc<Notify>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut inner = self.registry.lock();
+        inner.parked -= 1;
+        // Two owners: the map and this seat. Nobody else can join while the lock is held.
+        if Arc::strong_count(&self.bell) == 2 {
+            inner.waiting.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn key(tenant: &str, call: &str) -> CallKey {
+        CallKey { tenant: Tenant::new(tenant), call_id: CallId::new(call).unwrap() }
+    }
+
+    #[tokio::test]
+    async fn a_call_id_is_used_once_per_tenant_and_free_again_afterwards() {
+        let registry = Registry::new(10, 10);
+        let first = registry.admit(key("a", "1"), SessionHandle::detached()).unwrap();
+        assert_eq!(
+            registry.admit(key("a", "1"), SessionHandle::detached()).err(),
+            Some(NotAdmitted::CallIdInUse)
+        );
+        let _other = registry.admit(key("b", "1"), SessionHandle::detached()).unwrap();
+        drop(first);
+        assert!(registry.find(&key("a", "1")).is_none());
+        assert!(registry.admit(key("a", "1"), SessionHandle::detached()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_number_of_sessions_is_limited() {
+        let registry = Registry::new(1, 10);
+        let only = registry.admit(key("a", "1"), SessionHandle::detached()).unwrap();
+        assert_eq!(registry.admit(key("a", "2"), SessionHandle::detached()).err(), Some(NotAdmitted::Full));
+        drop(only);
+        assert_eq!(registry.counts(), Counts::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn audio_that_comes_first_is_woken_by_its_session() {
+        let registry = Registry::new(10, 10);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let waiter = tokio::spawn({
+            let registry = Arc::clone(&registry);
+            async move { registry.wait_for(&key("a", "1"), deadline).await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(registry.counts().parked, 1);
+        let _foreign = registry.admit(key("b", "1"), SessionHandle::detached()).unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(registry.counts().parked, 1, "another tenant's session is not this call's");
+        let _session = registry.admit(key("a", "1"), SessionHandle::detached()).unwrap();
+        assert!(waiter.await.unwrap());
+        assert_eq!(registry.counts().parked, 0);
+        assert!(registry.lock().waiting.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn audio_without_a_session_waits_until_its_deadline_and_leaves_nothing() {
+        let registry = Registry::new(10, 10);
+        let begun = Instant::now();
+        let found = registry.wait_for(&key("a", "1"), begun + Duration::from_secs(10)).await;
+        assert!(found.is_none());
+        assert_eq!(begun.elapsed(), Duration::from_secs(10));
+        assert_eq!(registry.counts(), Counts::default());
+        assert!(registry.lock().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_number_of_waiting_audio_connections_is_limited() {
+        let registry = Registry::new(10, 0);
+        assert!(registry.wait_for(&key("a", "1"), Instant::now() + Duration::from_secs(10)).await.is_none());
+    }
+}

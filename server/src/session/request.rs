@@ -1,0 +1,411 @@
+//! In: the body of `initialize` (any JSON). Out: a [`SessionRequest`] in which everything is checked, or every problem found.
+//!
+//! This is the one validation for every signalling channel. Numbers may be numbers or numeric strings, unknown members
+//! are ignored, and a body that is a JSON *string* is parsed once more: all three are how real clients send it.
+
+use peakstream::{AudioFormat, ChannelType, FormatFields, ModelHash, Threshold};
+use serde_json::{Map, Value};
+
+use crate::ids::CallId;
+use crate::sensitive::Sensitive;
+use crate::session::error::{EngineFault, FieldProblem, MIN_SPEECH_SECONDS, NotReady, SessionError};
+use crate::session::request::fields::Fields;
+
+mod fields;
+
+/// The most net speech that can be asked for, in seconds: the batch API's longest audio.
+pub const MAX_SPEECH_SECONDS: f64 = 30.0;
+
+/// Which of the two operations a session performs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Create a credential.
+    Register,
+    /// Compare with a credential.
+    Verify,
+}
+
+impl Kind {
+    /// The name in namespaces and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Verify => "verify",
+        }
+    }
+
+    const fn member(self) -> &'static str {
+        match self {
+            Self::Register => "register_request",
+            Self::Verify => "verify_request",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Register => Self::Verify,
+            Self::Verify => Self::Register,
+        }
+    }
+}
+
+/// The audio settings of a session, as agreed in signalling.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioSettings {
+    /// What the bytes of the audio channel are.
+    pub format: AudioFormat,
+    /// The `sample_format` as sent: a carrier's own announcement of its format does not repeat it.
+    pub sample_format: String,
+}
+
+/// What the session is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purpose {
+    /// Create a credential with this model.
+    Register {
+        /// The model asked for, or the newest.
+        model: ModelHash,
+    },
+    /// Compare with this credential.
+    Verify {
+        /// The credential's text; known to open for this tenant.
+        credential: Sensitive<String>,
+        /// The model it was made with.
+        model: ModelHash,
+    },
+}
+
+/// One registration or verification, everything checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRequest {
+    /// Joins the session with its audio.
+    pub call_id: CallId,
+    /// The audio that will come.
+    pub audio: AudioSettings,
+    /// Net speech to collect, in seconds: 3 to 30.
+    pub wanted: f64,
+    /// The least authenticity that passes.
+    pub authenticity_threshold: Threshold,
+    /// The least score that passes; only a verification uses it.
+    pub score_threshold: Threshold,
+    /// The kind of channel the audio comes from, which decides the calibration.
+    pub channel_type: ChannelType,
+    /// Registration or verification.
+    pub purpose: Purpose,
+}
+
+/// What an opened credential tells about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialFacts {
+    /// The model it was made with.
+    pub model: ModelHash,
+    /// The channel it was recorded over.
+    pub channel_type: ChannelType,
+}
+
+/// Why a credential was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialRefusal {
+    /// It is not the text of a credential at all: a parameter error.
+    Malformed,
+    /// It is one, but not of this tenant and these keys: an engine error, as in the batch API.
+    Foreign,
+}
+
+/// What a request is checked against: the models and the credentials of one tenant.
+pub trait Catalogue {
+    /// The model used when none is asked for.
+    fn newest_model(&self) -> ModelHash;
+    /// Whether a model is installed.
+    fn has_model(&self, model: ModelHash) -> bool;
+    /// Opens a credential and says what it is.
+    fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal>;
+}
+
+/// Values for the members that a request may leave out.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// `authenticity_threshold`
+    pub authenticity_threshold: Threshold,
+    /// `score_threshold`
+    pub score_threshold: Threshold,
+}
+
+/// Names under which clients send the score threshold; the first is ours, the others mirror sibling products.
+const SCORE_THRESHOLD_NAMES: [&str; 4] =
+    ["score_threshold", "similarity_threshold", "biometric_threshold", "threshold"];
+
+impl SessionRequest {
+    /// Checks the body of `initialize` on the channel of `kind`.
+    ///
+    /// # Errors
+    /// All problems of all members at once ([`SessionError::Parameters`]); if there is none, that no consumer exists for
+    /// the protocol, or that the credential is not ours.
+    pub fn parse(
+        kind: Kind,
+        body: &Value,
+        catalogue: &dyn Catalogue,
+        defaults: Defaults,
+    ) -> Result<Self, SessionError> {
+        let mut problems = Vec::new();
+        let object = match top_level(body) {
+            Ok(object) => object,
+            Err(problem) => return Err(SessionError::Parameters(vec![problem])),
+        };
+        let metadata = metadata(&object, &mut problems);
+        let operation = operation(kind, &object, catalogue, defaults, &mut problems);
+        match (metadata, operation) {
+            (Some(metadata), Some(operation)) if problems.is_empty() => assemble(metadata, operation),
+            _ => Err(SessionError::Parameters(problems)),
+        }
+    }
+}
+
+/// Which audio consumer is asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Protocol {
+    AudioHook,
+    MediaStreams,
+}
+
+struct Metadata {
+    protocol: Protocol,
+    call_id: CallId,
+    audio: AudioSettings,
+}
+
+struct Operation {
+    wanted: f64,
+    authenticity_threshold: Threshold,
+    score_threshold: Threshold,
+    channel_type: ChannelType,
+    /// `None`: the credential is well-formed but not ours.
+    purpose: Option<Purpose>,
+}
+
+fn assemble(metadata: Metadata, operation: Operation) -> Result<SessionRequest, SessionError> {
+    if metadata.protocol == Protocol::AudioHook {
+        return Err(SessionError::NotReady(NotReady::NoAudioHook));
+    }
+    let Some(purpose) = operation.purpose else {
+        return Err(SessionError::Engine(EngineFault::InvalidCredential));
+    };
+    Ok(SessionRequest {
+        call_id: metadata.call_id,
+        audio: metadata.audio,
+        wanted: operation.wanted,
+        authenticity_threshold: operation.authenticity_threshold,
+        score_threshold: operation.score_threshold,
+        channel_type: operation.channel_type,
+        purpose,
+    })
+}
+
+fn top_level(body: &Value) -> Result<Map<String, Value>, FieldProblem> {
+    let not_an_object = || FieldProblem::new("initialize", "must be a JSON object");
+    match body {
+        Value::Object(object) => Ok(object.clone()),
+        Value::String(text) => serde_json::from_str(text).map_err(|_| not_an_object()),
+        _ => Err(not_an_object()),
+    }
+}
+
+fn metadata(body: &Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Option<Metadata> {
+    let mut fields = Fields::of(body, "metadata", problems)?;
+    let protocol = protocol(&mut fields);
+    let audio_format = fields.required_text("audio_format");
+    let audio_codec = fields.required_text("audio_codec");
+    let sample_format = fields.optional_text("sample_format").unwrap_or_default();
+    let sample_rate = fields.required_integer("sample_rate");
+    let channels = fields.required_integer("channels");
+    let call_id = fields.required_text("call_id").and_then(|text| {
+        let id = CallId::new(&text);
+        if id.is_none() {
+            fields.problem("call_id", "must have 1 to 256 characters");
+        }
+        id
+    });
+    // The codec's names and what goes with what are the engine's knowledge; it is asked even if a member is missing, with
+    // a value that is always right, so that one answer names everything that is wrong.
+    let asked = FormatFields {
+        audio_format: audio_format.as_deref().unwrap_or("raw"),
+        audio_codec: audio_codec.as_deref().unwrap_or("mulaw"),
+        sample_format: if audio_codec.is_some() { &sample_format } else { "" },
+        sample_rate: sample_rate.unwrap_or(8000),
+        channels: u16::try_from(channels.unwrap_or(1)).unwrap_or(u16::MAX),
+    };
+    let format = match AudioFormat::parse(&asked) {
+        Ok(format) => Some(format),
+        Err(wrong) => {
+            for problem in wrong {
+                fields.problem(problem.field, problem.message);
+            }
+            None
+        }
+    };
+    Some(Metadata {
+        protocol: protocol?,
+        call_id: call_id?,
+        audio: AudioSettings { format: format?, sample_format },
+    })
+}
+
+fn protocol(fields: &mut Fields<'_>) -> Option<Protocol> {
+    let name = fields.required_text("audio_protocol")?;
+    match name.to_ascii_lowercase().as_str() {
+        "twilio" => Some(Protocol::MediaStreams),
+        "audiohook" => Some(Protocol::AudioHook),
+        _ => {
+            fields.problem("audio_protocol", "must be \"twilio\" or \"audiohook\"");
+            None
+        }
+    }
+}
+
+fn operation(
+    kind: Kind,
+    body: &Map<String, Value>,
+    catalogue: &dyn Catalogue,
+    defaults: Defaults,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<Operation> {
+    let foreign = kind.other();
+    if body.get(foreign.member()).is_some_and(|v| !v.is_null()) {
+        let message =
+            format!("belongs to the {} channel, this is the {} channel", foreign.name(), kind.name());
+        problems.push(FieldProblem::new(foreign.member(), message));
+    }
+    let mut fields = Fields::of(body, kind.member(), problems)?;
+    let wanted = wanted(&mut fields);
+    let authenticity = threshold(&mut fields, "authenticity_threshold", defaults.authenticity_threshold);
+    let score = match kind {
+        Kind::Register => Some(defaults.score_threshold),
+        Kind::Verify => score_threshold(&mut fields, defaults.score_threshold),
+    };
+    let channel_type = channel_type(&mut fields);
+    let model = model_hash(&mut fields, catalogue);
+    let purpose = match kind {
+        Kind::Register => model.map(|asked| {
+            Some(Purpose::Register { model: asked.unwrap_or_else(|| catalogue.newest_model()) })
+        }),
+        Kind::Verify => credential(&mut fields, catalogue, model.flatten(), channel_type),
+    };
+    Some(Operation {
+        wanted: wanted?,
+        authenticity_threshold: authenticity?,
+        score_threshold: score?,
+        channel_type: channel_type?,
+        purpose: purpose?,
+    })
+}
+
+fn wanted(fields: &mut Fields<'_>) -> Option<f64> {
+    let seconds = fields.required_number("audio_total_duration")?;
+    if (MIN_SPEECH_SECONDS..=MAX_SPEECH_SECONDS).contains(&seconds) {
+        return Some(seconds);
+    }
+    fields.problem(
+        "audio_total_duration",
+        format!("must be {MIN_SPEECH_SECONDS} to {MAX_SPEECH_SECONDS} seconds"),
+    );
+    None
+}
+
+fn threshold(fields: &mut Fields<'_>, name: &'static str, default: Threshold) -> Option<Threshold> {
+    let value = match fields.optional_number(name) {
+        Ok(Some(value)) => value,
+        Ok(None) => return Some(default),
+        Err(()) => return None,
+    };
+    let threshold = Threshold::new(value);
+    if threshold.is_none() {
+        fields.problem(name, "must be 0 to 1");
+    }
+    threshold
+}
+
+fn score_threshold(fields: &mut Fields<'_>, default: Threshold) -> Option<Threshold> {
+    let mut chosen: Option<(&'static str, f64)> = None;
+    let mut sound = true;
+    for name in SCORE_THRESHOLD_NAMES {
+        if !fields.has(name) {
+            continue;
+        }
+        let Some(threshold) = threshold(fields, name, default) else {
+            sound = false;
+            continue;
+        };
+        match chosen {
+            Some((first, value)) if value != threshold.value() => {
+                fields.problem(name, format!("contradicts {first}"));
+                sound = false;
+            }
+            Some(_) => {}
+            None => chosen = Some((name, threshold.value())),
+        }
+    }
+    let chosen = chosen.and_then(|(_, value)| Threshold::new(value));
+    sound.then(|| chosen.unwrap_or(default))
+}
+
+fn channel_type(fields: &mut Fields<'_>) -> Option<ChannelType> {
+    let Some(name) = fields.optional_text("calibration").filter(|name| !name.is_empty()) else {
+        return Some(ChannelType::Telephone);
+    };
+    let parsed = name.parse::<ChannelType>().ok();
+    if parsed.is_none() {
+        let known = [ChannelType::Telephone, ChannelType::Microphone].map(|c| c.name()).join("\" or \"");
+        fields.problem("calibration", format!("must be \"{known}\""));
+    }
+    parsed
+}
+
+/// `Some(None)`: none was asked for. `None`: the one asked for is wrong.
+fn model_hash(fields: &mut Fields<'_>, catalogue: &dyn Catalogue) -> Option<Option<ModelHash>> {
+    let Some(text) = fields.optional_text("model_hash").filter(|text| !text.is_empty()) else {
+        return Some(None);
+    };
+    let model = text.parse::<ModelHash>().ok().filter(|hash| catalogue.has_model(*hash));
+    if model.is_none() {
+        fields.problem("model_hash", "is not the hash of an installed model");
+    }
+    model.map(Some)
+}
+
+/// `Some(None)`: the credential is well-formed but not ours.
+fn credential(
+    fields: &mut Fields<'_>,
+    catalogue: &dyn Catalogue,
+    asked: Option<ModelHash>,
+    channel_type: Option<ChannelType>,
+) -> Option<Option<Purpose>> {
+    let text = fields.required_text("credential")?;
+    let facts = match catalogue.inspect(&text) {
+        Ok(facts) => facts,
+        Err(CredentialRefusal::Foreign) => return Some(None),
+        Err(CredentialRefusal::Malformed) => {
+            fields.problem("credential", "is not a credential of this service");
+            return None;
+        }
+    };
+    if !catalogue.has_model(facts.model) {
+        fields.problem("credential", "was made with a model that is not installed");
+        return None;
+    }
+    if asked.is_some_and(|asked| asked != facts.model) {
+        fields.problem("model_hash", "is not the model of the credential");
+        return None;
+    }
+    if channel_type.is_some_and(|channel| channel != facts.channel_type) {
+        fields.problem(
+            "calibration",
+            format!("must be \"{}\", as for the credential", facts.channel_type.name()),
+        );
+        return None;
+    }
+    Some(Some(Purpose::Verify { credential: Sensitive::new(text), model: facts.model }))
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+//! In: one object of a request. Out: its members by type, and a list of everything that is wrong with them.
+
+use serde_json::{Map, Value};
+
+use crate::session::error::FieldProblem;
+
+/// Reads the members of one object and notes problems under `section.member`.
+pub(super) struct Fields<'a> {
+    section: &'static str,
+    object: &'a Map<String, Value>,
+    problems: &'a mut Vec<FieldProblem>,
+}
+
+impl<'a> Fields<'a> {
+    /// The object `section` of `body`; `None` (and a problem) if there is none.
+    pub(super) fn of(
+        body: &'a Map<String, Value>,
+        section: &'static str,
+        problems: &'a mut Vec<FieldProblem>,
+    ) -> Option<Self> {
+        match body.get(section) {
+            Some(Value::Object(object)) => Some(Self { section, object, problems }),
+            None | Some(Value::Null) => {
+                problems.push(FieldProblem::new(section, "is required"));
+                None
+            }
+            Some(_) => {
+                problems.push(FieldProblem::new(section, "must be an object"));
+                None
+            }
+        }
+    }
+
+    /// Notes that `member` is wrong.
+    pub(super) fn problem(&mut self, member: &str, message: impl Into<String>) {
+        self.problems.push(FieldProblem::new(format!("{}.{member}", self.section), message));
+    }
+
+    /// Whether the member is there and not `null`.
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.get(member).is_some()
+    }
+
+    fn get(&self, member: &str) -> Option<&'a Value> {
+        self.object.get(member).filter(|value| !value.is_null())
+    }
+
+    fn required(&mut self, member: &str) -> Option<&'a Value> {
+        let value = self.get(member);
+        if value.is_none() {
+            self.problem(member, "is required");
+        }
+        value
+    }
+
+    fn as_text(&mut self, member: &str, value: &Value) -> Option<String> {
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.problem(member, "must be a string");
+        }
+        text
+    }
+
+    /// A string that must be there.
+    pub(super) fn required_text(&mut self, member: &str) -> Option<String> {
+        let value = self.required(member)?;
+        self.as_text(member, value)
+    }
+
+    /// A string that may be missing. A value of another type is a problem, and counts as missing.
+    pub(super) fn optional_text(&mut self, member: &str) -> Option<String> {
+        let value = self.get(member)?;
+        self.as_text(member, value)
+    }
+
+    fn as_number(&mut self, member: &str, value: &Value) -> Option<f64> {
+        let number = match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|n| n.is_finite());
+        if number.is_none() {
+            self.problem(member, "must be a number");
+        }
+        number
+    }
+
+    /// A number, or a string that holds one, that must be there.
+    pub(super) fn required_number(&mut self, member: &str) -> Option<f64> {
+        let value = self.required(member)?;
+        self.as_number(member, value)
+    }
+
+    /// A number, or a string that holds one, that may be missing. `Err`: it is there and no number.
+    pub(super) fn optional_number(&mut self, member: &str) -> Result<Option<f64>, ()> {
+        match self.get(member) {
+            None => Ok(None),
+            Some(value) => self.as_number(member, value).map(Some).ok_or(()),
+        }
+    }
+
+    /// A non-negative whole number, or a string that holds one, that must be there.
+    pub(super) fn required_integer(&mut self, member: &str) -> Option<u32> {
+        let number = self.required_number(member)?;
+        if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+            return Some(number as u32);
+        }
+        self.problem(member, "must be a whole number");
+        None
+    }
+}

@@ -1,0 +1,246 @@
+//! In: the `initialize` messages of one client in one namespace. Out: its session's events, in order, on the wire.
+//!
+//! One task per client that has sent `initialize`; it is the only one that emits to this client. It owns the session: when
+//! the task ends, for whatever reason, the session is cancelled and everything is freed. A client that does not take its
+//! events makes this task wait, then the session, then the audio; after [`STALL_LIMIT`] it is given up.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use socketioxide::extract::SocketRef;
+use socketioxide::{SendError, SocketError};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+
+use crate::ids::Tenant;
+use crate::session::actor::{SessionOwner, SessionServices, start};
+use crate::session::error::{FieldProblem, SessionError};
+use crate::session::event::Event;
+use crate::session::request::{Defaults, Kind, SessionRequest};
+
+/// Events of a session that may wait for this task.
+const EVENTS: usize = 16;
+/// How long a client may leave its events in our buffer before it is given up.
+pub const STALL_LIMIT: Duration = Duration::from_secs(5);
+/// How often a full buffer is tried again. The library tells neither when there is room nor how much.
+const STALL_RETRY: Duration = Duration::from_millis(20);
+
+/// How many arguments events have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum EventArgs {
+    /// `(data, collected_audio)` on every event; `null` where there is no audio. What the documented client expects.
+    #[default]
+    #[value(name = "always2")]
+    AlwaysTwo,
+    /// Two arguments on `result-*`, one on all others.
+    #[value(name = "results_only")]
+    ResultsOnly,
+    /// `data` only; the audio is not sent.
+    #[value(name = "always1")]
+    AlwaysOne,
+}
+
+/// How `data` is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum PayloadEncoding {
+    /// A JSON object.
+    #[default]
+    Object,
+    /// A string that holds a JSON object.
+    String,
+}
+
+/// A value that this option does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownValue;
+
+impl FromStr for EventArgs {
+    type Err = UnknownValue;
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        clap::ValueEnum::from_str(text, false).map_err(|_| UnknownValue)
+    }
+}
+
+impl FromStr for PayloadEncoding {
+    type Err = UnknownValue;
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        clap::ValueEnum::from_str(text, false).map_err(|_| UnknownValue)
+    }
+}
+
+/// How events look on the wire for one client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireFormat {
+    /// How many arguments.
+    pub args: EventArgs,
+    /// What the first of them is.
+    pub encoding: PayloadEncoding,
+}
+
+/// What the clients of a namespace have in common.
+#[derive(Debug)]
+pub struct Signalling {
+    /// What sessions need.
+    pub sessions: Arc<SessionServices>,
+    /// For members that a request leaves out.
+    pub defaults: Defaults,
+    /// Whether a client may start another session on the same connection after the first has ended.
+    pub keep_open: bool,
+    /// Between the terminal event and the disconnect.
+    pub disconnect_grace: Duration,
+}
+
+/// One client: who it is, and how it wants its events.
+pub struct Client {
+    /// Its connection.
+    pub socket: SocketRef,
+    /// Registration or verification.
+    pub kind: Kind,
+    /// Whose sessions it starts.
+    pub tenant: Tenant,
+    /// How its events look.
+    pub wire: WireFormat,
+    /// Becomes true, or closes, when the connection is over.
+    pub gone: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("kind", &self.kind).field("wire", &self.wire).finish_non_exhaustive()
+    }
+}
+
+/// The client cannot be told anything any more: it has gone, or does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unreachable;
+
+/// A session and the events that come out of it.
+struct Running {
+    _owner: SessionOwner,
+    events: mpsc::Receiver<Event>,
+}
+
+/// What woke the task.
+enum Wake {
+    Initialize(Value),
+    Event(Event),
+    Over,
+}
+
+impl Client {
+    /// Serves the client until its connection is over. `inbox` holds the bodies of its `initialize` messages.
+    pub async fn serve(mut self, signalling: Arc<Signalling>, mut inbox: mpsc::Receiver<Value>) {
+        let mut running: Option<Running> = None;
+        loop {
+            let event = match self.wait(&mut running, &mut inbox).await {
+                Wake::Over => return,
+                Wake::Event(event) => event,
+                Wake::Initialize(_) if running.is_some() => {
+                    // Addressed to the second one: the running session knows nothing of it and goes on.
+                    let problem =
+                        FieldProblem::new("initialize", "a session is already running on this connection");
+                    let event = Event::error(&SessionError::Parameters(vec![problem]), None);
+                    if self.emit(&event).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Wake::Initialize(body) => match self.initialize(&signalling, &body) {
+                    Ok(session) => {
+                        running = Some(session);
+                        continue;
+                    }
+                    Err(error) => Event::error(&error, None),
+                },
+            };
+            if self.emit(&event).await.is_err() {
+                return;
+            }
+            if event.is_terminal() {
+                running = None;
+                let stopping = signalling.sessions.shutdown.has_begun();
+                if stopping || !signalling.keep_open {
+                    return self.disconnect(signalling.disconnect_grace).await;
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self, running: &mut Option<Running>, inbox: &mut mpsc::Receiver<Value>) -> Wake {
+        let event = async {
+            match running {
+                Some(session) => session.events.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.gone.wait_for(|gone| *gone) => Wake::Over,
+            // A session's task sends its terminal event before it ends; without one it has died.
+            event = event => event.map_or(Wake::Over, Wake::Event),
+            body = inbox.recv() => body.map_or(Wake::Over, Wake::Initialize),
+        }
+    }
+
+    fn initialize(&self, signalling: &Signalling, body: &Value) -> Result<Running, SessionError> {
+        let sessions = &signalling.sessions;
+        let catalogue = sessions.biometrics.catalogue(&self.tenant);
+        let request = SessionRequest::parse(self.kind, body, &catalogue, signalling.defaults)?;
+        let (client, events) = mpsc::channel(EVENTS);
+        let owner = start(sessions, self.tenant.clone(), request, client)?;
+        Ok(Running { _owner: owner, events })
+    }
+
+    /// Emits one event, waiting for room in the client's buffer for as long as [`STALL_LIMIT`].
+    async fn emit(&mut self, event: &Event) -> Result<(), Unreachable> {
+        let given_up = Instant::now() + STALL_LIMIT;
+        loop {
+            match send(&self.socket, self.wire, event) {
+                Ok(()) => return Ok(()),
+                Err(SendError::Socket(SocketError::InternalChannelFull)) if Instant::now() < given_up => {}
+                Err(SendError::Socket(SocketError::InternalChannelFull)) => {
+                    tracing::warn!("a client does not read its events and is given up");
+                    return Err(Unreachable);
+                }
+                Err(_) => return Err(Unreachable),
+            }
+            tokio::select! {
+                biased;
+                _ = self.gone.wait_for(|gone| *gone) => return Err(Unreachable),
+                () = sleep(STALL_RETRY) => {}
+            }
+        }
+    }
+
+    /// Ends the namespace's connection, after the client had time to take the last event.
+    async fn disconnect(mut self, grace: Duration) {
+        tokio::select! {
+            biased;
+            _ = self.gone.wait_for(|gone| *gone) => {}
+            // If the buffer is full, the heartbeat will end the connection.
+            () = sleep(grace) => drop(self.socket.disconnect()),
+        }
+    }
+}
+
+/// A tuple becomes separate arguments, `Bytes` becomes a binary attachment, `null` keeps the packet a plain one.
+fn send(socket: &SocketRef, wire: WireFormat, event: &Event) -> Result<(), SendError> {
+    let body = Value::Object(event.body().clone());
+    let data = match wire.encoding {
+        PayloadEncoding::Object => body,
+        PayloadEncoding::String => Value::String(body.to_string()),
+    };
+    let two = match wire.args {
+        EventArgs::AlwaysTwo => true,
+        EventArgs::ResultsOnly => event.is_result(),
+        EventArgs::AlwaysOne => false,
+    };
+    match (two, event.audio()) {
+        (true, Some(wav)) => socket.emit(event.name(), &(data, wav.clone())),
+        (true, None) => socket.emit(event.name(), &(data, Value::Null)),
+        (false, _) => socket.emit(event.name(), &data),
+    }
+}

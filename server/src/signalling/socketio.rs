@@ -1,0 +1,248 @@
+//! In: Socket.IO connections. Out: clients that may start sessions, or a CONNECT_ERROR.
+//!
+//! Namespaces `register`, `verify` and `alive` exist in two spellings: `/socket.io/register`, which is what the documented
+//! clients put on the wire, and `/register`. `/` may be joined, because some clients join it unasked, and handles nothing.
+//!
+//! The library runs every handler in a task of its own, in any order. Handlers therefore only put messages into the inbox
+//! of the client's one task ([`crate::signalling::client`]).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Query;
+use axum::http::header;
+use serde_json::Value;
+use socketioxide::SocketIo;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use tokio::sync::{mpsc, watch};
+
+use crate::ids::Tenant;
+use crate::sensitive::Sensitive;
+use crate::session::request::Kind;
+use crate::shutdown::Tasks;
+use crate::signalling::client::{Client, Signalling, WireFormat};
+use crate::signalling::token::{TokenKey, bearer};
+
+/// `initialize` messages that may wait for the client's task: one, and a few that will be refused.
+const INBOX: usize = 4;
+/// The longest message a client may send, over either transport: `initialize` with a credential is under 8 kB.
+const MAX_MESSAGE_BYTES: usize = 256 << 10;
+/// Packets that wait for a slow client, before its session has to.
+const BUFFERED_PACKETS: usize = 128;
+/// From the transport's handshake to the first namespace.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who may connect.
+#[derive(Debug)]
+pub enum Access {
+    /// Holders of a token.
+    Tokens(Arc<TokenKey>),
+    /// Everybody, as this tenant: the operator has switched authentication off.
+    Open(Tenant),
+}
+
+/// What the namespaces need.
+#[derive(Debug)]
+pub struct SocketIoConfig {
+    /// Path of the transport, and prefix of the first spelling of the namespaces: `/socket.io`.
+    pub path: String,
+    /// Who may connect.
+    pub access: Access,
+    /// Whether `alive` needs a token too.
+    pub alive_needs_token: bool,
+    /// How events look, unless a client wants them otherwise.
+    pub wire: WireFormat,
+    /// Between two pings.
+    pub ping_interval: Duration,
+    /// From a ping to its answer.
+    pub ping_timeout: Duration,
+}
+
+struct Shared {
+    config: SocketIoConfig,
+    signalling: Arc<Signalling>,
+    tasks: Tasks,
+}
+
+/// Builds the transport, routed at exactly its path, and its namespaces. `tasks` tracks the clients' tasks.
+///
+/// Exact routes: as a layer, the transport would swallow the token endpoint below its path.
+pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>, tasks: Tasks) -> (Router, SocketIo) {
+    let (service, io) = SocketIo::builder()
+        .req_path(config.path.clone())
+        .ping_interval(config.ping_interval)
+        .ping_timeout(config.ping_timeout)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .max_payload(MAX_MESSAGE_BYTES as u64)
+        .ws_max_message_size(MAX_MESSAGE_BYTES)
+        .ws_max_frame_size(MAX_MESSAGE_BYTES)
+        .max_buffer_size(BUFFERED_PACKETS)
+        .build_svc();
+    let shared = Arc::new(Shared { config, signalling, tasks });
+    let prefix = shared.config.path.trim_end_matches('/').to_owned();
+    for kind in [Kind::Register, Kind::Verify] {
+        for path in [format!("{prefix}/{}", kind.name()), format!("/{}", kind.name())] {
+            let shared = Arc::clone(&shared);
+            let join = move |socket: SocketRef, TryData(auth): TryData<Value>| {
+                let shared = Arc::clone(&shared);
+                async move { join(&shared, kind, &socket, auth.ok().as_ref()) }
+            };
+            io.ns(path, nothing.with(join));
+        }
+    }
+    for path in [format!("{prefix}/alive"), "/alive".to_owned()] {
+        let shared = Arc::clone(&shared);
+        let join = move |socket: SocketRef, TryData(auth): TryData<Value>| {
+            let shared = Arc::clone(&shared);
+            async move { join_alive(&shared, &socket, auth.ok().as_ref()) }
+        };
+        io.ns(path, nothing.with(join));
+    }
+    io.ns("/", nothing);
+    (Router::new().route_service(&prefix, service.clone()).route_service(&format!("{prefix}/"), service), io)
+}
+
+/// Handlers are registered before the client hears that it is connected (in the middlewares), so that nothing it sends can
+/// come too early; afterwards there is nothing left to do.
+async fn nothing(_socket: SocketRef) {}
+
+/// Why a client may not join; the text is the CONNECT_ERROR's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Refused {
+    #[error("Unauthorized")]
+    Unauthorized,
+    #[error("Invalid {0}")]
+    Option(&'static str),
+}
+
+/// What a client says about itself when it connects: the CONNECT payload, headers, the query.
+struct Introduction<'a> {
+    auth: Option<&'a Value>,
+    query: HashMap<String, String>,
+    authorization: Option<&'a str>,
+}
+
+impl<'a> Introduction<'a> {
+    fn of(socket: &'a SocketRef, auth: Option<&'a Value>) -> Self {
+        let request = socket.req_parts();
+        let query = Query::try_from_uri(&request.uri).map(|Query(query)| query).unwrap_or_default();
+        let authorization = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        Self { auth, query, authorization }
+    }
+
+    /// The header, the payload `{"token"}` or `{"Authorization"}`, the query's `access_token`: the first that is there.
+    fn token(&self) -> Option<Sensitive<String>> {
+        let payload = |name| self.auth.and_then(|auth| auth.get(name)).and_then(Value::as_str);
+        let token = self
+            .authorization
+            .and_then(bearer)
+            .or_else(|| payload("token"))
+            .or_else(|| payload("Authorization").and_then(bearer))
+            .or_else(|| self.query.get("access_token").map(String::as_str));
+        token.map(|token| Sensitive::new(token.to_owned()))
+    }
+
+    /// An option of this connection, from the payload or the query.
+    fn option(&self, name: &str) -> Option<&str> {
+        let payload = self.auth.and_then(|auth| auth.get(name)).and_then(Value::as_str);
+        payload.or_else(|| self.query.get(name).map(String::as_str))
+    }
+
+    fn wire(&self, default: WireFormat) -> Result<WireFormat, Refused> {
+        let mut wire = default;
+        if let Some(args) = self.option("event_args") {
+            wire.args = args.parse().map_err(|_| Refused::Option("event_args"))?;
+        }
+        if let Some(encoding) = self.option("payload_encoding") {
+            wire.encoding = encoding.parse().map_err(|_| Refused::Option("payload_encoding"))?;
+        }
+        Ok(wire)
+    }
+}
+
+fn authenticate(access: &Access, introduction: &Introduction<'_>) -> Result<Tenant, Refused> {
+    match access {
+        Access::Open(tenant) => Ok(tenant.clone()),
+        Access::Tokens(key) => {
+            let token = introduction.token().ok_or(Refused::Unauthorized)?;
+            key.check(token.expose()).map_err(|_| Refused::Unauthorized)
+        }
+    }
+}
+
+fn join(shared: &Arc<Shared>, kind: Kind, socket: &SocketRef, auth: Option<&Value>) -> Result<(), Refused> {
+    let introduction = Introduction::of(socket, auth);
+    let tenant = authenticate(&shared.config.access, &introduction)?;
+    let wire = introduction.wire(shared.config.wire)?;
+    let door = Arc::new(Door {
+        shared: Arc::clone(shared),
+        kind,
+        tenant,
+        wire,
+        inbox: Mutex::default(),
+        gone: watch::Sender::new(false),
+    });
+    socket.on("initialize", {
+        let door = Arc::clone(&door);
+        move |socket: SocketRef, TryData(body): TryData<Value>| {
+            let door = Arc::clone(&door);
+            // A body that is missing or no JSON is answered like any other wrong one.
+            async move { door.initialize(&socket, body.unwrap_or_default()) }
+        }
+    });
+    socket.on_disconnect(move || {
+        let door = Arc::clone(&door);
+        async move {
+            door.gone.send_replace(true);
+        }
+    });
+    Ok(())
+}
+
+fn join_alive(shared: &Shared, socket: &SocketRef, auth: Option<&Value>) -> Result<(), Refused> {
+    if shared.config.alive_needs_token {
+        authenticate(&shared.config.access, &Introduction::of(socket, auth))?;
+    }
+    socket.on("alive", async |socket: SocketRef| {
+        // If the buffer is full, the heartbeat will end the connection.
+        drop(socket.disconnect());
+    });
+    Ok(())
+}
+
+/// A connected client that may not have asked for anything yet: as long as it does not, it costs no task.
+struct Door {
+    shared: Arc<Shared>,
+    kind: Kind,
+    tenant: Tenant,
+    wire: WireFormat,
+    inbox: Mutex<Option<mpsc::Sender<Value>>>,
+    gone: watch::Sender<bool>,
+}
+
+impl Door {
+    fn initialize(&self, socket: &SocketRef, body: Value) {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let inbox = inbox.get_or_insert_with(|| self.open(socket));
+        if inbox.try_send(body).is_err() {
+            // Full: more than one `initialize` and its refusals at once. Closed: the session has ended.
+            tracing::debug!("an initialize message was discarded");
+        }
+    }
+
+    fn open(&self, socket: &SocketRef) -> mpsc::Sender<Value> {
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let client = Client {
+            socket: socket.clone(),
+            kind: self.kind,
+            tenant: self.tenant.clone(),
+            wire: self.wire,
+            gone: self.gone.subscribe(),
+        };
+        self.shared.tasks.spawn(client.serve(Arc::clone(&self.shared.signalling), inbox));
+        sender
+    }
+}
