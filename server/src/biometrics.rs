@@ -6,7 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use peakstream::credential::{self, CredentialError, CredentialKeys};
+use peakstream::credential::{self, Credential, CredentialError, CredentialKeys};
 use peakstream::{
     AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, CollectedSpeech, Engine, ModelHash,
     OpenError,
@@ -62,7 +62,7 @@ impl Biometrics {
         let analysis =
             self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
         let finding = match purpose {
-            Purpose::Register { .. } => Finding::Registered(self.seal(tenant, &analysis.template)?),
+            Purpose::Register { .. } => Finding::Registered(self.seal(tenant, analysis.template)?),
             Purpose::Verify { credential, .. } => {
                 let reference = credential::open(&self.keys, tenant.name(), credential.expose())
                     .map_err(|_| EngineFault::InvalidCredential)?;
@@ -77,12 +77,14 @@ impl Biometrics {
     fn seal(
         &self,
         tenant: &Tenant,
-        template: &peakstream::Template,
+        template: peakstream::Template,
     ) -> Result<Sensitive<String>, EngineFault> {
         let mut nonce = [0u8; 24];
         getrandom::fill(&mut nonce).map_err(|error| internal(&error))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| internal(&error))?;
-        Ok(Sensitive::new(credential::seal(&self.keys, tenant.name(), template, now.as_secs(), nonce)))
+        let calibration = self.engine.calibration(template.channel_type()).identity().to_owned();
+        let credential = Credential { template, calibration, created_at: now.as_secs() };
+        Ok(Sensitive::new(credential::seal(&self.keys, tenant.name(), &credential, nonce)))
     }
 }
 

@@ -206,10 +206,8 @@ impl SessionConfig {
     }
 
     /// What the engine is told.
-    pub fn engine_options(&self) -> EngineOptions {
-        let mut options = EngineOptions::default();
-        options.assumed_attack_rate = self.assumed_attack_rate;
-        options
+    pub const fn engine_options(&self) -> EngineOptions {
+        EngineOptions { assumed_attack_rate: self.assumed_attack_rate }
     }
 }
 

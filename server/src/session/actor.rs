@@ -130,8 +130,9 @@ pub fn start(
     if services.shutdown.has_begun() {
         return Err(SessionError::NotReady(NotReady::Draining));
     }
+    // What can be wrong here is the rate, which does not hold what the channel type asks for.
     let stream = services.biometrics.open(&request, request.audio.format).map_err(|error| {
-        SessionError::Parameters(vec![FieldProblem::new("metadata", format!("cannot be used: {error}"))])
+        SessionError::Parameters(vec![FieldProblem::new("metadata.sample_rate", format!("cannot be used: {error}"))])
     })?;
     let (inbox_sender, inbox) = mpsc::channel(INBOX);
     let key = CallKey { tenant: tenant.clone(), call_id: request.call_id.clone() };

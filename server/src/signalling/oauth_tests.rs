@@ -38,7 +38,7 @@ async fn form_json_and_basic_get_a_token_of_the_tenant() {
     let basic = format!("Basic {}", STANDARD.encode("client-1:correct+horse%2Bbattery%2Fstaple"));
     let form_type = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let answers = [
-        ask(&[form_type.clone()], &credentials()).await,
+        ask(std::slice::from_ref(&form_type), &credentials()).await,
         ask(&[(header::CONTENT_TYPE, "application/json; charset=utf-8")], &json_body.to_string()).await,
         ask(&[form_type, (header::AUTHORIZATION, &basic)], "grant_type=client_credentials").await,
     ];
