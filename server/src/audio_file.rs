@@ -3,12 +3,16 @@
 //! For the command line only: a file is read whole, bounded by [`MAX_SAMPLES`]. Containers are told by their first
 //! bytes, not by their names; a file of neither kind is read as raw samples if the caller says how they are written, and
 //! refused otherwise.
+//!
+//! WAV is read by the engine, FLAC by symphonia. Symphonia reads WAV too, but refuses G.711 files whose `fmt ` chunk has
+//! 16 bytes, as telephony equipment writes them (0.6.1, `malformed fmt_mulaw chunk`), and overflows on damaged headers.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use peakstream::audio::wav;
 use peakstream::{AudioFormat, Encoding, FormatFields, SampleRate};
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
@@ -22,6 +26,9 @@ use symphonia::core::meta::MetadataOptions;
 /// The most samples of one channel that are read: 23 minutes at 48 kHz, more than two hours at 8 kHz (128 MiB). A
 /// session ends after three minutes.
 pub const MAX_SAMPLES: usize = 1 << 26;
+
+/// The largest WAV file that is read: [`MAX_SAMPLES`] of eight channels.
+const MAX_WAV_BYTES: u64 = 1 << 30;
 
 /// Rates that can be converted; outside of them a header is more likely broken than right.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
@@ -198,8 +205,10 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Recording, AudioFileEr
     let mut start = Vec::new();
     (&mut file).take(16).read_to_end(&mut start).map_err(io)?;
     file.rewind().map_err(io)?;
-    let (samples, rate) = if is_container(&start) {
-        read_container(path, file, options.channel)?
+    let (samples, rate) = if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WAVE") {
+        read_wav(path, file, options.channel)?
+    } else if start.starts_with(b"fLaC") {
+        read_flac(path, file, options.channel)?
     } else {
         match options.raw {
             // Compressed audio played as samples is noise: better refused, whatever the options say.
@@ -216,12 +225,6 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Recording, AudioFileEr
         return Err(AudioFileError::Rate { path: path.to_owned(), rate });
     }
     Ok(Recording { path: path.to_owned(), samples, rate })
-}
-
-fn is_container(start: &[u8]) -> bool {
-    start.starts_with(b"fLaC")
-        || (start.get(8..12) == Some(b"WAVE")
-            && [b"RIFF", b"RF64", b"RIFX"].iter().any(|magic| start.starts_with(*magic)))
 }
 
 /// MP3 (with and without a tag), Ogg, MP4, Matroska, AMR, AIFF, ASF.
@@ -264,12 +267,29 @@ fn channel_index(path: &Path, asked: u16, has: usize) -> Result<usize, AudioFile
     }
 }
 
-fn read_container(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
+fn read_wav(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
+    let mut bytes = Vec::new();
+    file.take(MAX_WAV_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| AudioFileError::Io { path: path.to_owned(), source })?;
+    if bytes.len() as u64 > MAX_WAV_BYTES {
+        return Err(AudioFileError::TooLong { path: path.to_owned() });
+    }
+    let wav = wav::read(&bytes)
+        .map_err(|error| AudioFileError::Undecodable { path: path.to_owned(), detail: error.to_string() })?;
+    let wanted = channel_index(path, channel, wav.channels)?;
+    if wav.samples.len() / wav.channels > MAX_SAMPLES {
+        return Err(AudioFileError::TooLong { path: path.to_owned() });
+    }
+    Ok((wav.samples.into_iter().skip(wanted).step_by(wav.channels).collect(), wav.rate))
+}
+
+fn read_flac(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
     let undecodable = |detail: &dyn std::fmt::Display| AudioFileError::Undecodable {
         path: path.to_owned(),
         detail: detail.to_string(),
     };
-    let (mut format, mut decoder, track) = open_container(file).map_err(|detail| undecodable(&detail))?;
+    let (mut format, mut decoder, track) = open_flac(file).map_err(|detail| undecodable(&detail))?;
     let (mut samples, mut interleaved, mut rate) = (Vec::new(), Vec::<i16>::new(), 0);
     loop {
         let packet = match format.next_packet() {
@@ -290,16 +310,12 @@ fn read_container(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u3
             return Err(AudioFileError::TooLong { path: path.to_owned() });
         }
     }
-    if samples.is_empty() {
-        Err(AudioFileError::Empty { path: path.to_owned() })
-    } else {
-        Ok((samples, rate))
-    }
+    Ok((samples, rate))
 }
 
-type OpenContainer = (Box<dyn FormatReader>, Box<dyn AudioDecoder>, u32);
+type OpenFlac = (Box<dyn FormatReader>, Box<dyn AudioDecoder>, u32);
 
-fn open_container(file: File) -> Result<OpenContainer, String> {
+fn open_flac(file: File) -> Result<OpenFlac, String> {
     let source = MediaSourceStream::new(Box::new(file), Default::default());
     let format = symphonia::default::get_probe()
         .probe(&Hint::new(), source, FormatOptions::default(), MetadataOptions::default())
@@ -313,8 +329,10 @@ fn open_container(file: File) -> Result<OpenContainer, String> {
     Ok((format, decoder, track))
 }
 
-/// Frames of one block of the converter at the input's rate: its filter is as steep as the block is long.
-const RESAMPLER_BLOCK: usize = 1024;
+/// Frames of one block of the converter at the input's rate: its filter is as steep as the block is long. A multiple of
+/// 4 × 441, so that half a block is a whole number of frames in the 44.1 kHz family too; otherwise the output would lie
+/// half a frame off.
+const RESAMPLER_BLOCK: usize = 1764;
 
 /// Converts all of `samples` without delay; `None` for rates that rubato cannot relate.
 fn resample(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {

@@ -72,6 +72,9 @@ pub(super) async fn connect(url: &str, authorization: Option<&str>) -> Result<We
         url: url.to_owned(),
         detail: detail.to_string(),
     };
+    if !["ws://", "wss://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(address(&"it begins with ws:// or wss://"));
+    }
     let mut request = url.into_client_request().map_err(|error| address(&error))?;
     if let Some(value) = authorization {
         let mut value = HeaderValue::from_str(value).map_err(|error| address(&error))?;
