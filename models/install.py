@@ -22,6 +22,7 @@ exit status: 0 all installed; 1 something failed (the message says what to do); 
 import argparse
 import hashlib
 import importlib.util
+import json
 import os
 import pathlib
 import shutil
@@ -40,7 +41,6 @@ OLDEST_PYTHON = (3, 9)
 
 # What is committed and travels as it is: pattern -> folder inside models/installed.
 COMMITTED = (
-    ("manifest.toml", "."),
     ("golden/*.json", "golden"),
     ("calibration/*.json", "calibration"),
     ("authenticity/authenticity.onnx", "."),
@@ -241,18 +241,57 @@ def install_model(model, progress):
 # ---- what is committed
 
 
+AUTHENTICITY_ENTRY = """
+# Committed, not fetched: written here from models/authenticity/authenticity.json, which is the one place for it.
+[[model]]
+name = "{name}"
+job = "authenticity"
+date = "{date}"
+file = "{file}"
+sha224 = "{sha224}"
+golden = "golden/authenticity.json"
+spdx = "{licence}"
+"""
+
+
+def installed_manifest():
+    """The committed manifest and, behind it, the entry of the authenticity network that is committed beside it."""
+    text = (HERE / "manifest.toml").read_text(encoding="utf-8")
+    folder = HERE / "authenticity"
+    if not (folder / "authenticity.onnx").is_file():
+        return text
+    card = json.loads((folder / "authenticity.json").read_text(encoding="utf-8"))
+    found = hashlib.sha224((folder / "authenticity.onnx").read_bytes()).hexdigest()
+    if found != card["sha224"]:
+        raise Failure(
+            f"models/authenticity/authenticity.onnx has SHA-224 {found},\n  authenticity.json beside it says {card['sha224']}: "
+            "they are of different trainings; take both from one commit, or export again"
+        )
+    return text + AUTHENTICITY_ENTRY.format(**card)
+
+
+def write_if_different(path, text):
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+    return True
+
+
 def copy_committed(progress):
     """Golden vectors, calibrations, the manifest and the committed models, so that models/installed is complete."""
     pairs = [(path, INSTALLED / folder / path.name) for pattern, folder in COMMITTED for path in sorted(HERE.glob(pattern))]
     pairs += [(HERE / source, INSTALLED / target) for source, target in RENAMED if (HERE / source).exists()]
-    with progress.step("committed", f"{len(pairs)} golden vectors, calibrations, cards") as step:
+    with progress.step("committed", f"manifest and {len(pairs)} files: golden vectors, calibrations") as step:
         changed = [(source, target) for source, target in pairs if not has(target, sha256(source))]
         for source, target in changed:
             target.parent.mkdir(parents=True, exist_ok=True)
             fresh = target.with_name(target.name + ".new")
             shutil.copyfile(source, fresh)
             os.replace(fresh, target)
-        step.outcome = "ok" if changed else "cached"
+        fresh_manifest = write_if_different(INSTALLED / "manifest.toml", installed_manifest())
+        step.outcome = "ok" if changed or fresh_manifest else "cached"
 
 
 def install(force, quiet):

@@ -18,7 +18,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::audio::resample::{Delay, Lower, NARROW_BLOCK, Raise, WIDE_BLOCK};
 use crate::audio::wav;
-use crate::speech::collector::Collector;
+use crate::speech::collector::{Collected, Collector};
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::speech::segmenter::Segmenter;
 use crate::speech::silero::{Silero, SileroWeights};
@@ -41,7 +41,7 @@ pub struct CallSpec {
     pub format: AudioFormat,
     /// Front end and calibration.
     pub channel_type: ChannelType,
-    /// Seconds of net speech that are enough, above 0 and at most 120. Memory is reserved in proportion: about 115 kB
+    /// Seconds of net speech that are enough, above 0 and at most 120. Memory is reserved in proportion: about 220 kB
     /// a second, and a fixed 60 kB.
     pub wanted: f64,
 }
@@ -217,7 +217,7 @@ impl CallStream {
         let rate = self.format.rate();
         let received = self.blocks * block_samples(rate) as u64 + self.filled as u64;
         Status {
-            net_speech: NetSpeech::from_samples(self.collector.settled_samples() as u64, rate),
+            net_speech: NetSpeech::from_samples(self.collector.net_samples() as u64, rate),
             audio_received_seconds: received as f64 / f64::from(rate.hz()),
             enough: self.enough,
             wanted: self.wanted,
@@ -226,8 +226,7 @@ impl CallStream {
 
     /// Ends the call and gives its speech away without copying it.
     pub fn finish(mut self) -> CollectedSpeech {
-        let collector = std::mem::replace(&mut self.collector, Collector::new(0, 0));
-        let (samples, features, spectra) = collector.into_settled();
+        let Collected { samples, features, spectra } = self.collector.take();
         CollectedSpeech {
             samples,
             features,

@@ -23,7 +23,7 @@ use crate::audio_channel::{driver, websocket};
 use crate::config::SignallingConfig;
 use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
-use crate::shutdown::{Shutdown, Tasks};
+use crate::shutdown::Shutdown;
 use crate::signalling::oauth::{self, TokenEndpoint};
 
 /// A token request is two hundred bytes.
@@ -38,8 +38,6 @@ pub struct AudioChannels {
     pub tenant: Tenant,
     /// Where their sessions are.
     pub sessions: Arc<SessionServices>,
-    /// Tracks the connections' tasks.
-    pub tasks: Tasks,
 }
 
 /// The router until the models are loaded: alive, but not ready for anything.
@@ -94,8 +92,8 @@ async fn media_streams(State(audio): State<AudioChannels>, mut request: Request)
     }
     match websocket::accept(&mut request) {
         Ok(websocket::Accepted { response, connection }) => {
-            let AudioChannels { tenant, sessions, tasks } = audio;
-            tasks.spawn(async move {
+            let AudioChannels { tenant, sessions } = audio;
+            sessions.tasks.clone().spawn(async move {
                 if let Some(socket) = connection.open().await {
                     driver::serve(socket, tenant, sessions).await;
                 }

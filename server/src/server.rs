@@ -75,7 +75,6 @@ pub struct Running {
     base_url: String,
     config: Config,
     sessions: Arc<SessionServices>,
-    tasks: Tasks,
     io: SocketIo,
     slots: Slots,
     /// Keeps the application of the listener alive.
@@ -141,19 +140,15 @@ impl Bound {
                 .map_err(StartError::Threads)?,
             registry: Registry::new(limits.max_sessions, limits.max_parked),
             shutdown,
+            tasks: Tasks::default(),
             timeouts: config.sessions.timeouts(),
             accept_short: config.sessions.accept_short,
         });
         let tokens = Arc::new(TokenEndpoint::new(secrets.clients(), Arc::clone(&token_key))?);
-        let tasks = Tasks::default();
-        let (socketio, io) = socketio(&config, token_key, &sessions, tasks.clone());
-        let audio = AudioChannels {
-            tenant: Tenant::new(DEFAULT_TENANT),
-            sessions: Arc::clone(&sessions),
-            tasks: tasks.clone(),
-        };
+        let (socketio, io) = socketio(&config, token_key, &sessions);
+        let audio = AudioChannels { tenant: Tenant::new(DEFAULT_TENANT), sessions: Arc::clone(&sessions) };
         let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, audio));
-        Ok(Running { base_url, config, sessions, tasks, io, slots, _app: app, _lock: lock })
+        Ok(Running { base_url, config, sessions, io, slots, _app: app, _lock: lock })
     }
 }
 
@@ -161,7 +156,6 @@ fn socketio(
     config: &Config,
     token_key: Arc<TokenKey>,
     sessions: &Arc<SessionServices>,
-    tasks: Tasks,
 ) -> (Router, SocketIo) {
     let signalling = &config.signalling;
     let access = match signalling.no_auth {
@@ -182,7 +176,7 @@ fn socketio(
         ping_interval: signalling.ping_interval,
         ping_timeout: signalling.ping_timeout,
     };
-    socketio::build(transport, Arc::new(clients), tasks)
+    socketio::build(transport, Arc::new(clients))
 }
 
 impl Running {
@@ -196,9 +190,14 @@ impl Running {
         self.sessions.registry.counts()
     }
 
-    /// How many clients and audio connections are being served, and how many connections are open.
-    pub fn occupancy(&self) -> (usize, usize) {
-        (self.tasks.running(), self.slots.occupied())
+    /// Returns once no session, no client that asked for one and no audio connection is being served.
+    pub async fn idle(&self) {
+        self.sessions.tasks.finished().await;
+    }
+
+    /// How many connections of all kinds are open.
+    pub fn connections(&self) -> usize {
+        self.slots.occupied()
     }
 
     /// Ends everything in order, within the configured time.
@@ -207,7 +206,7 @@ impl Running {
         tracing::info!("stopping");
         self.sessions.shutdown.begin();
         let all = async {
-            self.tasks.finished().await;
+            self.sessions.tasks.finished().await;
             // What is left are clients that joined and asked for nothing.
             self.io.close().await;
             self.slots.all_free().await;

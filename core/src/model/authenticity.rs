@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::golden::{self, Golden};
 use super::plan::{Graph, InferenceError, Plan};
-use super::speaker::{less_column_means, window, window_starts};
+use super::windows::{less_column_means, window, window_starts};
 use super::{LoadError, ModelInfo, Source};
 use crate::audio::resample::NARROW_BLOCK;
 use crate::speech::spectrum::{BINS, Spectrum, SpectrumTables};
@@ -111,16 +111,17 @@ impl AuthenticityModel {
     /// Mean logit of the windows that cover the speech.
     fn logit(&self, rows: &[f32]) -> Result<f64, InferenceError> {
         let length = self.plan.rows();
-        let starts = window_starts(rows.len() / BINS, length);
+        let count = rows.len() / BINS;
+        let windows = count.div_ceil(length).max(1);
         let mut sum = 0.0;
-        for &start in &starts {
+        for start in window_starts(count, length, windows) {
             let mut window = window(rows, BINS, start, length);
             let mean = window.iter().map(|&value| f64::from(value)).sum::<f64>() / window.len() as f64;
             let floor = mean as f32 - self.settings.floor_below_mean;
             window.iter_mut().for_each(|value| *value = value.max(floor));
             sum += f64::from(self.plan.run(&less_column_means(&window, BINS))?[0]);
         }
-        Ok(sum / starts.len() as f64)
+        Ok(sum / windows as f64)
     }
 }
 

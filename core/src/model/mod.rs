@@ -6,6 +6,7 @@ mod manifest;
 mod plan;
 pub mod speaker;
 pub(crate) mod tensors;
+mod windows;
 
 pub use manifest::ModelInfo;
 pub(crate) use manifest::{Job, Manifest};

@@ -1,8 +1,8 @@
 //! Speaker embedding by CAM++ (arXiv 2303.00332): rows of log-mel features enter, a voice [`Template`] leaves.
 //!
-//! The network runs in plans of fixed lengths. Speech is covered with evenly spaced windows of the longest plan that
-//! is not longer than it; up to a tenth that would need one more window is left out at both ends instead. Each window
-//! is normalised on its own, and the template is the mean direction of the windows' embeddings.
+//! The network runs in plans of fixed lengths. Speech is covered with evenly spaced windows of the plan that does it
+//! at the least cost; up to a tenth that would need one more window is left out. Each window is normalised on its own,
+//! and the template is the mean direction of the windows' embeddings.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::golden::{self, Golden};
 use super::plan::{Graph, InferenceError, Plan};
+use super::windows::{column_means, less_column_means, window, window_starts, windows_needed};
 use super::{LoadError, ModelInfo, Source};
 use crate::audio::resample::WIDE_BLOCK;
 use crate::speech::fbank::{BINS, Fbank, FbankTables};
@@ -23,8 +24,8 @@ pub const DIMENSIONS: usize = 192;
 const PLAN_ROWS: [usize; 5] = [98, 198, 298, 498, 998];
 /// Fewer rows (0.3 s) say nothing about a voice.
 const LEAST_ROWS: usize = 30;
-/// The share of a plan's length that may be left out instead of running one window more.
-const NEGLIGIBLE: usize = 10;
+/// Longer speech is not cut into windows shorter than 3 s.
+const SHORTEST_WINDOW: usize = 298;
 
 /// What a voice is compared by: a direction in the network's space. Wiped when dropped, never shown.
 #[derive(Clone, PartialEq, Zeroize, ZeroizeOnDrop)]
@@ -161,6 +162,20 @@ impl SpeakerModel {
         Ok(())
     }
 
+    /// The plan that covers so many rows at the least cost, and how often it runs. A shorter plan must save a tenth:
+    /// a longer window hears more at once.
+    fn cover(&self, count: usize) -> (&Plan, usize) {
+        let fitting = self.plans.iter().rev().filter(|plan| plan.rows() <= count);
+        let of_use = fitting.filter(|plan| plan.rows() >= SHORTEST_WINDOW.min(count / 2));
+        let with_cost = of_use.map(|plan| (plan, windows_needed(count, plan.rows())));
+        with_cost
+            .reduce(|best, next| {
+                let cost = |(plan, windows): (&Plan, usize)| plan.rows() * windows;
+                if cost(next) * 10 < cost(best) * 9 { next } else { best }
+            })
+            .unwrap_or((&self.plans[0], 1))
+    }
+
     /// The template of some speech; `None` if there is too little of it (under 0.3 s).
     pub(crate) fn template(
         &self,
@@ -171,9 +186,9 @@ impl SpeakerModel {
         if count < LEAST_ROWS {
             return Ok(None);
         }
-        let plan = self.plans.iter().rev().find(|plan| plan.rows() <= count).unwrap_or(&self.plans[0]);
+        let (plan, windows) = self.cover(count);
         let mut direction = [0.0f64; DIMENSIONS];
-        for start in window_starts(count, plan.rows()) {
+        for start in window_starts(count, plan.rows(), windows) {
             let window = window(rows, BINS, start, plan.rows());
             let embedding = plan.run(&centred(&window))?;
             let norm = dot(&embedding, &embedding).sqrt();
@@ -183,43 +198,6 @@ impl SpeakerModel {
         }
         Ok(Template::new(self.info.hash, channel_type, direction.map(|value| value as f32)))
     }
-}
-
-/// First rows of evenly spaced windows of `length` that cover `count` rows, but for a negligible rest at the ends.
-pub(super) fn window_starts(count: usize, length: usize) -> Vec<usize> {
-    let Some(rest) = count.checked_sub(length) else {
-        return vec![0];
-    };
-    if rest <= length / NEGLIGIBLE {
-        return vec![rest / 2];
-    }
-    let windows = count.div_ceil(length);
-    (0..windows).map(|i| i * rest / (windows - 1)).collect()
-}
-
-/// `length` rows from `start` on; speech that is shorter is repeated.
-pub(super) fn window(rows: &[f32], columns: usize, start: usize, length: usize) -> Vec<f32> {
-    rows[start * columns..].iter().chain(rows.iter().cycle()).take(length * columns).copied().collect()
-}
-
-/// Mean of each column.
-pub(super) fn column_means(rows: &[f32], columns: usize) -> Vec<f32> {
-    let mut sums = vec![0.0f64; columns];
-    for row in rows.chunks_exact(columns) {
-        for (sum, value) in sums.iter_mut().zip(row) {
-            *sum += f64::from(*value);
-        }
-    }
-    let count = (rows.len() / columns).max(1) as f64;
-    sums.iter().map(|sum| (sum / count) as f32).collect()
-}
-
-/// Rows less the mean of each column.
-pub(super) fn less_column_means(rows: &[f32], columns: usize) -> Vec<f32> {
-    let means = column_means(rows, columns);
-    rows.chunks_exact(columns)
-        .flat_map(|row| row.iter().zip(&means).map(|(value, mean)| value - mean))
-        .collect()
 }
 
 fn means(rows: &[f32]) -> Vec<f32> {
@@ -242,20 +220,6 @@ fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn windows_cover_the_speech_but_for_a_negligible_rest() {
-        assert_eq!(window_starts(298, 298), [0]);
-        assert_eq!(window_starts(320, 298), [11]);
-        assert_eq!(window_starts(400, 298), [0, 102]);
-        assert_eq!(window_starts(3_000, 998), [0, 667, 1_334, 2_002]);
-        assert_eq!(window_starts(50, 98), [0]);
-    }
-
-    #[test]
-    fn speech_shorter_than_the_shortest_plan_is_repeated() {
-        assert_eq!(window(&[1.0, 2.0, 3.0], 1, 0, 7), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
-    }
 
     #[test]
     fn a_template_has_a_direction_and_no_length() {

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -191,10 +191,11 @@ impl AudioSocket {
         }
     }
 
-    /// Finishes a closing handshake that the other side began.
+    /// Finishes a closing handshake that the other side began: the library has the answer ready, and reading sends it.
     pub async fn finish(mut self) {
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
         // A connection that broke instead has nothing to finish; the error says only that.
-        let _ = timeout(CLOSE_TIMEOUT, self.stream.close(None)).await;
+        while let Ok(Some(Ok(_))) = timeout_at(deadline, self.stream.next()).await {}
     }
 
     async fn send_close(&mut self, deadline: Instant, code: u16, reason: &'static str) -> bool {

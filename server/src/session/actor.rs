@@ -20,7 +20,7 @@ use crate::session::event::{Event, Measurement, Progress};
 use crate::session::machine::{Input, Machine, Output, Rules, Timeouts};
 use crate::session::registry::{Admission, CallKey, NotAdmitted, Registry};
 use crate::session::request::SessionRequest;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Tasks};
 
 /// Reports that may wait for the session's task; an audio task that is faster waits.
 const INBOX: usize = 16;
@@ -36,6 +36,8 @@ pub struct SessionServices {
     pub registry: Arc<Registry>,
     /// The server's end.
     pub shutdown: Shutdown,
+    /// Everything that runs for clients and carriers, sessions among it.
+    pub tasks: Tasks,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// Whether an early end with enough speech for a decision is decided.
@@ -132,7 +134,10 @@ pub fn start(
     }
     // What can be wrong here is the rate, which does not hold what the channel type asks for.
     let stream = services.biometrics.open(&request, request.audio.format).map_err(|error| {
-        SessionError::Parameters(vec![FieldProblem::new("metadata.sample_rate", format!("cannot be used: {error}"))])
+        SessionError::Parameters(vec![FieldProblem::new(
+            "metadata.sample_rate",
+            format!("cannot be used: {error}"),
+        )])
     })?;
     let (inbox_sender, inbox) = mpsc::channel(INBOX);
     let key = CallKey { tenant: tenant.clone(), call_id: request.call_id.clone() };
@@ -168,7 +173,7 @@ pub fn start(
         measurement: None,
         progress: Progress::default(),
     };
-    tokio::spawn(actor.run());
+    services.tasks.spawn(actor.run());
     Ok(SessionOwner { _present: present })
 }
 

@@ -22,7 +22,6 @@ use tokio::sync::{mpsc, watch};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::session::request::Kind;
-use crate::shutdown::Tasks;
 use crate::signalling::client::{Client, Signalling, WireFormat};
 use crate::signalling::token::{TokenKey, bearer};
 
@@ -64,13 +63,12 @@ pub struct SocketIoConfig {
 struct Shared {
     config: SocketIoConfig,
     signalling: Arc<Signalling>,
-    tasks: Tasks,
 }
 
-/// Builds the transport, routed at exactly its path, and its namespaces. `tasks` tracks the clients' tasks.
+/// Builds the transport, routed at exactly its path, and its namespaces.
 ///
 /// Exact routes: as a layer, the transport would swallow the token endpoint below its path.
-pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>, tasks: Tasks) -> (Router, SocketIo) {
+pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>) -> (Router, SocketIo) {
     let (service, io) = SocketIo::builder()
         .req_path(config.path.clone())
         .ping_interval(config.ping_interval)
@@ -81,7 +79,7 @@ pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>, tasks: Tasks) 
         .ws_max_frame_size(MAX_MESSAGE_BYTES)
         .max_buffer_size(BUFFERED_PACKETS)
         .build_svc();
-    let shared = Arc::new(Shared { config, signalling, tasks });
+    let shared = Arc::new(Shared { config, signalling });
     let prefix = shared.config.path.trim_end_matches('/').to_owned();
     for kind in [Kind::Register, Kind::Verify] {
         for path in [format!("{prefix}/{}", kind.name()), format!("/{}", kind.name())] {
@@ -242,7 +240,8 @@ impl Door {
             wire: self.wire,
             gone: self.gone.subscribe(),
         };
-        self.shared.tasks.spawn(client.serve(Arc::clone(&self.shared.signalling), inbox));
+        let signalling = Arc::clone(&self.shared.signalling);
+        self.shared.signalling.sessions.tasks.spawn(client.serve(signalling, inbox));
         sender
     }
 }

@@ -1,0 +1,43 @@
+"""What both commands of this folder need before they can start: the data, the models, a Python with the packages.
+
+Standard library only: it runs in whatever Python the person has, and starts the command again in the private one.
+"""
+
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "models"))
+import install  # noqa: E402
+
+FOLDER = ROOT / "target" / "eval"
+DATA = ROOT.parent / "shared" / "data"
+LISTS = {"dev": "trials_dev.csv", "fixtures": "trials_fixtures.csv"}
+
+MISSING_DATA = """the evaluation needs recorded speech that is not part of the repository:
+  {data}
+with {names} (columns label, enroll, test, source, gender, condition; clips separated by a bar)
+and the 16 kHz FLAC clips they name. Put such a folder there, or name one with --data FOLDER."""
+
+
+def need_data(data, names):
+    if not all((data / name).is_file() for name in names):
+        print(MISSING_DATA.format(data=data, names=", ".join(names)), file=sys.stderr)
+        sys.exit(2)
+
+
+def enter_environment():
+    """Returns inside the private Python; installs models and packages on the way if they are missing."""
+    folder = FOLDER / "venv"
+    if pathlib.Path(sys.prefix).resolve() == folder.resolve():
+        return
+    try:
+        progress = install.Progress(quiet=False)
+        install.install(force=False, quiet=True)
+        install.make_environment(progress, folder, ROOT / "benches" / "requirements.txt", "numpy, scipy, onnxruntime")
+    except install.Failure as failure:
+        sys.exit(f"eval: {failure}")
+    python = str(install.python_of(folder))
+    sys.stdout.flush()
+    os.execve(python, [python, *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})

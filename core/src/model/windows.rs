@@ -1,0 +1,61 @@
+//! Speech of any length into windows of a plan's length: rows enter, the rows of each window leave.
+
+/// Share of the rows that windows must cover: numerator and denominator.
+const COVERED: (usize, usize) = (9, 10);
+
+/// How many windows of `length` cover `count` rows, but for a tenth at most.
+pub(super) fn windows_needed(count: usize, length: usize) -> usize {
+    (count * COVERED.0).div_ceil(length * COVERED.1).max(1)
+}
+
+/// First rows of evenly spaced windows.
+pub(super) fn window_starts(count: usize, length: usize, windows: usize) -> impl Iterator<Item = usize> {
+    let rest = count.saturating_sub(length);
+    (0..windows).map(move |i| if windows == 1 { rest / 2 } else { i * rest / (windows - 1) })
+}
+
+/// `length` rows from `start` on; speech that is shorter is repeated.
+pub(super) fn window(rows: &[f32], columns: usize, start: usize, length: usize) -> Vec<f32> {
+    rows[start * columns..].iter().chain(rows.iter().cycle()).take(length * columns).copied().collect()
+}
+
+/// Mean of each column.
+pub(super) fn column_means(rows: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64; columns];
+    for row in rows.chunks_exact(columns) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += f64::from(*value);
+        }
+    }
+    let count = (rows.len() / columns).max(1) as f64;
+    sums.iter().map(|sum| (sum / count) as f32).collect()
+}
+
+/// Rows less the mean of each column.
+pub(super) fn less_column_means(rows: &[f32], columns: usize) -> Vec<f32> {
+    let means = column_means(rows, columns);
+    rows.chunks_exact(columns)
+        .flat_map(|row| row.iter().zip(&means).map(|(value, mean)| value - mean))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_the_speech_but_for_a_tenth() {
+        let starts =
+            |count, length| window_starts(count, length, windows_needed(count, length)).collect::<Vec<_>>();
+        assert_eq!(starts(298, 298), [0]);
+        assert_eq!(starts(320, 298), [11]);
+        assert_eq!(starts(400, 298), [0, 102]);
+        assert_eq!(starts(3_000, 998), [0, 1_001, 2_002]);
+        assert_eq!(starts(50, 98), [0]);
+    }
+
+    #[test]
+    fn speech_shorter_than_the_shortest_plan_is_repeated() {
+        assert_eq!(window(&[1.0, 2.0, 3.0], 1, 0, 7), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
+    }
+}

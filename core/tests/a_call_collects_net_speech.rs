@@ -1,0 +1,91 @@
+//! What counts as speech, when there is enough, and what the collected audio is.
+
+mod common;
+
+use common::{bytes, engine, open, push_all, voice};
+use peakstream::audio::wav;
+use peakstream::{
+    AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, Encoding, OpenError, SampleRate,
+};
+
+const TELEPHONE: AudioFormat = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
+
+#[test]
+fn net_speech_never_decreases_and_percentages_are_truncated_and_uncapped() {
+    let audio = bytes(&voice(12.0, 140.0, SampleRate::Hz8000), &TELEPHONE);
+    let mut stream = open(TELEPHONE, 5.0);
+    let statuses = push_all(&mut stream, &audio);
+    assert!(statuses.windows(2).all(|pair| pair[0].audio_seconds() <= pair[1].audio_seconds()));
+    for status in &statuses {
+        let exact = 100.0 * status.net_speech.seconds() / 5.0;
+        assert_eq!(status.vad_percentage(), exact.floor() as u32);
+    }
+    let last = statuses.last().expect("twelve seconds hold many statuses");
+    assert!(last.enough && last.vad_percentage() >= 100);
+    assert!(statuses.iter().filter(|status| status.enough).count() == 1, "enough is said once");
+    assert!(last.audio_seconds() < 5.6, "collection stops at the boundary that has enough");
+}
+
+#[test]
+fn the_collected_audio_is_a_wav_of_exactly_the_speech_reported_last() {
+    let audio = bytes(&voice(6.0, 140.0, SampleRate::Hz8000), &TELEPHONE);
+    let mut stream = open(TELEPHONE, 3.0);
+    let last = push_all(&mut stream, &audio).last().copied().expect("statuses");
+    let speech = stream.finish();
+    assert_eq!(speech.net_speech(), last.net_speech);
+    let file = wav::read(&speech.to_wav()).expect("a playable file");
+    assert_eq!((file.rate, file.channels), (8_000, 1));
+    assert_eq!(file.samples.len() as u64, last.net_speech.samples());
+}
+
+#[test]
+fn silence_noise_and_tones_are_no_speech() {
+    let tau = std::f64::consts::TAU;
+    let dial = |i: usize| {
+        let t = i as f64 / 8_000.0;
+        ((tau * 350.0 * t).sin() + (tau * 440.0 * t).sin()) * 6_000.0
+    };
+    let mut seed = 1u32;
+    let mut noise = move |_: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (f64::from(seed >> 8) / 8_388_608.0 - 1.0) * 3_000.0
+    };
+    let signals: [(&str, Vec<i16>); 3] = [
+        ("silence", vec![0; 80_000]),
+        ("dial tone", (0..80_000).map(|i| dial(i) as i16).collect()),
+        ("white noise", (0..80_000).map(|i| noise(i) as i16).collect()),
+    ];
+    for (name, samples) in signals {
+        let mut stream = open(TELEPHONE, 3.0);
+        push_all(&mut stream, &bytes(&samples, &TELEPHONE));
+        let found = stream.status().net_speech.seconds();
+        assert!(found < 0.3, "{name}: {found} s of 10 s taken for speech");
+    }
+}
+
+#[test]
+fn too_little_speech_is_an_error_and_no_score() {
+    let stream = open(TELEPHONE, 3.0);
+    let spec = AnalysisSpec { model: engine().newest_model() };
+    let result = engine().analyse(&stream.finish(), spec);
+    assert!(matches!(result, Err(AnalysisError::TooLittleSpeech(seconds)) if seconds == 0.0));
+}
+
+#[test]
+fn a_microphone_call_needs_16_khz() {
+    let spec = CallSpec { format: TELEPHONE, channel_type: ChannelType::Microphone, wanted: 3.0 };
+    assert_eq!(engine().open(spec).err(), Some(OpenError::MicrophoneNeeds16k));
+}
+
+#[test]
+fn a_wide_band_call_is_limited_to_the_telephone_band() {
+    let wide = AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz16000);
+    let narrow = AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz8000);
+    let template = |format: AudioFormat| {
+        let mut stream = open(format, 3.0);
+        push_all(&mut stream, &bytes(&voice(6.0, 140.0, format.rate()), &format));
+        engine().template(&stream.finish()).expect("inference").expect("three seconds of speech")
+    };
+    let cosine = template(wide).cosine(&template(narrow));
+    assert!(cosine > 0.95, "the same voice at 8 and 16 kHz: cosine {cosine}");
+}

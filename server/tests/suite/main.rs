@@ -1,0 +1,11 @@
+//! The whole server, over its own sockets, with the installed models. One program, so that they are loaded once.
+#![allow(clippy::unwrap_used)]
+
+mod a_caller_is_registered_and_verified;
+mod a_client_that_goes_away_frees_everything;
+mod a_request_that_is_wrong_is_told_why;
+mod audio_that_goes_wrong;
+mod limits_hold;
+mod support;
+mod the_server_ends_in_order;
+mod who_may_connect;

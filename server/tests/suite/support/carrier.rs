@@ -1,0 +1,95 @@
+//! A sender of Media Streams on a bare WebSocket, well-behaved or not.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{PATIENCE, TestServer};
+
+pub struct Carrier {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Carrier {
+    pub async fn connect(server: &TestServer) -> Self {
+        let (socket, _) = connect_async(server.ws("/twilio")).await.unwrap();
+        Self { socket }
+    }
+
+    /// Connects and begins the stream of a call.
+    pub async fn start(server: &TestServer, call_id: &str) -> Self {
+        let mut carrier = Self::connect(server).await;
+        carrier.send(&json!({"event": "start", "start": {"callSid": call_id}})).await;
+        carrier
+    }
+
+    /// Sends one message; a connection that the server has closed is no failure here.
+    pub async fn send(&mut self, message: &Value) {
+        self.send_raw(message.to_string().into()).await;
+    }
+
+    pub async fn send_raw(&mut self, message: Message) {
+        let _ = self.socket.send(message).await;
+    }
+
+    /// Sends audio as one message.
+    pub async fn media(&mut self, audio: &[u8]) {
+        self.send(&json!({"event": "media", "media": {"payload": STANDARD.encode(audio)}})).await;
+    }
+
+    /// Sends audio in pieces, as fast as the server takes it, until it closes. The close code.
+    pub async fn play(mut self, audio: &[u8], piece: usize) -> u16 {
+        for piece in audio.chunks(piece) {
+            tokio::select! {
+                biased;
+                code = close_code(&mut self.socket) => return code,
+                () = tokio::task::yield_now() => {}
+            }
+            self.media(piece).await;
+        }
+        self.closed().await
+    }
+
+    /// Sends audio in real time, 20 ms a message, until the server closes. The close code.
+    pub async fn play_in_real_time(mut self, audio: &[u8]) -> u16 {
+        let begun = Instant::now();
+        for (number, piece) in audio.chunks(160).enumerate() {
+            let due = begun + Duration::from_millis(20) * number as u32;
+            tokio::select! {
+                biased;
+                code = close_code(&mut self.socket) => return code,
+                () = sleep_until(due) => {}
+            }
+            self.media(piece).await;
+        }
+        self.closed().await
+    }
+
+    /// The code the server closes with, which must come.
+    pub async fn closed(&mut self) -> u16 {
+        timeout(PATIENCE, close_code(&mut self.socket)).await.expect("the server did not close")
+    }
+
+    /// Closes properly; whether the server answered.
+    pub async fn close(mut self) -> bool {
+        let _ = self.socket.close(None).await;
+        close_code(&mut self.socket).await != 1006
+    }
+}
+
+async fn close_code(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> u16 {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(frame))) => return frame.map_or(1005, |frame| frame.code.into()),
+            Some(Ok(message)) => {
+                assert!(!message.is_text() && !message.is_binary(), "a listening server sends nothing")
+            }
+            Some(Err(_)) | None => return 1006,
+        }
+    }
+}
