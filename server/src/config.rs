@@ -230,7 +230,7 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_millis).map_err(|_| "must be a whole number of milliseconds".to_owned())
 }
 
-fn threshold(text: &str) -> Result<Threshold, String> {
+pub(crate) fn threshold(text: &str) -> Result<Threshold, String> {
     text.parse().ok().and_then(Threshold::new).ok_or_else(|| "must be a number from 0 to 1".to_owned())
 }
 

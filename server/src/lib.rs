@@ -19,14 +19,17 @@
 
 pub mod app;
 pub mod audio_channel;
+pub mod audio_file;
 pub mod biometrics;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod data_dir;
 pub mod first_run;
 pub mod ids;
 pub mod inference;
 pub mod listener;
+pub mod model_dir;
 pub mod sensitive;
 pub mod server;
 pub mod session;

@@ -4,7 +4,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod call;
+pub mod compare;
+pub mod demo;
+pub mod keys;
+pub mod models;
+pub mod offline;
+pub mod options;
+pub mod output;
+pub mod register;
 pub mod serve;
+pub mod verify;
+
+use output::CliError;
 
 /// Real-time voice biometrics: registers and verifies callers while they talk.
 #[derive(Debug, Parser)]
@@ -18,11 +30,32 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(Box<serve::Args>),
+    Call(call::Args),
+    Register(register::Args),
+    Verify(verify::Args),
+    Compare(compare::Args),
+    Models(models::Args),
+    Demo(demo::Args),
 }
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Call(args) => call::run(&args),
+        Command::Register(args) => register::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Demo(args) => demo::run(&args),
     }
+}
+
+/// The runtime of a command that talks to a server.
+///
+/// # Errors
+/// The system has no threads or sockets left.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Runtime::new()
+        .map_err(|source| CliError::Write { what: "starting the network runtime".to_owned(), source })
 }

@@ -2,16 +2,15 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use peakstream::{Engine, EngineOptions, LoadError};
 use serde_json::json;
 
+use crate::cli::options::ModelOptions;
 use crate::config::Config;
 use crate::first_run::{FIRST_RUN_FILE, FirstRun};
 use crate::server::Bound;
-use crate::{shutdown, telemetry};
+use crate::{model_dir, shutdown, telemetry};
 
 /// `peakstream serve`
 #[derive(Clone, Debug, clap::Args)]
@@ -19,9 +18,8 @@ pub struct Args {
     #[command(flatten)]
     config: Config,
 
-    /// Directory of the installed models (made by `make models`)
-    #[arg(long, env = "PEAKSTREAM_MODELS", value_name = "DIR", default_value = "models/installed")]
-    models: PathBuf,
+    #[command(flatten)]
+    models: ModelOptions,
 
     /// Print one JSON line when ready, and nothing else, on standard output
     #[arg(long)]
@@ -58,17 +56,14 @@ async fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
     let bound = Bound::new(args.config.clone()).await?;
     let first_run = bound.first_run().cloned();
     let (models, options) = (args.models.clone(), args.config.sessions.engine_options());
-    let engine = tokio::task::spawn_blocking(move || load_engine(&models, options)).await??;
+    let engine =
+        tokio::task::spawn_blocking(move || model_dir::load_engine(models.models.as_deref(), options))
+            .await??;
     let running = bound.ready(engine)?;
     announce(args, running.base_url(), first_run.as_ref())?;
     stopped.await?;
     running.shutdown().await;
     Ok(())
-}
-
-/// Reads installed models from a directory and lets the engine prove them.
-fn load_engine(dir: &Path, options: EngineOptions) -> Result<Engine, LoadError> {
-    Engine::load(&|name| std::fs::read(dir.join(name)), options)
 }
 
 fn announce(args: &Args, base_url: &str, first_run: Option<&FirstRun>) -> std::io::Result<()> {

@@ -184,7 +184,7 @@ impl Event {
 }
 
 /// A 32-bit measurement as the decimal that was meant (0.99, not 0.9900000095367432).
-fn six_decimals(value: f32) -> f64 {
+pub(crate) fn six_decimals(value: f32) -> f64 {
     (f64::from(value) * 1e6).round() / 1e6
 }
 

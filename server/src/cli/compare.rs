@@ -1,0 +1,140 @@
+//! `peakstream compare`. In: two recordings. Out: whether they are one live voice, and by how much.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use peakstream::{Score, Threshold};
+use serde_json::{Value, json};
+
+use super::offline::{Heard, OfflineError, Studio};
+use super::options::{
+    AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions,
+};
+use super::output::{self, Answer, CliError, two_decimals};
+use crate::session::event::six_decimals;
+
+const EXAMPLES: &str = "\
+Examples:
+  peakstream compare monday.wav tuesday.flac
+  peakstream compare --channel 2 agent-and-caller.wav caller.wav
+  peakstream compare --codec mulaw one.ulaw two.ulaw --json
+";
+
+/// Compare two recordings: one voice or two, and is it live
+///
+/// Listens to both as to calls, without a server, and prints the calibrated score: 0.5 means that the evidence favours
+/// neither answer.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
+pub struct Args {
+    /// One recording: WAV, FLAC, or raw with --codec
+    a: PathBuf,
+    /// The other
+    b: PathBuf,
+    #[command(flatten)]
+    score: ScoreOptions,
+    #[command(flatten)]
+    authenticity: AuthenticityOptions,
+    #[command(flatten)]
+    channel: ChannelOptions,
+    #[command(flatten)]
+    speech: SpeechOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    #[command(flatten)]
+    models: ModelOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> ExitCode {
+    output::finish(compare(args), args.json)
+}
+
+fn compare(args: &Args) -> Result<Answer, CliError> {
+    let studio = Studio::open(&args.models, &args.input, &args.speech)?;
+    let model = studio.engine().newest_model();
+    let a = studio.listen(&args.a, args.channel.channel_type, model)?;
+    let b = studio.listen(&args.b, args.channel.channel_type, model)?;
+    let score =
+        studio.engine().compare(&a.analysis.template, &b.analysis.template).map_err(OfflineError::from)?;
+    let verdict = Verdict {
+        score,
+        score_threshold: args.score.score_threshold,
+        authenticity_threshold: args.authenticity.authenticity_threshold,
+        heard: [a, b],
+    };
+    if args.json {
+        output::print_json(&verdict.json(&model.to_string()))?;
+    } else {
+        output::print(&verdict.human())?;
+    }
+    Ok(Answer::from(verdict.same_voice() && verdict.all_live()))
+}
+
+struct Verdict {
+    score: Score,
+    score_threshold: Threshold,
+    authenticity_threshold: Threshold,
+    heard: [Heard; 2],
+}
+
+impl Verdict {
+    fn same_voice(&self) -> bool {
+        self.score_threshold.passes_score(self.score)
+    }
+
+    fn live(&self, heard: &Heard) -> bool {
+        self.authenticity_threshold.passes_authenticity(heard.analysis.authenticity)
+    }
+
+    fn all_live(&self) -> bool {
+        self.heard.iter().all(|heard| self.live(heard))
+    }
+
+    fn json(&self, model: &str) -> Value {
+        let heard: Vec<_> = self
+            .heard
+            .iter()
+            .map(|heard| {
+                json!({
+                    "file": heard.path, "authenticity": six_decimals(heard.analysis.authenticity.value()),
+                    "live": self.live(heard), "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
+                })
+            })
+            .collect();
+        json!({
+            "score": six_decimals(self.score.value()), "score_threshold": self.score_threshold.value(),
+            "same_voice": self.same_voice(), "authenticity_threshold": self.authenticity_threshold.value(),
+            "files": heard, "model_hash": model,
+        })
+    }
+
+    fn human(&self) -> String {
+        let mut table = output::table(["file", "authenticity", "live", "net speech", "of audio"]);
+        for heard in &self.heard {
+            table.add_row([
+                heard.path.display().to_string(),
+                two_decimals(heard.analysis.authenticity.value()),
+                if self.live(heard) { "yes" } else { "no" }.to_owned(),
+                output::seconds(heard.net_speech),
+                output::seconds(heard.audio),
+            ]);
+        }
+        let voices = if self.same_voice() { "one voice" } else { "two voices" };
+        let relation = if self.same_voice() { "≥" } else { "<" };
+        let authenticity = self.authenticity_threshold.value();
+        format!(
+            "{table}\n{voices}: score {} {relation} {:.2}{}",
+            two_decimals(self.score.value()),
+            self.score_threshold.value(),
+            if self.all_live() {
+                String::new()
+            } else {
+                format!("; not both live (authenticity below {authenticity:.2})")
+            },
+        )
+    }
+}

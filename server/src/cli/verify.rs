@@ -1,0 +1,98 @@
+//! `peakstream verify`. In: a credential and a recording. Out: whether the recording is the registered voice, live.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use peakstream::credential;
+use serde_json::json;
+
+use super::keys::{self, KeyError, KeyOptions};
+use super::offline::{OfflineError, Studio};
+use super::options::{AuthenticityOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions};
+use super::output::{self, Answer, CliError, two_decimals};
+use crate::ids::DEFAULT_TENANT;
+use crate::session::error::MIN_SPEECH_SECONDS;
+use crate::session::event::six_decimals;
+
+const EXAMPLES: &str = "\
+Examples:
+  peakstream verify --credential alice.credential call.wav
+  peakstream verify --credential \"$CREDENTIAL\" --score-threshold 0.7 --json call.flac
+";
+
+/// Verify a recording against a credential, without a server
+///
+/// The credential says which model and which channel type to use. If the voice is neither live nor the registered one,
+/// the result says that it is not live.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
+pub struct Args {
+    /// Recording of one voice: WAV, FLAC, or raw with --codec
+    file: PathBuf,
+    /// Credential: a file that holds it, or its text
+    #[arg(long, value_name = "FILE|TEXT")]
+    credential: String,
+    #[command(flatten)]
+    score: ScoreOptions,
+    #[command(flatten)]
+    authenticity: AuthenticityOptions,
+    #[command(flatten)]
+    keys: KeyOptions,
+    #[command(flatten)]
+    speech: SpeechOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    #[command(flatten)]
+    models: ModelOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> ExitCode {
+    output::finish(verify(args), args.json)
+}
+
+fn verify(args: &Args) -> Result<Answer, CliError> {
+    let text = keys::credential_text(&args.credential)?;
+    let keys = args.keys.existing()?;
+    let registered = credential::open(&keys, DEFAULT_TENANT, text.expose()).map_err(KeyError::from)?;
+    let studio = Studio::open(&args.models, &args.input, &args.speech)?;
+    let (model, channel_type) = (registered.template.model(), registered.template.channel_type());
+    let heard = studio.listen(&args.file, channel_type, model)?;
+    let score = studio
+        .engine()
+        .compare(&registered.template, &heard.analysis.template)
+        .map_err(OfflineError::from)?;
+    let (score_threshold, authenticity_threshold) =
+        (args.score.score_threshold, args.authenticity.authenticity_threshold);
+    let authenticity = heard.analysis.authenticity;
+    let (same, live) =
+        (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));
+    // The server's events, and its order of reasons.
+    let (event, verdict) = match (live, same) {
+        (true, true) => ("result-success", "verified: the registered voice, live"),
+        (true, false) => ("result-fail-score", "rejected: another voice"),
+        (false, _) => ("result-fail-spoof", "rejected: not a live voice"),
+    };
+    if args.json {
+        output::print_json(&json!({
+            "file": heard.path, "event": event,
+            "score": six_decimals(score.value()), "score_threshold": score_threshold.value(),
+            "authenticity": six_decimals(authenticity.value()), "authenticity_threshold": authenticity_threshold.value(),
+            "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
+            "model_hash": model.to_string(), "channel_type": channel_type.name(),
+            "registered_at": registered.created_at,
+        }))?;
+    } else {
+        let mut table = output::table(["", "measured", "needed"]);
+        table.add_row(["score", &two_decimals(score.value()), &format!("{:.2}", score_threshold.value())]);
+        let needed = format!("{:.2}", authenticity_threshold.value());
+        table.add_row(["authenticity", &two_decimals(authenticity.value()), &needed]);
+        let of = format!("{:.2} s of {:.2} s", heard.net_speech, heard.audio);
+        table.add_row(["net speech", &of, &output::seconds(MIN_SPEECH_SECONDS)]);
+        output::print(&format!("{table}\n{verdict}"))?;
+    }
+    Ok(Answer::from(event == "result-success"))
+}
