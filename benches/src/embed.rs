@@ -47,7 +47,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(out.flush()?)
 }
 
-fn embed(engine: &Engine, path: &Path, channel_type: ChannelType) -> Result<[f32; DIMENSIONS], Box<dyn Error>> {
+fn embed(
+    engine: &Engine,
+    path: &Path,
+    channel_type: ChannelType,
+) -> Result<[f32; DIMENSIONS], Box<dyn Error>> {
     let format = match channel_type {
         ChannelType::Telephone => AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000),
         ChannelType::Microphone => AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz16000),

@@ -10,7 +10,9 @@ use peakstream::audio::resample::{NARROW_BLOCK, Raise, WIDE_BLOCK};
 use peakstream::audio::{decode, encode};
 use peakstream::speech::fbank::{BINS, Fbank, FbankTables};
 use peakstream::speech::spectrum::{Spectrum, SpectrumTables};
-use peakstream::{AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, Encoding, Engine, EngineOptions, SampleRate};
+use peakstream::{
+    AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, Encoding, Engine, EngineOptions, SampleRate,
+};
 use peakstream_server::model_dir;
 use serde_json::{Value, json};
 
@@ -88,10 +90,8 @@ fn vowel(samples: usize) -> Vec<i16> {
     (0..samples)
         .map(|i| {
             let t = i as f64 / 8_000.0;
-            let voice: f64 = (1..26)
-                .map(f64::from)
-                .map(|k| formant(140.0 * k) * (tau * 140.0 * k * t).sin())
-                .sum();
+            let voice: f64 =
+                (1..26).map(f64::from).map(|k| formant(140.0 * k) * (tau * 140.0 * k * t).sin()).sum();
             (6_553.0 * (0.5 + 0.5 * (tau * 4.0 * t).sin()) * voice) as i16
         })
         .collect()
@@ -156,7 +156,8 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
             });
         });
     });
-    let mut streams = (0..repeats.max(1)).map(|_| open(engine, 60.0)).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut streams =
+        (0..repeats.max(1)).map(|_| open(engine, 60.0)).collect::<Result<Vec<_>, _>>()?.into_iter();
     let whole = timed(repeats, || {
         if let Some(mut stream) = streams.next() {
             audio.mulaw.chunks(160).for_each(|packet| push_all(&mut stream, packet));
