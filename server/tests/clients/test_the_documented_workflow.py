@@ -20,7 +20,7 @@ class Registration:
         self.call_id = self.request["metadata"]["call_id"]
         self.session = start(server, self.request)
         self.sound = audio.enrol()
-        with Carrier(server, self.call_id, "minimal") as carrier:
+        with Carrier(server, self.call_id, "minimal").start() as carrier:
             self.end = carrier.play(self.sound, speed=1.0)
             self.outcome = self.session.outcome()
             self.sent = carrier.sent

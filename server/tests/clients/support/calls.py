@@ -8,7 +8,7 @@ from support.signalling import register_request, start, verify_request
 def call(server, request, sound, dialect="minimal", speed=0, **how):
     """Carries one call to its end: `(session, outcome, how the audio connection ended)`."""
     session = start(server, request)
-    with Carrier(server, request["metadata"]["call_id"], dialect) as carrier:
+    with Carrier(server, request["metadata"]["call_id"], dialect).start() as carrier:
         end = carrier.play(sound, speed, **how) or carrier.end()
         outcome = session.outcome()
     session.ended_by_server()

@@ -5,8 +5,8 @@ Two dialects: `twilio` sends what real Twilio sends; `minimal` the documented su
 """
 
 import base64
+import contextlib
 import json
-import math
 import secrets
 import socket
 import struct
@@ -46,7 +46,9 @@ class Carrier:
         #: Bytes of audio sent, and when: (bytes so far, monotonic time) of each message.
         self.sent = []
         self.bytes_sent = 0
-        self.socket = connect(server.audio_url, open_timeout=SOON, close_timeout=SOON, max_size=None)
+        self._open = contextlib.ExitStack()
+        connection = connect(server.audio_url, open_timeout=SOON, close_timeout=SOON)
+        self.socket = self._open.enter_context(connection)
 
     # ---- messages, as dictionaries
 
@@ -171,7 +173,7 @@ class Carrier:
 
     def close(self):
         """A proper close by the carrier, without stop."""
-        self.socket.close()
+        self._open.close()
 
     def drop(self):
         """The connection breaks: a TCP reset, no closing handshake."""
@@ -193,7 +195,3 @@ def ended(closed):
     frame = closed.rcvd
     return End(frame.code if frame else 1006, frame.reason if frame else "", closed.rcvd_then_sent is not False)
 
-
-def blocks(audio_bytes, bytes_per_block):
-    """How many complete blocks so many bytes hold."""
-    return math.floor(audio_bytes / bytes_per_block)
