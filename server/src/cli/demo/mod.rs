@@ -101,7 +101,7 @@ fn perform(args: &Args) -> Result<Answer, CliError> {
         tokio::select! {
             report = play_all(args, engine, &cast, &stage, &mut timing) => report,
             // The server and its folder go with the future that owns them.
-            _ = tokio::signal::ctrl_c() => Err(CliError::Server("interrupted".to_owned())),
+            _ = tokio::signal::ctrl_c() => Err(CliError::Interrupted),
         }
     });
     drop(runtime);
