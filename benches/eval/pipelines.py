@@ -97,7 +97,7 @@ class Engine:
     """Our engine, streaming each clip as a mu-law call; computed anew every time, because it is what is being judged."""
 
     def __init__(self, command=None, channel="telephone-channel"):
-        self.command = command or ["cargo", "run", "--release", "-q", "-p", "peakstream-bench", "--", "embed"]
+        self.command = command or ["cargo", "run", "-q", "-p", "peakstream-bench", "--", "embed"]
         self.channel = channel
         self.name = f"peakstream engine, {channel} ({' '.join(self.command)})"
 

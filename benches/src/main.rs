@@ -1,2 +1,31 @@
-//! bench
-fn main(){}
+//! Measurements of the engine, for the scripts that put them beside the alternatives (`make bench`, `make eval`).
+
+mod embed;
+mod engine;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Measures the engine. `make bench` and `make eval` run it and print the comparison.
+#[derive(Debug, Parser)]
+enum Command {
+    /// Embeds recordings through the whole engine, for evaluation.
+    Embed(embed::Args),
+    /// Times the engine's stages on one core and counts allocations; prints JSON.
+    Engine(engine::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Embed(args) => embed::run(&args),
+        Command::Engine(args) => engine::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peakstream-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

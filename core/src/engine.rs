@@ -8,8 +8,7 @@ use crate::model::speaker::SpeakerModel;
 use crate::model::tensors::Tensors;
 use crate::model::{InferenceError, Job, LoadError, Manifest, ModelInfo, Source};
 use crate::speech::fbank::FbankTables;
-use crate::speech::silero;
-use crate::speech::silero::SileroWeights;
+use crate::speech::silero::{self, Silero, SileroWeights};
 use crate::speech::spectrum::SpectrumTables;
 use crate::stream::SharedTables;
 use crate::{
@@ -154,6 +153,11 @@ impl Engine {
         CallStream::new(spec, &self.inner.tables)
     }
 
+    /// A speech detector that has heard nothing.
+    pub fn speech_detector(&self) -> Silero {
+        Silero::new(Arc::clone(&self.inner.tables.silero))
+    }
+
     /// Embedding and authenticity of some speech. Heavy (tens of milliseconds): never on a network thread.
     ///
     /// # Errors
@@ -178,6 +182,18 @@ impl Engine {
     /// See [`InferenceError`].
     pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
         self.inner.speaker.template(speech.features(), speech.channel_type())
+    }
+
+    /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each.
+    ///
+    /// # Errors
+    /// See [`InferenceError`].
+    pub fn template_of_features(
+        &self,
+        rows: &[f32],
+        channel_type: ChannelType,
+    ) -> Result<Option<Template>, InferenceError> {
+        self.inner.speaker.template(rows, channel_type)
     }
 
     /// Calibrated similarity of two voices.

@@ -33,19 +33,26 @@ struct Filter {
     weights: Box<[f32]>,
 }
 
-/// Tables that all calls share.
-pub(crate) struct FbankTables {
+/// Tables that all calls share: window, filters, transform.
+pub struct FbankTables {
     window: Box<[f32]>,
     filters: Box<[Filter]>,
     fft: Arc<dyn RealToComplex<f32>>,
 }
 
 impl FbankTables {
-    pub(crate) fn new() -> Self {
+    /// Computes the tables, once for a process.
+    pub fn new() -> Self {
         let window = (0..FRAME)
             .map(|i| (0.5 - 0.5 * (2.0 * PI * i as f64 / (FRAME - 1) as f64).cos()).powf(0.85) as f32)
             .collect();
         Self { window, filters: filters(), fft: RealFftPlanner::new().plan_fft_forward(FFT) }
+    }
+}
+
+impl Default for FbankTables {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -82,11 +89,11 @@ fn filters() -> Box<[Filter]> {
         .collect()
 }
 
-/// Features of one call.
+/// Features of one call, computed while it runs.
 ///
 /// # Realtime safety
 /// [`Fbank::push`] allocates nothing; about 2 µs for each frame.
-pub(crate) struct Fbank {
+pub struct Fbank {
     tables: Arc<FbankTables>,
     framing: Framing,
     frame: Box<[f32]>,
@@ -96,7 +103,8 @@ pub(crate) struct Fbank {
 }
 
 impl Fbank {
-    pub(crate) fn new(tables: Arc<FbankTables>) -> Self {
+    /// A stream that has heard nothing.
+    pub fn new(tables: Arc<FbankTables>) -> Self {
         let scratch = vec![Complex::default(); tables.fft.get_scratch_len()].into();
         Self {
             tables,
@@ -109,7 +117,7 @@ impl Fbank {
     }
 
     /// Hands the row of every frame that the block completes to `each`. At most [`WIDE_BLOCK`] samples.
-    pub(crate) fn push(&mut self, block: &[f32], mut each: impl FnMut(&[f32; BINS])) {
+    pub fn push(&mut self, block: &[f32], mut each: impl FnMut(&[f32; BINS])) {
         let Self { tables, framing, frame, spectrum, scratch, power } = self;
         framing.push(block, |samples| {
             prepare(samples, &tables.window, frame);

@@ -165,8 +165,8 @@ fn check_transform(basis: &[f32], window: &[f32]) -> Result<(), TensorError> {
     Ok(())
 }
 
-/// The network's state in one call.
-pub(crate) struct Silero {
+/// The network's state in one call; [`crate::Engine::speech_detector`] makes one.
+pub struct Silero {
     weights: Arc<SileroWeights>,
     /// Context, the step's samples, their reflection.
     signal: Box<[f32]>,
@@ -204,7 +204,7 @@ impl Silero {
     }
 
     /// Probability, 0…1, that these 32 ms at 16 kHz hold speech.
-    pub(crate) fn step(&mut self, samples: &[f32; WIDE_BLOCK]) -> f32 {
+    pub fn step(&mut self, samples: &[f32; WIDE_BLOCK]) -> f32 {
         self.take_in(samples);
         self.transform();
         let weights = &self.weights;

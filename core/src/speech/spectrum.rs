@@ -22,18 +22,25 @@ pub const HOP: usize = 80;
 const FIRST_BIN: usize = 4;
 const FLOOR: f32 = 1e-10;
 
-/// Tables that all calls share.
-pub(crate) struct SpectrumTables {
+/// Tables that all calls share: window, transform.
+pub struct SpectrumTables {
     window: Box<[f32]>,
     fft: Arc<dyn RealToComplex<f32>>,
 }
 
 impl SpectrumTables {
-    pub(crate) fn new() -> Self {
+    /// Computes the tables, once for a process.
+    pub fn new() -> Self {
         let window = (0..FRAME)
             .map(|i| (0.5 - 0.5 * (2.0 * PI * i as f64 / (FRAME - 1) as f64).cos()) as f32)
             .collect();
         Self { window, fft: RealFftPlanner::new().plan_fft_forward(FRAME) }
+    }
+}
+
+impl Default for SpectrumTables {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -43,11 +50,11 @@ impl std::fmt::Debug for SpectrumTables {
     }
 }
 
-/// Spectra of one call.
+/// Spectra of one call, computed while it runs.
 ///
 /// # Realtime safety
 /// [`Spectrum::push`] allocates nothing; about 1 µs for each frame.
-pub(crate) struct Spectrum {
+pub struct Spectrum {
     tables: Arc<SpectrumTables>,
     framing: Framing,
     frame: Box<[f32]>,
@@ -56,7 +63,8 @@ pub(crate) struct Spectrum {
 }
 
 impl Spectrum {
-    pub(crate) fn new(tables: Arc<SpectrumTables>) -> Self {
+    /// A stream that has heard nothing.
+    pub fn new(tables: Arc<SpectrumTables>) -> Self {
         let scratch = vec![Complex::default(); tables.fft.get_scratch_len()].into();
         Self {
             tables,
@@ -68,7 +76,7 @@ impl Spectrum {
     }
 
     /// Hands the row of every frame that the block completes to `each`. At most [`NARROW_BLOCK`] samples.
-    pub(crate) fn push(&mut self, block: &[f32], mut each: impl FnMut(&[f32; BINS])) {
+    pub fn push(&mut self, block: &[f32], mut each: impl FnMut(&[f32; BINS])) {
         let Self { tables, framing, frame, bins, scratch } = self;
         framing.push(block, |samples| {
             for ((out, sample), w) in frame.iter_mut().zip(samples).zip(&tables.window) {

@@ -39,10 +39,7 @@ async fn a_registration_has_the_documented_events_arithmetic_and_arguments() {
         assert!(status.args[1].is_null() && status.audio.is_none());
         let (seconds, percentage) =
             (status.data()["audio_seconds"].as_f64().unwrap(), &status.data()["vad_percentage"]);
-        assert!(
-            (last..=last + 0.52).contains(&seconds),
-            "speech grows by at most a block: {last} → {seconds}"
-        );
+        assert!(seconds >= last, "speech never decreases: {last} → {seconds}");
         // Truncated from the unrounded speech, so the rounded seconds may be half a hundredth above or below.
         let near = [seconds - 0.005, seconds + 0.005].map(|s| (100.0 * s / 5.0) as u64);
         assert!(near.contains(&percentage.as_u64().unwrap()), "{percentage} of {seconds}");

@@ -13,12 +13,14 @@ use super::{PATIENCE, TestServer};
 
 pub struct Carrier {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What the server closed with; 1006 until it has.
+    code: u16,
 }
 
 impl Carrier {
     pub async fn connect(server: &TestServer) -> Self {
         let (socket, _) = connect_async(server.ws("/twilio")).await.unwrap();
-        Self { socket }
+        Self { socket, code: 1006 }
     }
 
     /// Connects and begins the stream of a call.
@@ -47,7 +49,7 @@ impl Carrier {
         for piece in audio.chunks(piece) {
             tokio::select! {
                 biased;
-                code = close_code(&mut self.socket) => return code,
+                code = self.end() => return code,
                 () = tokio::task::yield_now() => {}
             }
             self.media(piece).await;
@@ -62,7 +64,7 @@ impl Carrier {
             let due = begun + Duration::from_millis(20) * number as u32;
             tokio::select! {
                 biased;
-                code = close_code(&mut self.socket) => return code,
+                code = self.end() => return code,
                 () = sleep_until(due) => {}
             }
             self.media(piece).await;
@@ -72,24 +74,25 @@ impl Carrier {
 
     /// The code the server closes with, which must come.
     pub async fn closed(&mut self) -> u16 {
-        timeout(PATIENCE, close_code(&mut self.socket)).await.expect("the server did not close")
+        timeout(PATIENCE, self.end()).await.expect("the server did not close")
     }
 
     /// Closes properly; whether the server answered.
     pub async fn close(mut self) -> bool {
         let _ = self.socket.close(None).await;
-        close_code(&mut self.socket).await != 1006
+        self.end().await != 1006
     }
-}
 
-async fn close_code(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> u16 {
-    loop {
-        match socket.next().await {
-            Some(Ok(Message::Close(frame))) => return frame.map_or(1005, |frame| frame.code.into()),
-            Some(Ok(message)) => {
-                assert!(!message.is_text() && !message.is_binary(), "a listening server sends nothing")
+    /// Reads to the end of the connection, which is also what answers the server's close frame.
+    async fn end(&mut self) -> u16 {
+        while let Some(Ok(message)) = self.socket.next().await {
+            match message {
+                Message::Close(frame) => self.code = frame.map_or(1005, |frame| frame.code.into()),
+                message => {
+                    assert!(!message.is_text() && !message.is_binary(), "a listening server sends nothing")
+                }
             }
-            Some(Err(_)) | None => return 1006,
         }
+        self.code
     }
 }

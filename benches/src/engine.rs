@@ -1,0 +1,236 @@
+//! What one second of audio and one decision cost on one core: figures leave as JSON for `benches/bench.py`.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use peakstream::audio::resample::{NARROW_BLOCK, Raise, WIDE_BLOCK};
+use peakstream::audio::{decode, encode};
+use peakstream::speech::fbank::{BINS, Fbank, FbankTables};
+use peakstream::speech::spectrum::{Spectrum, SpectrumTables};
+use peakstream::{
+    AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, Encoding, Engine, EngineOptions, SampleRate,
+};
+use peakstream_server::model_dir;
+use serde_json::{Value, json};
+
+const TELEPHONE: AudioFormat = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
+/// Blocks of 32 ms in the audio that every stage works on: 10 s.
+const BLOCKS: usize = 312;
+
+/// How to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often each measurement is repeated; the minimum and the median are printed.
+    #[arg(long, default_value_t = 15)]
+    repeats: usize,
+    /// Folder of installed models.
+    #[arg(long)]
+    models: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let engine = model_dir::load_engine(args.models.as_deref(), EngineOptions::default())?;
+    let audio = Audio::new();
+    let mut figures = stages(&engine, &audio, args.repeats)?;
+    figures.extend(decisions(&engine, &audio, args.repeats)?);
+    let report = json!({
+        "threads": 1,
+        "cpu_features": cpu_features(),
+        "figures": figures,
+        "allocations_in_push": allocations(&engine, &audio)?,
+        "bytes_per_open_call_5_s": memory(&engine)?,
+    });
+    println!("{report:#}");
+    Ok(())
+}
+
+/// The same ten seconds in every form that a stage takes.
+struct Audio {
+    mulaw: Vec<u8>,
+    narrow: Vec<[f32; NARROW_BLOCK]>,
+    wide: Vec<[f32; WIDE_BLOCK]>,
+}
+
+impl Audio {
+    fn new() -> Self {
+        let samples = vowel(BLOCKS * NARROW_BLOCK);
+        let mut mulaw = Vec::new();
+        encode(&samples, Encoding::MuLaw, &mut mulaw);
+        let (blocks, _) = samples.as_chunks::<NARROW_BLOCK>();
+        let narrow: Vec<_> = blocks.iter().map(|block| block.map(|s| f32::from(s) / 32_768.0)).collect();
+        let mut raise = Raise::new();
+        let wide = narrow
+            .iter()
+            .map(|block| {
+                let mut wide = [0.0; WIDE_BLOCK];
+                raise.process(block, &mut wide);
+                wide
+            })
+            .collect();
+        Self { mulaw, narrow, wide }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.mulaw.len() as f64 / 8_000.0
+    }
+}
+
+/// A vowel at 140 Hz that swells four times a second: the detector takes it for speech.
+fn vowel(samples: usize) -> Vec<i16> {
+    let formant = |at: f64| {
+        [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)]
+            .iter()
+            .map(|(f, b, g): &(f64, f64, f64)| g / (1.0 + ((at - f) / b).powi(2)))
+            .sum::<f64>()
+    };
+    let tau = std::f64::consts::TAU;
+    (0..samples)
+        .map(|i| {
+            let t = i as f64 / 8_000.0;
+            let voice: f64 =
+                (1..26).map(f64::from).map(|k| formant(140.0 * k) * (tau * 140.0 * k * t).sin()).sum();
+            (6_553.0 * (0.5 + 0.5 * (tau * 4.0 * t).sin()) * voice) as i16
+        })
+        .collect()
+}
+
+fn open(engine: &Engine, wanted: f64) -> Result<CallStream, Box<dyn Error>> {
+    Ok(engine.open(CallSpec { format: TELEPHONE, channel_type: ChannelType::Telephone, wanted })?)
+}
+
+fn push_all(stream: &mut CallStream, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        bytes = &bytes[stream.push(bytes).consumed..];
+    }
+}
+
+/// Microseconds: (minimum, median) of `repeats` runs.
+fn timed(repeats: usize, mut work: impl FnMut()) -> (f64, f64) {
+    let mut times: Vec<f64> = (0..repeats.max(1))
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    (times[0], times[times.len() / 2])
+}
+
+fn figure(name: &str, unit: &str, (minimum, median): (f64, f64), per: f64) -> Value {
+    json!({ "name": name, "unit": unit, "minimum": minimum / per, "median": median / per })
+}
+
+/// Cost of a second of audio, by stage and as a whole.
+fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
+    let per_second = |name: &str, times| figure(name, "µs per s of audio", times, audio.seconds());
+    let mut samples = Vec::with_capacity(audio.mulaw.len());
+    let decoding = timed(repeats, || {
+        samples.clear();
+        decode(black_box(&audio.mulaw), Encoding::MuLaw, &mut samples);
+    });
+    let (mut raise, mut wide) = (Raise::new(), [0.0; WIDE_BLOCK]);
+    let raising = timed(repeats, || audio.narrow.iter().for_each(|block| raise.process(block, &mut wide)));
+    let mut detector = engine.speech_detector();
+    let detecting = timed(repeats, || {
+        audio.wide.iter().for_each(|block| {
+            black_box(detector.step(block));
+        });
+    });
+    let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
+    let log_mel = timed(repeats, || {
+        audio.wide.iter().for_each(|block| {
+            fbank.push(block, |row| {
+                black_box(row);
+            });
+        });
+    });
+    let mut spectrum = Spectrum::new(Arc::new(SpectrumTables::new()));
+    let spectra = timed(repeats, || {
+        audio.narrow.iter().for_each(|block| {
+            spectrum.push(block, |row| {
+                black_box(row);
+            });
+        });
+    });
+    let mut streams =
+        (0..repeats.max(1)).map(|_| open(engine, 60.0)).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let whole = timed(repeats, || {
+        if let Some(mut stream) = streams.next() {
+            audio.mulaw.chunks(160).for_each(|packet| push_all(&mut stream, packet));
+        }
+    });
+    Ok(vec![
+        per_second("push: µ-law decoding", decoding),
+        per_second("push: 8 to 16 kHz", raising),
+        per_second("push: speech detection (Silero)", detecting),
+        per_second("push: log-mel features", log_mel),
+        per_second("push: authenticity spectra", spectra),
+        per_second("push: everything, 20 ms packets", whole),
+    ])
+}
+
+/// Cost of what follows the deciding sample.
+fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
+    audio.wide.iter().for_each(|block| fbank.push(block, |row| rows.extend_from_slice(row)));
+    let mut figures = Vec::new();
+    for (name, frames) in [("embedding of 3 s (298 frames)", 298), ("embedding of 5 s (498 frames)", 498)] {
+        let rows = &rows[..frames * BINS];
+        engine.template_of_features(rows, ChannelType::Telephone)?;
+        let times = timed(repeats, || {
+            let _ = black_box(engine.template_of_features(rows, ChannelType::Telephone));
+        });
+        figures.push(figure(name, "ms", times, 1e3));
+    }
+    let mut stream = open(engine, 5.0)?;
+    push_all(&mut stream, &audio.mulaw);
+    let speech = stream.finish();
+    let spec = AnalysisSpec { model: engine.newest_model() };
+    engine.analyse(&speech, spec)?;
+    let times = timed(repeats, || {
+        let _ = black_box(engine.analyse(&speech, spec));
+    });
+    figures.push(figure("embedding and authenticity of a 5 s call", "ms", times, 1e3));
+    Ok(figures)
+}
+
+/// Allocations while 10 s are pushed in packets of 20 ms.
+fn allocations(engine: &Engine, audio: &Audio) -> Result<u64, Box<dyn Error>> {
+    let mut stream = open(engine, 60.0)?;
+    let counted = allocation_counter::measure(|| {
+        audio.mulaw.chunks(160).for_each(|packet| push_all(&mut stream, packet));
+    });
+    Ok(counted.count_total)
+}
+
+/// Bytes that an open call for 5 s of speech reserves.
+fn memory(engine: &Engine) -> Result<i64, Box<dyn Error>> {
+    let mut stream = None;
+    let counted = allocation_counter::measure(|| stream = Some(open(engine, 5.0)));
+    stream.transpose()?;
+    Ok(counted.bytes_current)
+}
+
+/// Instruction sets that decide about speed.
+fn cpu_features() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let detected = [
+            ("avx2", std::is_x86_feature_detected!("avx2")),
+            ("fma", std::is_x86_feature_detected!("fma")),
+            ("avx512f", std::is_x86_feature_detected!("avx512f")),
+            ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
+            ("avx512bf16", std::is_x86_feature_detected!("avx512bf16")),
+        ];
+        detected.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        Vec::new()
+    }
+}
