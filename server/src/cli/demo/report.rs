@@ -125,7 +125,8 @@ impl Report {
             (false, skipped) => format!("the registration failed, and {skipped} calls could not be made"),
         };
         format!(
-            "\n{table}\n\n{verdict} ({} in all; \"decided in\" counts from the status that reported enough speech)",
+            "\n{}\n\n{verdict} ({} in all; \"decided in\" counts from the status that reported enough speech)",
+            table.trim_fmt(),
             in_words(timing.total()),
         )
     }
@@ -157,7 +158,7 @@ impl Report {
 fn why(role: Role, played: &Played) -> &str {
     match (played.event.as_str(), role) {
         ("result-success", Role::Enrol) => "a live voice",
-        ("result-success", _) => "the registered voice, live",
+        ("result-success", _) => "same voice, live",
         ("result-fail-score", _) => "another voice",
         ("result-fail-spoof", _) => "not a live voice",
         _ => played.content(),
