@@ -1,5 +1,5 @@
 //! What the integration tests share: the installed models and audio by formula.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
 use std::path::Path;
 use std::sync::OnceLock;

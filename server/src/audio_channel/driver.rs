@@ -125,7 +125,7 @@ async fn stream(
         Some(format) if format == agreed => Some(stream),
         Some(format) => {
             tracing::info!(session = %id, "the carrier announced another format than the session; its own is used");
-            feed.services.biometrics.open(&request, format).ok()
+            feed.services.biometrics.open(&request, format).ok().map(Box::new)
         }
         None => None,
     };
@@ -170,7 +170,7 @@ struct Call<'a> {
     feed: Feed<'a>,
     session: SessionHandle,
     /// `None` once it is given back.
-    stream: Option<CallStream>,
+    stream: Option<Box<CallStream>>,
     stop: oneshot::Receiver<()>,
     /// When the session last heard of audio.
     heard: Instant,

@@ -72,7 +72,7 @@ pub enum Report {
     /// The deciding block was processed.
     Enough(Progress, CollectedSpeech),
     /// The connection ended before that.
-    Ended(Progress, CallStream),
+    Ended(Progress, Box<CallStream>),
     /// The carrier broke the rules.
     Failed(AudioFault, Progress),
 }
@@ -85,7 +85,7 @@ pub struct Attachment {
     /// What was agreed in signalling.
     pub request: Arc<SessionRequest>,
     /// Decoder, detector and collector, reserved.
-    pub stream: CallStream,
+    pub stream: Box<CallStream>,
     /// Resolves (with an error) when the connection is to be ended. Dropping it tells that the audio task is gone.
     pub stop: oneshot::Receiver<()>,
 }
@@ -167,7 +167,7 @@ pub fn start(
         owner,
         inbox,
         admission: Some(admission),
-        stream: Some(stream),
+        stream: Some(Box::new(stream)),
         speech: None,
         audio: None,
         measurement: None,
@@ -194,7 +194,7 @@ struct Actor {
     inbox: mpsc::Receiver<Command>,
     admission: Option<Admission>,
     /// The stream while no audio connection has it.
-    stream: Option<CallStream>,
+    stream: Option<Box<CallStream>>,
     /// The collected speech between its report and its inference.
     speech: Option<CollectedSpeech>,
     /// The hold on the audio connection: dropping it ends the connection.
@@ -254,7 +254,7 @@ impl Actor {
         }
         // After an audio task was lost with its stream, collection starts over.
         let stream = self.stream.take().map_or_else(
-            || self.services.biometrics.open(&self.request, self.request.audio.format).ok(),
+            || self.services.biometrics.open(&self.request, self.request.audio.format).ok().map(Box::new),
             Some,
         );
         let Some(stream) = stream else { return };
@@ -321,7 +321,7 @@ impl Actor {
     }
 
     fn start_inference(&mut self) {
-        let speech = self.speech.take().or_else(|| self.stream.take().map(CallStream::finish));
+        let speech = self.speech.take().or_else(|| self.stream.take().map(|stream| stream.finish()));
         let Some(speech) = speech else {
             self.machine.handle(now(), Input::InferenceFailed(EngineFault::Internal));
             return;

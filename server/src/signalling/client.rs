@@ -13,7 +13,7 @@ use serde_json::Value;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::ids::Tenant;
 use crate::session::actor::{SessionOwner, SessionServices, start};
@@ -27,6 +27,9 @@ const EVENTS: usize = 16;
 pub const STALL_LIMIT: Duration = Duration::from_secs(5);
 /// How often a full buffer is tried again. The library tells neither when there is room nor how much.
 const STALL_RETRY: Duration = Duration::from_millis(20);
+
+/// How long the library may take to mark a connection as usable; microseconds, unless it has failed.
+const JOIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many arguments events have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -103,8 +106,19 @@ pub struct Client {
     pub tenant: Tenant,
     /// How its events look.
     pub wire: WireFormat,
-    /// Becomes true, or closes, when the connection is over.
-    pub gone: watch::Receiver<bool>,
+    /// Whether the connection has begun, and whether it is over.
+    pub presence: watch::Receiver<Presence>,
+}
+
+/// Where a connection stands. It only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Presence {
+    /// The client may already believe to be connected, but nothing can be emitted yet.
+    Joining,
+    /// Events can be emitted.
+    Joined,
+    /// It is over.
+    Gone,
 }
 
 impl fmt::Debug for Client {
@@ -133,6 +147,12 @@ enum Wake {
 impl Client {
     /// Serves the client until its connection is over. `inbox` holds the bodies of its `initialize` messages.
     pub async fn serve(mut self, signalling: Arc<Signalling>, mut inbox: mpsc::Receiver<Value>) {
+        // A message can come in before the library has marked the connection as usable; what was emitted until then would
+        // be lost.
+        let joined = self.presence.wait_for(|presence| *presence >= Presence::Joined);
+        if !matches!(timeout(JOIN_LIMIT, joined).await, Ok(Ok(_))) {
+            return;
+        }
         let mut running: Option<Running> = None;
         loop {
             let event = match self.wait(&mut running, &mut inbox).await {
@@ -178,7 +198,7 @@ impl Client {
         };
         tokio::select! {
             biased;
-            _ = self.gone.wait_for(|gone| *gone) => Wake::Over,
+            () = gone(&mut self.presence) => Wake::Over,
             // A session's task sends its terminal event before it ends; without one it has died.
             event = event => event.map_or(Wake::Over, Wake::Event),
             body = inbox.recv() => body.map_or(Wake::Over, Wake::Initialize),
@@ -209,7 +229,7 @@ impl Client {
             }
             tokio::select! {
                 biased;
-                _ = self.gone.wait_for(|gone| *gone) => return Err(Unreachable),
+                () = gone(&mut self.presence) => return Err(Unreachable),
                 () = sleep(STALL_RETRY) => {}
             }
         }
@@ -219,11 +239,16 @@ impl Client {
     async fn disconnect(mut self, grace: Duration) {
         tokio::select! {
             biased;
-            _ = self.gone.wait_for(|gone| *gone) => {}
+            () = gone(&mut self.presence) => {}
             // If the buffer is full, the heartbeat will end the connection.
             () = sleep(grace) => drop(self.socket.disconnect()),
         }
     }
+}
+
+/// Returns when the connection is over, however it ended.
+async fn gone(presence: &mut watch::Receiver<Presence>) {
+    let _ = presence.wait_for(|presence| *presence == Presence::Gone).await;
 }
 
 /// A tuple becomes separate arguments, `Bytes` becomes a binary attachment, `null` keeps the packet a plain one.

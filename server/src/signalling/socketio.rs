@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::session::request::Kind;
-use crate::signalling::client::{Client, Signalling, WireFormat};
+use crate::signalling::client::{Client, Presence, Signalling, WireFormat};
 use crate::signalling::token::{TokenKey, bearer};
 
 /// `initialize` messages that may wait for the client's task: one, and a few that will be refused.
@@ -88,7 +88,7 @@ pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>) -> (Router, So
                 let shared = Arc::clone(&shared);
                 async move { join(&shared, kind, &socket, auth.ok().as_ref()) }
             };
-            io.ns(path, nothing.with(join));
+            io.ns(path, joined.with(join));
         }
     }
     for path in [format!("{prefix}/alive"), "/alive".to_owned()] {
@@ -97,15 +97,19 @@ pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>) -> (Router, So
             let shared = Arc::clone(&shared);
             async move { join_alive(&shared, &socket, auth.ok().as_ref()) }
         };
-        io.ns(path, nothing.with(join));
+        io.ns(path, joined.with(join));
     }
-    io.ns("/", nothing);
+    io.ns("/", joined);
     (Router::new().route_service(&prefix, service.clone()).route_service(&format!("{prefix}/"), service), io)
 }
 
 /// Handlers are registered before the client hears that it is connected (in the middlewares), so that nothing it sends can
-/// come too early; afterwards there is nothing left to do.
-async fn nothing(_socket: SocketRef) {}
+/// come too early. What is left is to say that events can be emitted now.
+async fn joined(socket: SocketRef) {
+    if let Some(door) = socket.extensions.get::<Arc<Door>>() {
+        door.advance(Presence::Joined);
+    }
+}
 
 /// Why a client may not join; the text is the CONNECT_ERROR's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -181,7 +185,7 @@ fn join(shared: &Arc<Shared>, kind: Kind, socket: &SocketRef, auth: Option<&Valu
         tenant,
         wire,
         inbox: Mutex::default(),
-        gone: watch::Sender::new(false),
+        presence: watch::Sender::new(Presence::Joining),
     });
     socket.on("initialize", {
         let door = Arc::clone(&door);
@@ -191,11 +195,10 @@ fn join(shared: &Arc<Shared>, kind: Kind, socket: &SocketRef, auth: Option<&Valu
             async move { door.initialize(&socket, body.unwrap_or_default()) }
         }
     });
+    socket.extensions.insert(Arc::clone(&door));
     socket.on_disconnect(move || {
         let door = Arc::clone(&door);
-        async move {
-            door.gone.send_replace(true);
-        }
+        async move { door.advance(Presence::Gone) }
     });
     Ok(())
 }
@@ -218,10 +221,19 @@ struct Door {
     tenant: Tenant,
     wire: WireFormat,
     inbox: Mutex<Option<mpsc::Sender<Value>>>,
-    gone: watch::Sender<bool>,
+    presence: watch::Sender<Presence>,
 }
 
 impl Door {
+    /// Joining and leaving are told by tasks of the library's, in any order.
+    fn advance(&self, presence: Presence) {
+        self.presence.send_if_modified(|now| {
+            let forward = presence > *now;
+            *now = presence.max(*now);
+            forward
+        });
+    }
+
     fn initialize(&self, socket: &SocketRef, body: Value) {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         let inbox = inbox.get_or_insert_with(|| self.open(socket));
@@ -238,7 +250,7 @@ impl Door {
             kind: self.kind,
             tenant: self.tenant.clone(),
             wire: self.wire,
-            gone: self.gone.subscribe(),
+            presence: self.presence.subscribe(),
         };
         let signalling = Arc::clone(&self.shared.signalling);
         self.shared.signalling.sessions.tasks.spawn(client.serve(signalling, inbox));

@@ -1,0 +1,79 @@
+"""One server for all tests of a run, and a report of what was not run and why."""
+
+import os
+import pathlib
+
+import pytest
+
+from support import calls
+from support.server import Server
+
+SHARED = pathlib.Path(os.environ["CLIENT_TESTS_SHARED"])
+NOT_RUN = "not run: "
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A server as it comes: default settings, at its most talkative, for the test that reads what it logged."""
+    running = Server(tmp_path_factory.mktemp("server"), log="trace").ready()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def a_server(tmp_path):
+    """Starts a server of the test's own: `a_server(flags…)`; all are gone at the test's end."""
+    running = []
+
+    def begin(*flags, folder=tmp_path, **how):
+        running.append(Server(folder, *flags, **how))
+        return running[-1].ready()
+
+    yield begin
+    for one in running:
+        one.kill()
+
+
+@pytest.fixture(scope="session")
+def credential(server):
+    """The enrolled caller's credential."""
+    outcome = calls.register(server)
+    assert outcome.name == "result-success", outcome.data
+    return outcome.data["credential"]
+
+
+@pytest.fixture(autouse=True)
+def the_server_lives(request):
+    """Whatever a test did to the common server, it is the same process afterwards."""
+    before = request.getfixturevalue("server") if "server" in request.fixturenames else None
+    yield
+    if before is not None:
+        assert before.is_alive(), f"the server ended with {before.process.returncode}:\n{before.log()[-3000:]}"
+
+
+@pytest.fixture(scope="session")
+def javascript():
+    """The folder with the installed JavaScript client."""
+    folder = os.environ["CLIENT_TESTS_JAVASCRIPT"]
+    if not folder:
+        pytest.skip(NOT_RUN + "PEAKSTREAM_WITHOUT_NODE=1")
+    return pathlib.Path(folder)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder with the clients that every implementation is tested with."""
+    if not (SHARED / "clients").is_dir():
+        pytest.skip(NOT_RUN + "../shared is absent")
+    return SHARED / "clients"
+
+
+def pytest_collection_modifyitems(items):
+    """What reads everything that the common server logged comes last."""
+    items.sort(key=lambda item: item.path.name == "test_the_log_holds_nothing_personal.py")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says of every test that was not run that it was not, and why: never silently."""
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"{report.nodeid}: {report.longrepr[2].removeprefix('Skipped: ')}")

@@ -1,0 +1,162 @@
+"""In: flags. Out: a running `peakstream serve`, and what the operating system says about it."""
+
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import requests
+
+BINARY = os.environ["CLIENT_TESTS_SERVER"]
+MODELS = os.environ["CLIENT_TESTS_MODELS"]
+#: A start proves every model against its golden vectors; on a loaded machine that takes a while.
+START_SECONDS = 120
+#: How long anything that should happen at once may take on a loaded machine.
+SOON = 15
+#: Between two looks at something that no event tells of (the operating system's tables, a log file).
+LOOK_AGAIN = 0.02
+
+
+def eventually(condition, what, within=SOON):
+    """Waits for something that can only be looked at; returns what `condition` returned."""
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {within} s: {what() if callable(what) else what}"
+        time.sleep(LOOK_AGAIN)
+    return found
+
+
+class Server:
+    """One server process with its data directory."""
+
+    def __init__(self, folder, *flags, log="info"):
+        self.folder = pathlib.Path(folder)
+        self.data_dir = self.folder / "data"
+        self.log_file = self.folder / f"stderr-{time.monotonic_ns()}.log"
+        #: What must never appear in the log: tokens, secrets, credentials, call ids, payloads.
+        self.private = set()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PEAKSTREAM_")}
+        command = [BINARY, "serve", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", "--json"]
+        with open(self.log_file, "wb") as log_stream:
+            self.process = subprocess.Popen(
+                [*command, "--models", MODELS, *flags],
+                stdout=subprocess.PIPE,
+                stderr=log_stream,
+                text=True,
+                env={**environment, "PEAKSTREAM_LOG": log},
+            )
+        self._lines = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._token = None
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def ready(self):
+        """Waits for the one line that says so."""
+        try:
+            line = self._lines.get(timeout=START_SECONDS)
+        except queue.Empty:
+            raise AssertionError(f"not ready within {START_SECONDS} s:\n{self.log()}") from None
+        assert line is not None, f"the server ended at its start with {self.process.wait()}:\n{self.log()}"
+        self.said = json.loads(line)
+        self.base = self.said["base_url"]
+        self.audio_url = self.base.replace("http", "ws", 1) + "/twilio"
+        self.private.update({self.first_run["client_secret"], self.first_run["api_key"]})
+        return self
+
+    def stdout(self):
+        """Everything it printed after the ready line; waits for its end."""
+        lines = []
+        while (line := self._lines.get(timeout=SOON)) is not None:
+            lines.append(line)
+        return lines
+
+    # ---- what clients know
+
+    @property
+    def first_run(self):
+        return json.loads((self.data_dir / "first-run.json").read_text())
+
+    def ask_for_token(self, **request):
+        """`POST` to the token endpoint."""
+        return requests.post(self.base + "/socket.io/oauth2/token", timeout=SOON, **request)
+
+    def token(self):
+        """A token; the first one is used again, as real clients do."""
+        if self._token is None:
+            known = self.first_run
+            form = {
+                "client_id": known["client_id"],
+                "client_secret": known["client_secret"],
+                "grant_type": "client_credentials",
+            }
+            answer = self.ask_for_token(data=form)
+            assert answer.status_code == 200, answer.text
+            self._token = answer.json()["access_token"]
+            self.private.add(self._token)
+        return self._token
+
+    def token_key(self):
+        """What it signs its tokens with, from its secrets file."""
+        return re.search(r'token_key = "([^"]+)"', (self.data_dir / "secrets.toml").read_text()).group(1)
+
+    # ---- what the operating system knows
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def log(self):
+        return self.log_file.read_text(errors="replace")
+
+    def sockets(self):
+        """How many sockets it has open, the listening one included."""
+        count = 0
+        for descriptor in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            try:
+                count += os.readlink(descriptor).startswith("socket:")
+            except FileNotFoundError:
+                pass  # closed between the two calls
+        return count
+
+    def resident_mib(self):
+        """Memory in RAM that is its own: the mapped program file, which the kernel reads in as it likes, is left out."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"RssAnon:\s+(\d+)", status).group(1)) / 1024
+
+    def live_sessions(self):
+        """Sessions that have begun and not ended, by its log."""
+        log = self.log()
+        return log.count("session ready") - log.count("session over")
+
+    def becomes_idle(self, sockets):
+        """Waits until no session lives and no more than `sockets` sockets are open."""
+        eventually(
+            lambda: self.live_sessions() == 0 and self.sockets() <= sockets,
+            lambda: f"{self.live_sessions()} sessions, {self.sockets()} sockets instead of {sockets}",
+        )
+
+    # ---- its end
+
+    def stop(self, by=signal.SIGTERM, within=SOON):
+        """Asks it to end; returns its exit status."""
+        self.process.send_signal(by)
+        return self.process.wait(within)
+
+    def kill(self):
+        """For the end of a test: whatever state it is in, it goes."""
+        if self.is_alive():
+            self.process.kill()
+            self.process.wait()

@@ -1,0 +1,230 @@
+"""Every way a carrier may send its audio gives the same call; every way it may misbehave ends one call at most."""
+
+import base64
+import json
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from support import audio, calls
+from support.carrier import Carrier, ended
+from support.signalling import register_request, start, verify_request
+
+SECONDS = 3.0
+SILENT_PIECE = base64.b64encode(audio.silence(0.02)).decode()
+
+
+def carry(server, request, sound, speed=0, dialect="twilio", codec="mulaw", rate=audio.RATE, **how):
+    """A call in the given manner: `(outcome, statuses, end, carrier)`."""
+    session = start(server, request)
+    with Carrier(server, request["metadata"]["call_id"], dialect, codec, rate).start() as carrier:
+        end = carrier.play(sound, speed, **how)
+        end = end or (carrier.end() if carrier.minimal else carrier.stop())
+        outcome = session.outcome()
+    session.ended_by_server()
+    session.leave()
+    return outcome, [status.data["audio_seconds"] for status in session.statuses], end, carrier
+
+
+@pytest.fixture(scope="module")
+def reference(server):
+    """The statuses of the enrolled caller's registration, sent in the plainest way."""
+    outcome, statuses, _, _ = carry(server, register_request(SECONDS), audio.enrol())
+    assert outcome.name == "result-success"
+    return statuses
+
+
+@pytest.mark.parametrize("dialect", ["twilio", "minimal"])
+@pytest.mark.parametrize("speed", [4, 0])
+@pytest.mark.parametrize("chunk_ms", [20, 30, 40, 60, 100, 200, 400])
+def test_any_dialect_chunk_and_speed_gives_the_same_call(server, reference, dialect, speed, chunk_ms):
+    how = {"dialect": dialect, "speed": speed, "chunk_ms": chunk_ms}
+    outcome, statuses, end, _ = carry(server, register_request(SECONDS), audio.enrol(), **how)
+    assert outcome.name == "result-success", outcome.data
+    # In bursts the client library's threads may hand events over out of order, so they are compared sorted.
+    assert sorted(statuses) == reference
+    assert (end.code, end.by_server) == (1000, True)
+
+
+FORMATS = [
+    # codec sent, rate, metadata
+    ("alaw", 8000, {"audio_codec": "alaw"}),
+    ("l16", 8000, {"audio_codec": "pcm"}),
+    ("l16", 8000, {"audio_codec": "l16", "sample_format": "s16le", "sample_rate": 8000, "channels": 1}),
+    ("l16be", 8000, {"audio_codec": "pcm", "sample_format": "s16be"}),
+    ("l16", 16000, {"audio_codec": "pcm", "sample_format": "s16le", "sample_rate": "16000"}),
+]
+
+
+@pytest.mark.parametrize("dialect", ["twilio", "minimal"])
+@pytest.mark.parametrize("codec, rate, agreed", FORMATS, ids=lambda value: str(value).replace("'", ""))
+def test_any_agreed_format_is_decided_alike(server, credential, dialect, codec, rate, agreed):
+    pcm = audio.samples(audio.english_files()[0])
+    sound = audio.encode(pcm if rate == audio.RATE else audio.twice_the_rate(pcm), codec)
+    request = verify_request(credential, SECONDS, **agreed)
+    outcome, statuses, end, carrier = carry(server, request, sound, dialect=dialect, codec=codec, rate=rate)
+    assert outcome.name == "result-success", outcome.data
+    assert end.code == 1000
+    assert audio.open_wav(outcome.audio)[:3] == (rate, 1, 2)
+    # 4096 samples at 8 kHz, 8192 at 16 kHz: the same 0.512 s.
+    assert len(statuses) <= carrier.bytes_sent / (carrier.bytes_per_second * 0.512)
+
+
+@pytest.mark.parametrize("size", [1, 37, 160, 800, 3200, 64_000])
+def test_payloads_of_any_size_are_taken(server, reference, size):
+    request = register_request(SECONDS)
+    session = start(server, request)
+    sound = audio.enrol()
+    with Carrier(server, request["metadata"]["call_id"], "minimal").start() as carrier:
+        try:
+            # The first quarter of a second byte by byte would already be 2000 messages: enough of it.
+            for begin in range(0, 400 if size == 1 else len(sound), size):
+                carrier.send_audio(sound[begin : begin + size])
+            if size == 1:
+                carrier.play(sound[400:], 0)
+        except ConnectionClosed:
+            pass
+        assert session.outcome().name == "result-success"
+    assert sorted(status.data["audio_seconds"] for status in session.statuses) == reference
+    session.leave()
+
+
+def test_a_sample_may_be_split_between_two_messages(server):
+    request = register_request(SECONDS, audio_codec="pcm")
+    session = start(server, request)
+    sound = audio.encode(audio.samples(audio.files("enrol")[0]), "l16")
+    with Carrier(server, request["metadata"]["call_id"], "minimal", "l16").start() as carrier:
+        try:
+            for begin in range(0, len(sound), 641):
+                carrier.send_audio(sound[begin : begin + 641])
+        except ConnectionClosed as closed:
+            assert ended(closed).code == 1000
+        assert session.outcome().name == "result-success"
+    session.leave()
+
+
+def test_audio_that_the_carrier_lost_costs_only_itself(server, credential):
+    request = verify_request(credential, SECONDS)
+    outcome, _, end, carrier = carry(server, request, audio.same(), lose=[(1.0, 0.5), (2.5, 0.2)])
+    assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
+
+
+def test_messages_out_of_order_are_put_back(server, reference):
+    outcome, statuses, end, _ = carry(server, register_request(SECONDS), audio.enrol(), swap_every=7)
+    assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
+    assert sorted(statuses) == reference
+
+
+def test_only_the_callers_track_is_listened_to(server, reference):
+    """Both tracks of a call; on the other one somebody else speaks all the time."""
+    request = register_request(SECONDS)
+    session = start(server, request)
+    with Carrier(server, request["metadata"]["call_id"]).start() as carrier:
+        other = carrier.pieces(audio.mulaw(audio.files("other")[0]))
+        try:
+            for timestamp, payload in carrier.pieces(audio.enrol()):
+                message = carrier.media_message(next(other)[1], timestamp)
+                message["media"]["track"] = "outbound"
+                carrier.send(message)
+                carrier.send_audio(payload, timestamp)
+        except ConnectionClosed as closed:
+            assert ended(closed).code == 1000
+        assert session.outcome().name == "result-success"
+    assert sorted(status.data["audio_seconds"] for status in session.statuses) == reference
+    session.leave()
+
+
+def test_the_call_id_may_come_as_a_custom_parameter(server):
+    request = register_request(SECONDS)
+    session = start(server, request)
+    with Carrier(server, "CA" + "0" * 32) as carrier:
+        carrier.send(carrier.start_message(customParameters={"call_id": request["metadata"]["call_id"]}))
+        carrier.play(audio.enrol(), 0)
+        assert session.outcome().name == "result-success"
+    session.leave()
+
+
+def media(text):
+    return '{"event":"media","media":%s}' % text
+
+
+def fragmented(carrier):
+    text = json.dumps(carrier.media_message(audio.silence(0.02)))
+    carrier.socket.send(iter([text[:20], text[20:50], text[50:]]))
+
+
+# What the carrier does in the middle of its call, and the codes with which the server may end the connection for it;
+# None: it may not, and the call goes on to its result.
+MISBEHAVIOUR = {
+    "text that is not JSON": (lambda c: c.send("this is not JSON"), {1007}),
+    "an array": (lambda c: c.send("[1,2,3]"), {1003, 1007}),
+    "a string": (lambda c: c.send('"media"'), {1003, 1007}),
+    "no event": (lambda c: c.send('{"media":{"payload":"%s"}}' % SILENT_PIECE), {1003, 1007}),
+    "a binary message": (lambda c: c.send(audio.silence(0.02)), {1003}),
+    "a message of 4 MB": (lambda c: c.send(media('{"payload":"%s"}' % ("/" * 4_000_000))), {1009}),
+    "20000 brackets": (lambda c: c.send(media("[" * 20_000 + "]" * 20_000)), {1003, 1007}),
+    "a second start for another call": (lambda c: c.send(c.start_message(callSid="CA" + "1" * 32)), {1008}),
+    "four payloads that are no base64": (lambda c: [c.send(media('{"payload":"@@@"}')) for _ in range(4)], {1007}),
+    "one payload that is no base64": (lambda c: c.send(media('{"payload":"@@@ not base64 @@@"}')), None),
+    "no payload": (lambda c: c.send(media("{}")), None),
+    "no media": (lambda c: c.send('{"event":"media"}'), None),
+    "a payload that is a number": (lambda c: c.send(media('{"payload":12345,"chunk":1,"timestamp":2}')), None),
+    "an empty payload": (lambda c: c.send(media('{"payload":""}')), None),
+    "a payload of 37 bytes": (lambda c: c.send_audio(audio.silence(37 / 8000)), None),
+    "an unknown event": (lambda c: c.send('{"event":"somethingNew","somethingNew":{"a":1}}'), None),
+    "a mark": (lambda c: c.send('{"event":"mark","sequenceNumber":"9","mark":{"name":"x"}}'), None),
+    "a key press": (lambda c: c.send('{"event":"dtmf","dtmf":{"track":"inbound_track","digit":"1"}}'), None),
+    "the start again": (lambda c: c.send(c.start_message()), None),
+    "another stream's audio": (lambda c: c.send('{"event":"media","streamSid":"MZ0","media":{"payload":"%s"}}' % SILENT_PIECE), None),
+    "a ping": (lambda c: c.socket.ping().wait(5), None),
+    "a pong that nobody asked for": (lambda c: c.socket.pong(b"hello"), None),
+    "a fragmented message": (fragmented, None),
+}
+
+
+@pytest.mark.parametrize("what", MISBEHAVIOUR)
+def test_misbehaviour_in_the_middle_of_a_call(server, what):
+    misbehave, codes = MISBEHAVIOUR[what]
+    pid = server.pid
+    outcome, _, end, _ = carry(server, register_request(SECONDS), audio.enrol(), at=(1.0, misbehave))
+    if codes is None:
+        assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
+    else:
+        assert end.by_server and end.code in codes, end
+        assert outcome.name == "error-audio", outcome.data
+        assert {"audio_seconds", "vad_percentage"} <= set(outcome.data)
+    calls.good_call(server)
+    assert server.is_alive() and server.pid == pid
+
+
+STARTS = {
+    "no start at all": lambda c: [c.send_audio(audio.silence(0.02)) for _ in range(60)],
+    "no callSid": lambda c: c.send(c.start_message(callSid=None)),
+    "an empty callSid": lambda c: c.send(c.start_message(callSid="")),
+    "a callSid that is a number": lambda c: c.send(c.start_message(callSid=12345)),
+    "a start that is no object": lambda c: c.send({"event": "start", "start": "CA1"}),
+}
+
+
+@pytest.mark.parametrize("what", STARTS)
+def test_a_connection_without_a_proper_start_is_refused_and_its_session_goes_on(server, what):
+    request = register_request(SECONDS)
+    session = start(server, request)
+    with Carrier(server, request["metadata"]["call_id"]) as carrier:
+        try:
+            STARTS[what](carrier)
+            end = carrier.end()
+        except ConnectionClosed as closed:
+            end = ended(closed)
+    assert (end.code, end.by_server) == (1008, True)
+    with Carrier(server, request["metadata"]["call_id"]).start() as carrier:
+        carrier.play(audio.enrol(), 0)
+        assert session.outcome().name == "result-success"
+    session.leave()
+
+
+def test_what_comes_after_the_servers_close_changes_nothing(server):
+    """The minimal subset has no stop: a client may go on sending until it sees the close."""
+    session, outcome, end = calls.call(server, register_request(SECONDS), audio.enrol() * 3, chunk_ms=400)
+    assert (outcome.name, end.code) == ("result-success", 1000)
+    assert sum(event.is_terminal for event in session.events) == 1

@@ -1,0 +1,254 @@
+"""Every field of `initialize`: what may not stand in it, with the answer that names it, and what may."""
+
+import copy
+import json
+import uuid
+
+import pytest
+
+from support import audio, calls
+from support.signalling import Session, answer, metadata, register_request, start, verify_request
+
+MISSING = object()
+
+# field of the spec's 2.4, values that are refused
+METADATA = {
+    "audio_protocol": [MISSING, None, "", "sip", 7, ["twilio"]],
+    "audio_format": [MISSING, None, "mp3", 1, {}],
+    "audio_codec": [MISSING, None, "", "opus-5", "gsm", 711],
+    "sample_format": ["s24le", "s16le", 16],  # s16le contradicts mulaw
+    "sample_rate": [MISSING, None, "", "abc", 0, -8000, "11025", 8000.5, 10**12, True],
+    "channels": [MISSING, None, "", "mono", 0, 3, -1, 1.5, 70_000],
+    "call_id": [MISSING, None, "", "x" * 257, 12345, ["a"]],
+}
+OPERATION = {
+    "audio_total_duration": [MISSING, None, "", "long", 2.99, 30.01, 0, -5, 1e309, "NaN", True, [5]],
+    "authenticity_threshold": [-0.01, 1.01, "high", True, {}],
+    "calibration": ["satellite-channel", 1],
+    "model_hash": ["0" * 56, "abc", "<MODEL_HASH>", 5],
+}
+VERIFICATION = {
+    "credential": [MISSING, None, "", "no credential", 5, {"a": 1}, "A" * 400, "=" * 9000],
+    "score_threshold": [-0.01, 1.01, "high", True],
+    "similarity_threshold": [2],
+    "biometric_threshold": [-1],
+    "threshold": ["x"],
+}
+
+
+def rows(table):
+    return [pytest.param(field, value, id=f"{field}={name(value)}") for field in table for value in table[field]]
+
+
+def name(value):
+    text = "missing" if value is MISSING else json.dumps(value)
+    return text if len(text) <= 20 else f"{text[:8]}({len(text)} characters)"
+
+
+def with_value(request, section, field, value):
+    request = copy.deepcopy(request)
+    if value is MISSING:
+        del request[section][field]
+    else:
+        request[section][field] = value
+    return request
+
+
+def assert_names(event, field):
+    assert event.name == "error-parameters", event.data
+    assert event.fields == [field], event.data
+    assert all(detail["message"] for detail in event.data["details"])
+    assert field in event.data["content"]
+    assert event.audio is None
+
+
+@pytest.mark.parametrize("field, value", rows(METADATA))
+def test_metadata_that_is_wrong_is_named(server, field, value):
+    request = with_value(register_request(), "metadata", field, value)
+    assert_names(answer(server, "register", request), f"metadata.{field}")
+
+
+@pytest.mark.parametrize("field, value", rows(OPERATION))
+def test_a_register_request_that_is_wrong_is_named(server, field, value):
+    request = with_value(register_request(), "register_request", field, value)
+    assert_names(answer(server, "register", request), f"register_request.{field}")
+
+
+@pytest.mark.parametrize("field, value", rows(OPERATION | VERIFICATION))
+def test_a_verify_request_that_is_wrong_is_named(server, credential, field, value):
+    request = with_value(verify_request(credential), "verify_request", field, value)
+    assert_names(answer(server, "verify", request), f"verify_request.{field}")
+
+
+@pytest.mark.parametrize("kind", ["register", "verify"])
+@pytest.mark.parametrize("field", ["metadata", "request"])
+@pytest.mark.parametrize("value", [MISSING, None, "text", 5, []], ids=name)
+def test_a_missing_or_misshapen_section_is_named(server, credential, kind, field, value):
+    section = field if field == "metadata" else f"{kind}_request"
+    request = register_request() if kind == "register" else verify_request(credential)
+    request.pop(section) if value is MISSING else request.update({section: value})
+    assert_names(answer(server, kind, request), section)
+
+
+@pytest.mark.parametrize("body", [None, 5, True, [], "", "not JSON", '"a string in a string"', "[1]"], ids=name)
+def test_a_body_that_is_no_object_is_an_error_of_initialize(server, body):
+    assert_names(answer(server, "register", body), "initialize")
+
+
+def test_an_initialize_without_any_body_is_an_error_too(server):
+    with Session(server, "register") as session:
+        session.emit("initialize")
+        assert_names(session.event(), "initialize")
+        session.ended_by_server()
+
+
+def test_everything_that_is_wrong_is_named_at_once(server):
+    request = {"metadata": {"audio_protocol": "sip"}, "register_request": {"authenticity_threshold": 7}}
+    event = answer(server, "register", request)
+    assert event.name == "error-parameters"
+    needed = {"audio_protocol", "audio_format", "audio_codec", "sample_rate", "channels", "call_id"}
+    assert set(event.fields) == {f"metadata.{field}" for field in needed} | {
+        "register_request.audio_total_duration",
+        "register_request.authenticity_threshold",
+    }
+
+
+# ---- contradictions
+
+
+def test_score_thresholds_of_two_names_may_not_contradict_each_other(server, credential):
+    request = verify_request(credential)
+    request["verify_request"] |= {"score_threshold": 0.5, "similarity_threshold": 0.6}
+    assert_names(answer(server, "verify", request), "verify_request.similarity_threshold")
+
+
+def test_a_model_that_is_not_the_credentials_is_refused(server, credential):
+    request = verify_request(credential)
+    request["verify_request"]["model_hash"] = "f" * 56
+    assert_names(answer(server, "verify", request), "verify_request.model_hash")
+
+
+def test_a_calibration_that_is_not_the_credentials_is_refused(server, credential):
+    request = verify_request(credential)
+    request["verify_request"]["calibration"] = "microphone-channel"
+    assert_names(answer(server, "verify", request), "verify_request.calibration")
+
+
+def test_a_verify_request_on_the_register_channel_is_named(server, credential):
+    both = register_request() | {"verify_request": verify_request(credential)["verify_request"]}
+    assert_names(answer(server, "register", both), "verify_request")
+    event = answer(server, "register", verify_request(credential))
+    assert event.name == "error-parameters" and set(event.fields) == {"verify_request", "register_request"}
+
+
+def test_a_register_request_on_the_verify_channel_is_named(server, credential):
+    both = verify_request(credential) | {"register_request": register_request()["register_request"]}
+    assert_names(answer(server, "verify", both), "register_request")
+
+
+# ---- what may stand in it
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sample_rate": 8000, "channels": 1},
+        {"audio_codec": "PCMU"},
+        {"audio_codec": "ulaw", "audio_format": "RAW"},
+        {"audio_protocol": "TWILIO"},
+        {"something_new": {"deep": [1, 2]}},
+        {"call_id": "x" * 256 + str(uuid.uuid4())[:0]},
+        {"call_id": "+34 600 ünï ☎"},
+    ],
+    ids=lambda other: ", ".join(other),
+)
+def test_all_documented_spellings_are_accepted(server, other):
+    start(server, {"metadata": metadata() | other, "register_request": {"audio_total_duration": "5"}}).leave()
+
+
+def test_sample_format_may_be_left_out(server):
+    request = with_value(register_request(), "metadata", "sample_format", MISSING)
+    start(server, request).leave()
+
+
+@pytest.mark.parametrize("seconds", [3, 3.0, 30, "30.0"])
+def test_the_least_and_the_most_speech_are_accepted(server, seconds):
+    start(server, register_request(seconds)).leave()
+
+
+@pytest.mark.parametrize("alias", ["score_threshold", "similarity_threshold", "biometric_threshold", "threshold"])
+def test_each_name_of_the_score_threshold_decides(server, credential, alias):
+    """Nobody resembles herself with certainty: a threshold of 1 refuses the caller herself."""
+    request = verify_request(credential, 3.0)
+    request["verify_request"][alias] = "1.0"
+    session, outcome, _ = calls.call(server, request, audio.same())
+    assert outcome.name == "result-fail-score", outcome.data
+
+
+def test_a_body_that_is_json_in_a_string_is_read(server):
+    with Session(server, "register") as session:
+        session.emit("initialize", json.dumps(register_request()))
+        session.consumer_ready()
+
+
+# ---- who else is there
+
+
+def test_audiohook_has_no_consumer_yet_and_says_so(server):
+    event = answer(server, "register", register_request(audio_protocol="audiohook"))
+    assert event.name == "error-consumer-not-ready" and event.data["content"], event.data
+
+
+def test_a_call_id_in_use_is_refused_and_its_owner_goes_on(server):
+    request = register_request(3.0)
+    with start(server, request) as first:
+        event = answer(server, "register", request)
+        assert_names(event, "metadata.call_id")
+        assert "call_id already in use" in event.data["content"]
+        _, outcome, _ = calls.call(server, register_request(3.0), audio.enrol())
+        assert outcome.name == "result-success"
+        with calls.Carrier(server, request["metadata"]["call_id"]).start() as carrier:
+            carrier.play(audio.enrol(), 0)
+            assert first.outcome().name == "result-success"
+
+
+def test_a_call_id_is_free_again_once_its_session_is_over(server):
+    request = register_request(3.0)
+    for _ in range(2):
+        _, outcome, _ = calls.call(server, request, audio.enrol())
+        assert outcome.name == "result-success", outcome.data
+
+
+def test_a_second_initialize_is_refused_and_the_running_session_goes_on(server):
+    request = register_request(3.0)
+    session = start(server, request)
+    session.initialize(register_request(3.0))
+    assert_names(session.event(), "initialize")
+    with calls.Carrier(server, request["metadata"]["call_id"]).start() as carrier:
+        carrier.play(audio.enrol(), 0)
+        assert session.outcome().name == "result-success"
+    session.leave()
+
+
+# ---- credentials
+
+
+def test_a_credential_that_was_altered_is_refused(server, credential):
+    altered = credential[:-8] + ("A" if credential[-8] != "A" else "B") + credential[-7:]
+    event = answer(server, "verify", verify_request(altered))
+    assert event.name == "error-das-Peak", event.data
+    assert (event.data["exception"], event.data["error"]) == ("InvalidCredential", "Decryption error")
+
+
+def test_half_a_credential_is_refused(server, credential):
+    event = answer(server, "verify", verify_request(credential[: len(credential) // 2]))
+    assert event.name in ("error-das-Peak", "error-parameters"), event.data
+
+
+def test_the_credential_of_another_server_is_refused(server, a_server):
+    stranger = a_server()
+    foreign = calls.register(stranger, seconds=3.0).data["credential"]
+    server.private.add(foreign)
+    event = answer(server, "verify", verify_request(foreign))
+    assert event.name == "error-das-Peak", event.data
+    assert (event.data["exception"], event.data["error"]) == ("InvalidCredential", "Decryption error")
