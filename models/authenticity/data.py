@@ -22,7 +22,7 @@ import vocoders
 
 RATE = 8000
 LEVEL = 0.06  # RMS of speech; rendering changes it for both classes alike
-HIFIGAN_CLIPS = 120  # 2.5 s of CPU each: a speaker-balanced subset
+HIFIGAN_CLIPS = 160  # 2.5 s of CPU each: a speaker-balanced subset
 WIDE_SHARE = 0.2  # of the wide-band clips are copied at 16 kHz (dearer), the others at 8 kHz
 KDE_CLIPS_PER_VOICE = 8
 

@@ -1,6 +1,6 @@
 """Scores the evaluation's calls with every model that never saw their corpus, and with the final model.
 
-    python scores.py [FOLD ...]      .cache/scores.csv: fold, condition, corpus, speaker, system, seen, logit
+    python scores.py [FOLD ...]      .cache/scores/FOLD.csv: fold, condition, corpus, speaker, system, seen, logit
 """
 
 import csv
@@ -16,7 +16,7 @@ import folds
 import frontend
 import paths
 
-FILE = paths.CACHE / "scores.csv"
+FOLDER = paths.CACHE / "scores"
 
 
 def kind_of(fold, corpus, system):
@@ -44,20 +44,23 @@ def main(names):
     rendered = np.load(calls.FILE)
     keys = [key for key in rendered.files if not key.startswith("audio|")]
     kept = {key: rendered[key].astype(np.float32) for key in keys}
-    with open(FILE, "w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["fold", "condition", "corpus", "speaker", "system", "name", "kind", "logit"])
-        for fold in names:
-            if not (paths.CACHE / "models" / f"{fold}.pt").exists():
-                print(f"scores: {fold} is not trained yet, left out")
-                continue
-            model = export.load(fold)
-            for key in keys:
-                condition, corpus, speaker, system, name = key.replace("|", "/", 1).split("/")
-                kind = kind_of(fold, corpus, system)
-                if kind:
-                    table.writerow([fold, condition, corpus, speaker, system, name, kind, f"{score(model, kept[key]):.5f}"])
-            print(f"scores: {fold} done", flush=True)
+    FOLDER.mkdir(exist_ok=True)
+    for fold in names:
+        if not (paths.CACHE / "models" / f"{fold}.pt").exists():
+            print(f"scores: {fold} is not trained yet, left out")
+            continue
+        model = export.load(fold)
+        lines = []
+        for key in keys:
+            condition, corpus, speaker, system, name = key.replace("|", "/", 1).split("/")
+            kind = kind_of(fold, corpus, system)
+            if kind:
+                lines.append([fold, condition, corpus, speaker, system, name, kind, f"{score(model, kept[key]):.5f}"])
+        with open(FOLDER / f"{fold}.csv", "w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["fold", "condition", "corpus", "speaker", "system", "name", "kind", "logit"])
+            table.writerows(lines)
+        print(f"scores: {fold} done", flush=True)
 
 
 if __name__ == "__main__":

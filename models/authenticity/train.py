@@ -13,8 +13,9 @@ import folds
 import paths
 from network import Countermeasure
 
-STEPS = {"final": 1000}
+STEPS = {"final": 600}
 FOLD_STEPS = 500
+SHARPEN_STEPS, SHARPEN_RATE, SHARPEN_DECAY = 250, 1.2e-3, 0.98
 PEAK_RATE = 2.5e-3
 DECAY = 0.995  # of the averaged weights, which are what is used
 SMOOTHING = 0.03
@@ -34,20 +35,20 @@ def fold_data(fold, clips, steps, seed):
     return batches.Batches(seen, systems, spoken, steps, seed)
 
 
-def loss_of(logits, labels, groups):
+def loss_of(logits, labels, groups, smoothing):
     """Cross entropy with both classes weighing the same, and a margin between each genuine window and its own twins."""
     genuine, twin, spoken = labels == 1, (labels == 0) & (groups >= 0), groups < 0
-    target = labels * (1 - 2 * SMOOTHING) + SMOOTHING
+    target = labels * (1 - 2 * smoothing) + smoothing
     entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    balanced = 0.5 * entropy[genuine].mean() + 0.35 * entropy[twin].mean() + 0.15 * entropy[spoken].mean()
+    balanced = 0.5 * entropy[genuine].mean() + 0.25 * entropy[twin].mean() + 0.25 * entropy[spoken].mean()
     # Position of each twin's original: groups are contiguous and begin with the genuine window.
     original = logits[genuine][groups[twin]]
     paired = torch.nn.functional.softplus(logits[twin] - original).mean()
     return balanced + 0.5 * paired, balanced, (original > logits[twin]).float().mean()
 
 
-def average_into(average, model, step):
-    decay = min(DECAY, step / (step + 10))  # young averages forget faster: nothing of the random start remains
+def average_into(average, model, step, limit):
+    decay = min(limit, step / (step + 10))  # young averages forget faster: nothing of the random start remains
     with torch.no_grad():
         for kept, new in zip(average.state_dict().values(), model.state_dict().values()):
             if kept.dtype.is_floating_point:
@@ -70,52 +71,87 @@ def settle(average, data, count=30):
     average.eval()
 
 
-def train(fold):
-    folder = paths.CACHE / "models"
-    folder.mkdir(parents=True, exist_ok=True)
-    finished, checkpoint = folder / f"{fold}.pt", folder / f"{fold}.checkpoint.pt"
-    if finished.exists():
-        print(f"{fold}: already trained")
-        return
-    steps = steps_of(fold)
-    torch.manual_seed(1)
-    model = Countermeasure().to(memory_format=torch.channels_last)  # a quarter faster than the default layout
-    average = copy.deepcopy(model).eval()
-    optimiser = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps, pct_start=0.15)
-    begin = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        begin = state["step"]
-        for part, name in ((model, "model"), (average, "average"), (optimiser, "optimiser"), (schedule, "schedule")):
-            part.load_state_dict(state[name])
-    data = fold_data(fold, bank.load(), steps, seed=begin + 11)
-    data.begin = begin
-    loader = torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4)
-    start = time.time()
+def learn(model, average, optimiser, schedule, loader, begin, steps, title, smoothing, decay, checkpoint):
+    """Steps begin + 1 to `steps`: one batch, one update, one turn of the running average."""
+    start, sums = time.time(), torch.zeros(2)
     model.train()
-    sums = torch.zeros(2)
     for step, (features, labels, groups) in enumerate(loader, begin + 1):
-        total, balanced, ranked = loss_of(model(features)[:, 0], labels, groups)
+        total, balanced, ranked = loss_of(model(features)[:, 0], labels, groups, smoothing)
         optimiser.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 3.0)
         optimiser.step()
         schedule.step()
-        average_into(average, model, step)
+        average_into(average, model, step, decay)
         sums += torch.tensor([balanced.item(), ranked.item()])
         if step % 25 == 0:
             left = (time.time() - start) / (step - begin) * (steps - step) / 60
             entropy, order = (sums / 25).tolist()
             sums.zero_()
-            print(f"{fold}: step {step}/{steps}, entropy {entropy:.3f}, pairs in order {order:.3f}, {left:.1f} min left", flush=True)
-        if step % CHECKPOINT_EVERY == 0 or step == steps:
-            state = {"step": step, "model": model, "average": average, "optimiser": optimiser, "schedule": schedule}
-            torch.save({k: v if k == "step" else v.state_dict() for k, v in state.items()}, checkpoint)
+            print(f"{title}: step {step}/{steps}, entropy {entropy:.3f}, pairs in order {order:.3f}, {left:.1f} min left", flush=True)
+        if step % CHECKPOINT_EVERY == 0 and checkpoint:
+            torch.save({"step": step, "model": model.state_dict(), "average": average.state_dict(),
+                        "optimiser": optimiser.state_dict()}, checkpoint)  # fmt: skip
         if step == steps:
-            break
+            return
+
+
+def loader_of(data):
+    return torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4)
+
+
+def main_phase(fold, clips, file, checkpoint):
+    """Ever rougher telephones, one cycle of the learning rate, softened labels."""
+    steps = steps_of(fold)
+    torch.manual_seed(1)
+    model = Countermeasure().to(memory_format=torch.channels_last)  # a quarter faster than the default layout
+    average = copy.deepcopy(model).eval()
+    optimiser = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps + 1, pct_start=0.15)
+    begin = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint)
+        begin = state["step"]
+        for part, name in ((model, "model"), (average, "average"), (optimiser, "optimiser")):
+            part.load_state_dict(state[name])
+        for _ in range(begin):
+            schedule.step()
+    data = fold_data(fold, clips, steps, seed=begin + 11)
+    data.begin = begin
+    learn(model, average, optimiser, schedule, loader_of(data), begin, steps, fold, SMOOTHING, DECAY, checkpoint)
     settle(average, data)
-    torch.save(average.state_dict(), finished)
+    torch.save(average.state_dict(), file)
+
+
+def sharpen(fold, clips, begin_with, file):
+    """A short second phase with hard labels: softened ones hold certain attacks near the doubtful ones, where a cautious
+    calibration would let them pass."""
+    torch.manual_seed(2)
+    model = Countermeasure().to(memory_format=torch.channels_last)
+    model.load_state_dict(torch.load(begin_with))
+    average = copy.deepcopy(model).eval()
+    optimiser = torch.optim.AdamW(model.parameters(), SHARPEN_RATE, weight_decay=0.01)
+    decline = lambda step: max(0.0, 1 - step / SHARPEN_STEPS) * min(1.0, (step + 1) / 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, decline)
+    data = fold_data(fold, clips, SHARPEN_STEPS, seed=7)
+    data.mixed = True
+    title = fold + ", hard labels"
+    learn(model, average, optimiser, schedule, loader_of(data), 0, SHARPEN_STEPS, title, 0.0, SHARPEN_DECAY, None)
+    settle(average, data)
+    torch.save(average.state_dict(), file)
+
+
+def train(fold):
+    folder = paths.CACHE / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    first, finished = folder / f"{fold}.main.pt", folder / f"{fold}.pt"
+    if finished.exists():
+        print(f"{fold}: already trained")
+        return
+    clips = bank.load()
+    if not first.exists():
+        main_phase(fold, clips, first, folder / f"{fold}.checkpoint.pt")
+    sharpen(fold, clips, first, finished)
 
 
 if __name__ == "__main__":

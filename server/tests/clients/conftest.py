@@ -20,6 +20,15 @@ def server(tmp_path_factory):
     running.kill()
 
 
+@pytest.fixture(scope="session")
+def impatient_server(tmp_path_factory):
+    """A stranger to the common server, with secrets of its own; it waits two seconds for whatever it waits for."""
+    flags = ["--audio-start-timeout=2", "--audio-idle-timeout=2", "--max-stream-duration=20", "--max-sessions=1"]
+    running = Server(tmp_path_factory.mktemp("impatient"), *flags, log="trace").ready()
+    yield running
+    running.kill()
+
+
 @pytest.fixture
 def a_server(tmp_path):
     """Starts a server of the test's own: `a_server(flags…)`; all are gone at the test's end."""

@@ -1,14 +1,19 @@
 """In: one session asked for with the real Python client. Out: its events, in order, with the time they came."""
 
+import logging
 import queue
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import socketio
 
 from support.server import SOON
+
+# The library reports its own threads that outlive a connection as errors; they are none.
+logging.getLogger("engineio.client").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Session:
 
     def __post_init__(self):
         self.namespace = self.namespace or f"/socket.io/{self.kind}"
-        self.client = socketio.Client(reconnection=False)
+        self.client = socketio.Client(reconnection=False, handle_sigint=False)
         self.refusal = None
         self._arrived = queue.Queue()
         self._over = threading.Event()
@@ -118,9 +123,12 @@ class Session:
 
     def initialize(self, request):
         """Asks for the session; what is private about it is noted for the test of the log."""
-        body = request if isinstance(request, dict) else {}
-        secrets = [(body.get("metadata") or {}).get("call_id"), (body.get("verify_request") or {}).get("credential")]
-        self.server.private.update(text for text in secrets if isinstance(text, str) and len(text) >= 16)
+        for section, member in (("metadata", "call_id"), ("verify_request", "credential")):
+            match request:
+                case {**members} if isinstance(members.get(section), dict):
+                    secret = members[section].get(member)
+                    if isinstance(secret, str) and len(secret) >= 16:
+                        self.server.private.add(secret)
         self.emit("initialize", request)
         return self
 
@@ -159,7 +167,7 @@ class Session:
         self.client.disconnect()
 
     def __enter__(self):
-        return self.connect()
+        return self if self.client.connected else self.connect()
 
     def __exit__(self, *_):
         self.leave()
@@ -181,3 +189,9 @@ def answer(server, kind, request):
     session.ended_by_server()
     session.leave()
     return event
+
+
+def answers(server, kind, requests):
+    """The same for several requests, asked at the same time."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda request: answer(server, kind, request), requests))
