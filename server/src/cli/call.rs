@@ -24,9 +24,9 @@ Examples:
   peakstream call --call-id CA1 --codec pcm --rate 16000 --minimal alice.wav
   peakstream call --call-id CA1 --codec alaw recorded-on-the-line.al
 
-First create a session with that call id (Socket.IO `initialize`, audio_protocol \"twilio\", the same codec and rate), and
-start the call when it answers info-consumer-ready. The server closes the connection when it has heard enough; that is
-exit status 0.
+First create a session with that call id (Socket.IO `initialize`, audio_protocol \"twilio\", the
+same codec and rate), and start the call when it answers info-consumer-ready. The server closes
+the connection when it has heard enough; that is exit status 0.
 ";
 
 /// Send a recording to a server as a carrier would

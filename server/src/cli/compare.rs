@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use peakstream::{Score, Threshold};
 use serde_json::{Value, json};
 
-use super::offline::{Heard, OfflineError, Studio};
+use super::offline::{Heard, Studio};
 use super::options::{
     AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions,
 };
@@ -54,12 +54,11 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn compare(args: &Args) -> Result<Answer, CliError> {
-    let studio = Studio::open(&args.models, &args.input, &args.speech)?;
-    let model = studio.engine().newest_model();
-    let a = studio.listen(&args.a, args.channel.channel_type, model)?;
-    let b = studio.listen(&args.b, args.channel.channel_type, model)?;
-    let score =
-        studio.engine().compare(&a.analysis.template, &b.analysis.template).map_err(OfflineError::from)?;
+    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
+    let a = studio.listen(&args.a, args.channel.channel_type, None)?;
+    let b = studio.listen(&args.b, args.channel.channel_type, None)?;
+    let score = studio.compare(&a.analysis.template, &b.analysis.template)?;
+    let model = a.analysis.template.model();
     let verdict = Verdict {
         score,
         score_threshold: args.score.score_threshold,
@@ -127,7 +126,8 @@ impl Verdict {
         let relation = if self.same_voice() { "≥" } else { "<" };
         let authenticity = self.authenticity_threshold.value();
         format!(
-            "{table}\n{voices}: score {} {relation} {:.2}{}",
+            "{}\n{voices}: score {} {relation} {:.2}{}",
+            table.trim_fmt(),
             two_decimals(self.score.value()),
             self.score_threshold.value(),
             if self.all_live() {

@@ -62,7 +62,7 @@ fn list(args: &Args) -> Result<Answer, CliError> {
             model.hash.to_string(),
         ]);
     }
-    output::print(&table.to_string())?;
+    output::print(&table.trim_fmt())?;
     output::print(&format!("in {}, loaded and checked in {:.1} s", dir.display(), took.as_secs_f64()))?;
     Ok(Answer::Yes)
 }

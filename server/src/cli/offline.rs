@@ -1,13 +1,14 @@
 //! In: audio files. Out: templates and authenticity, computed in this process by the same `CallStream` that serves calls.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use peakstream::{
     Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError, Encoding,
-    Engine, EngineOptions, ModelHash, OpenError, SampleRate,
+    Engine, EngineOptions, ModelHash, OpenError, SampleRate, Score, Template,
 };
 
-use crate::audio_file::{self, ReadOptions};
+use crate::audio_file::{self, ReadOptions, Recording};
 use crate::cli::options::{InputOptions, ModelOptions, SpeechOptions};
 use crate::cli::output::CliError;
 use crate::model_dir;
@@ -64,58 +65,66 @@ pub struct Heard {
     pub audio: f64,
 }
 
-/// An engine, and how to listen to files.
+/// How to listen to files. The models are loaded when the first file has turned out to be audio: they take seconds, and
+/// a mistyped name should not.
 #[derive(Debug)]
 pub struct Studio {
-    engine: Engine,
+    models: Option<PathBuf>,
+    engine: OnceCell<Engine>,
     reading: ReadOptions,
     seconds: f64,
 }
 
 impl Studio {
-    /// Loads the models.
+    /// Checks the options.
     ///
     /// # Errors
-    /// No models, or a codec that does not exist.
-    pub fn open(
+    /// A codec that does not exist.
+    pub fn new(
         models: &ModelOptions,
         input: &InputOptions,
         speech: &SpeechOptions,
     ) -> Result<Self, CliError> {
-        let reading = input.reading()?;
-        let engine = model_dir::load_engine(models.models.as_deref(), EngineOptions::default())?;
-        Ok(Self { engine, reading, seconds: speech.seconds })
+        Ok(Self {
+            models: models.models.clone(),
+            engine: OnceCell::new(),
+            reading: input.reading()?,
+            seconds: speech.seconds,
+        })
     }
 
-    /// The engine.
-    pub const fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    /// Listens to a file as to a call, until there is enough speech.
+    /// The engine, loaded by the first call.
     ///
     /// # Errors
-    /// A file that is no audio or holds too little speech.
+    /// No models, or models that the engine refuses.
+    pub fn engine(&self) -> Result<&Engine, CliError> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
+        }
+        let engine = model_dir::load_engine(self.models.as_deref(), EngineOptions::default())?;
+        Ok(self.engine.get_or_init(|| engine))
+    }
+
+    /// Listens to a file as to a call, until there is enough speech. `model`: the newest if not said.
+    ///
+    /// # Errors
+    /// A file that is no audio or holds too little speech, or no models.
     pub fn listen(
         &self,
         path: &Path,
         channel_type: ChannelType,
-        model: ModelHash,
+        model: Option<ModelHash>,
     ) -> Result<Heard, CliError> {
-        let recording = audio_file::read(path, &self.reading)?;
+        // Linear samples: a file's own codec has already left its traces.
+        let encoding = Encoding::Linear16Le;
         let rate = match channel_type {
             ChannelType::Microphone => SampleRate::Hz16000,
             _ => SampleRate::Hz8000,
         };
-        if recording.rate() < rate.hz() {
-            return Err(OfflineError::NarrowBand { path: path.to_owned(), rate: recording.rate() }.into());
-        }
-        let recording = recording.at(rate)?;
-        // Linear samples: a file's own codec has already left its traces.
-        let encoding = Encoding::Linear16Le;
+        let bytes = self.record(path, rate)?.encode(encoding);
+        let engine = self.engine()?;
         let spec = CallSpec { format: AudioFormat::mono(encoding, rate), channel_type, wanted: self.seconds };
-        let mut call = self.engine.open(spec).map_err(OfflineError::from)?;
-        let bytes = recording.encode(encoding);
+        let mut call = engine.open(spec).map_err(OfflineError::from)?;
         let mut rest = bytes.as_slice();
         while !rest.is_empty() && !call.status().enough {
             rest = &rest[call.push(rest).consumed..];
@@ -126,10 +135,26 @@ impl Studio {
         if found < MIN_SPEECH_SECONDS {
             return Err(OfflineError::TooLittleSpeech { path: path.to_owned(), found, audio }.into());
         }
-        let analysis = self
-            .engine
-            .analyse(&speech, AnalysisSpec { model })
+        let spec = AnalysisSpec { model: model.unwrap_or_else(|| engine.newest_model()) };
+        let analysis = engine
+            .analyse(&speech, spec)
             .map_err(|source| OfflineError::Analysis { path: path.to_owned(), source })?;
         Ok(Heard { path: path.to_owned(), analysis, net_speech: found, audio })
+    }
+
+    fn record(&self, path: &Path, rate: SampleRate) -> Result<Recording, CliError> {
+        let recording = audio_file::read(path, &self.reading)?;
+        if recording.rate() < rate.hz() {
+            return Err(OfflineError::NarrowBand { path: path.to_owned(), rate: recording.rate() }.into());
+        }
+        Ok(recording.at(rate)?)
+    }
+
+    /// Calibrated similarity of two voices.
+    ///
+    /// # Errors
+    /// Templates that cannot be compared.
+    pub fn compare(&self, a: &Template, b: &Template) -> Result<Score, CliError> {
+        Ok(self.engine()?.compare(a, b).map_err(OfflineError::from)?)
     }
 }

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ContentArrangement, LineStyle, Table, presets};
 use serde_json::{Value, json};
 
 use crate::audio_file::AudioFileError;
@@ -22,7 +22,8 @@ Exit status:
   2  the command line is wrong
   3  a file cannot be used: unreadable, not audio, too little speech, no credential
   4  no models, or models that fail their check (install them with: make models)
-  5  no server, or one that does not answer as it should";
+  5  no server, or one that does not answer as it should
+  130  interrupted";
 
 /// How a command ended, if it could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,9 @@ pub enum CliError {
     /// There is nothing to demonstrate with.
     #[error("{0}")]
     NoDemo(String),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// The demonstration's own server did not work.
     #[error("{0}")]
     Server(String),
@@ -85,6 +89,8 @@ impl CliError {
             Self::AudioFile(_) | Self::Offline(_) | Self::Key(_) | Self::NoDemo(_) | Self::Write { .. } => 3,
             Self::Models(_) => 4,
             Self::Connect(_) | Self::Server(_) => 5,
+            // What shells report for SIGINT.
+            Self::Interrupted => 130,
         }
     }
 }
@@ -122,11 +128,12 @@ pub fn print(text: &str) -> Result<(), CliError> {
         .map_err(|source| CliError::Write { what: "the result".to_owned(), source })
 }
 
-/// A table with a header, as wide as the terminal at most.
+/// A table with a header and no other lines, as wide as the terminal at most; anywhere else it is not wrapped.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
+    let underline = LineStyle::new('─', '─', '─', '─');
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::NOTHING.header_separator(underline))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.map(|name| Cell::new(name).add_attribute(comfy_table::Attribute::Bold)));
     table
@@ -154,6 +161,7 @@ mod tests {
             (AudioFileError::Io { path: "x.wav".into(), source: missing }.into(), 3),
             (ModelDirError::NotFound { searched: Vec::new() }.into(), 4),
             (ConnectError::TimedOut { url: "ws://x".into() }.into(), 5),
+            (CliError::Interrupted, 130),
         ];
         for (error, status) in cases {
             assert_eq!(error.status(), status, "{error}");

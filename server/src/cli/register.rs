@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use peakstream::credential::{self, Credential, CredentialKeys};
-use peakstream::{ModelHash, Template};
+use peakstream::{Engine, ModelHash, Template};
 use serde_json::json;
 
 use super::keys::{self, KeyOptions};
@@ -22,7 +22,8 @@ Examples:
   peakstream register --channel-type microphone --seconds 10 alice-16k.wav
   peakstream register --codec alaw --rate 8000 call.al --json
 
-The credentials go to stdout, one line each, and the table to stderr; with --output they go to files.
+The credentials go to stdout, one line each, and the table to stderr; with --output they go to
+files.
 ";
 
 /// Register voices from recordings, without a server
@@ -70,23 +71,29 @@ struct Registered {
 }
 
 fn register(args: &Args) -> Result<Answer, CliError> {
-    let studio = Studio::open(&args.models, &args.input, &args.speech)?;
-    let model = args.model.unwrap_or_else(|| studio.engine().newest_model());
-    if !studio.engine().has_model(model) {
+    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
+    if let Some(model) = args.model
+        && !studio.engine()?.has_model(model)
+    {
         return Err(CliError::Usage(format!("--model: {model} is not installed; see: peakstream models")));
     }
+    let channel_type = args.channel.channel_type;
+    let listen = |path: &PathBuf| studio.listen(path, channel_type, args.model);
+    let heard = args.files.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
+    let engine = studio.engine()?;
+    // Only now: a first use that fails should not leave a key behind.
     let keys = args.keys.existing_or_new()?;
-    let mut all = Vec::with_capacity(args.files.len());
-    for path in &args.files {
-        let heard = studio.listen(path, args.channel.channel_type, model)?;
+    let mut all = Vec::with_capacity(heard.len());
+    for heard in heard {
         let live = args.authenticity.authenticity_threshold.passes_authenticity(heard.analysis.authenticity);
-        let credential = if live { Some(seal(&studio, &keys, &heard.analysis.template)?) } else { None };
+        let credential = if live { Some(seal(engine, &keys, &heard.analysis.template)?) } else { None };
         let written_to = match (&credential, &args.output) {
-            (Some(text), Some(output)) => Some(write(text, output, path, args.files.len() > 1)?),
+            (Some(text), Some(output)) => Some(write(text, output, &heard.path, args.files.len() > 1)?),
             _ => None,
         };
         all.push(Registered { heard, credential, written_to });
     }
+    let model = args.model.unwrap_or_else(|| engine.newest_model());
     if args.json {
         print_json(args, &all, model)?;
     } else {
@@ -95,11 +102,11 @@ fn register(args: &Args) -> Result<Answer, CliError> {
     Ok(Answer::from(all.iter().all(|registered| registered.credential.is_some())))
 }
 
-fn seal(studio: &Studio, keys: &CredentialKeys, template: &Template) -> Result<String, CliError> {
+fn seal(engine: &Engine, keys: &CredentialKeys, template: &Template) -> Result<String, CliError> {
     let created_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let credential = Credential {
         template: template.clone(),
-        calibration: studio.engine().calibration(template.channel_type()).identity().to_owned(),
+        calibration: engine.calibration(template.channel_type()).identity().to_owned(),
         created_at,
     };
     Ok(credential::seal(keys, DEFAULT_TENANT, &credential, keys::random()?))
@@ -152,7 +159,7 @@ fn print_human(args: &Args, all: &[Registered]) -> Result<(), CliError> {
             },
         ]);
     }
-    eprintln!("{table}");
+    eprintln!("{}", table.trim_fmt());
     eprintln!("live from authenticity {:.2}", args.authenticity.authenticity_threshold.value());
     for registered in all.iter().filter(|registered| registered.written_to.is_none()) {
         if let Some(credential) = &registered.credential {

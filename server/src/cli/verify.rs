@@ -7,7 +7,7 @@ use peakstream::credential;
 use serde_json::json;
 
 use super::keys::{self, KeyError, KeyOptions};
-use super::offline::{OfflineError, Studio};
+use super::offline::Studio;
 use super::options::{AuthenticityOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions};
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::ids::DEFAULT_TENANT;
@@ -58,13 +58,10 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
     let text = keys::credential_text(&args.credential)?;
     let keys = args.keys.existing()?;
     let registered = credential::open(&keys, DEFAULT_TENANT, text.expose()).map_err(KeyError::from)?;
-    let studio = Studio::open(&args.models, &args.input, &args.speech)?;
+    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
     let (model, channel_type) = (registered.template.model(), registered.template.channel_type());
-    let heard = studio.listen(&args.file, channel_type, model)?;
-    let score = studio
-        .engine()
-        .compare(&registered.template, &heard.analysis.template)
-        .map_err(OfflineError::from)?;
+    let heard = studio.listen(&args.file, channel_type, Some(model))?;
+    let score = studio.compare(&registered.template, &heard.analysis.template)?;
     let (score_threshold, authenticity_threshold) =
         (args.score.score_threshold, args.authenticity.authenticity_threshold);
     let authenticity = heard.analysis.authenticity;
@@ -92,7 +89,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
         table.add_row(["authenticity", &two_decimals(authenticity.value()), &needed]);
         let of = format!("{:.2} s of {:.2} s", heard.net_speech, heard.audio);
         table.add_row(["net speech", &of, &output::seconds(MIN_SPEECH_SECONDS)]);
-        output::print(&format!("{table}\n{verdict}"))?;
+        output::print(&format!("{}\n{verdict}", table.trim_fmt()))?;
     }
     Ok(Answer::from(event == "result-success"))
 }

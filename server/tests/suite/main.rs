@@ -7,5 +7,6 @@ mod a_request_that_is_wrong_is_told_why;
 mod audio_that_goes_wrong;
 mod limits_hold;
 mod support;
+mod the_command_line_says_what_to_do;
 mod the_server_ends_in_order;
 mod who_may_connect;

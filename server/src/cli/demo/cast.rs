@@ -39,8 +39,8 @@ impl Role {
         match self {
             Self::Enrol => "registered",
             Self::Same => "accepted",
-            Self::Other => "rejected: other voice",
-            Self::Synthetic => "rejected: not live",
+            Self::Other => "other voice",
+            Self::Synthetic => "not live",
         }
     }
 }

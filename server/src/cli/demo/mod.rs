@@ -33,7 +33,7 @@ use stage::Stage;
 
 const EXAMPLES: &str = "\
 Examples:
-  peakstream demo                    the recorded calls that `make models` installs, four times real time
+  peakstream demo                    installed recordings, four times as fast as they were
   peakstream demo --speed 1          the same in real time
   peakstream demo --register me-monday.wav --same me-tuesday.wav --other you.wav
   peakstream demo --register me.wav --same me-again.wav --other you.wav --synthetic tts.wav --json
@@ -93,7 +93,9 @@ fn perform(args: &Args) -> Result<Answer, CliError> {
         pace(args.speed)
     ));
 
+    let waiting = stage.wait("loading the models and proving them by their golden vectors");
     let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
+    waiting.finish_and_clear();
     timing.lap(&stage, "models loaded, golden vectors reproduced");
 
     let runtime = super::runtime()?;
@@ -101,7 +103,7 @@ fn perform(args: &Args) -> Result<Answer, CliError> {
         tokio::select! {
             report = play_all(args, engine, &cast, &stage, &mut timing) => report,
             // The server and its folder go with the future that owns them.
-            _ = tokio::signal::ctrl_c() => Err(CliError::Server("interrupted".to_owned())),
+            _ = tokio::signal::ctrl_c() => Err(CliError::Interrupted),
         }
     });
     drop(runtime);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use peakstream::Threshold;
 use serde_json::{Value, json};
 
 use super::cast::{Role, Scene};
@@ -124,51 +125,43 @@ impl Report {
             (false, skipped) => format!("the registration failed, and {skipped} calls could not be made"),
         };
         format!(
-            "\n{table}\nscores pass from {:.2}, authenticity from {:.2}; \"decided in\" counts from the status that reported \
-             enough speech\n{verdict}; {} in all",
-            self.settings.score_threshold.value(),
-            self.settings.authenticity_threshold.value(),
+            "\n{}\n\n{verdict} ({} in all; \"decided in\" counts from the status that reported enough speech)",
+            table.trim_fmt(),
             in_words(timing.total()),
         )
     }
 
     fn row(&self, scene: &Scene, played: &Played) -> [String; 10] {
-        let number =
-            |member| played.number(member).map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+        let against = |member, threshold: Threshold| match played.number(member) {
+            None => "-".to_owned(),
+            Some(value) => {
+                let relation = if value < threshold.value() { "<" } else { "≥" };
+                format!("{value:.2} {relation} {:.2}", threshold.value())
+            }
+        };
         [
             mark(scene.role, &played.event).to_owned(),
             scene.title.clone(),
             scene.language.clone(),
             scene.role.expectation().to_owned(),
             played.event.clone(),
-            number("score"),
-            number("authenticity"),
+            against("score", self.settings.score_threshold),
+            against("authenticity", self.settings.authenticity_threshold),
             played.number("voice_audio_collected").map_or_else(|| "-".to_owned(), output::seconds),
             played.decided_in.map_or_else(|| "-".to_owned(), in_words),
-            self.why(played),
+            why(scene.role, played).to_owned(),
         ]
     }
+}
 
-    /// What the event rests on, in the server's numbers.
-    fn why(&self, played: &Played) -> String {
-        let (score, authenticity) = (played.number("score"), played.number("authenticity"));
-        let score_threshold = self.settings.score_threshold.value();
-        let authenticity_threshold = self.settings.authenticity_threshold.value();
-        match (played.event.as_str(), score, authenticity) {
-            ("result-fail-spoof", _, Some(value)) => {
-                format!("authenticity {value:.2} < {authenticity_threshold:.2}")
-            }
-            ("result-fail-score", Some(value), _) => format!("score {value:.2} < {score_threshold:.2}"),
-            ("result-success", Some(score), Some(value)) => {
-                format!(
-                    "score {score:.2} ≥ {score_threshold:.2}, authenticity {value:.2} ≥ {authenticity_threshold:.2}"
-                )
-            }
-            ("result-success", None, Some(value)) => {
-                format!("authenticity {value:.2} ≥ {authenticity_threshold:.2}")
-            }
-            _ => played.content().to_owned(),
-        }
+/// What the event means, or the server's own words for an error.
+fn why(role: Role, played: &Played) -> &str {
+    match (played.event.as_str(), role) {
+        ("result-success", Role::Enrol) => "a live voice",
+        ("result-success", _) => "same voice, live",
+        ("result-fail-score", _) => "another voice",
+        ("result-fail-spoof", _) => "not a live voice",
+        _ => played.content(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,6 +15,9 @@ const STEPS: f64 = 100.0;
 
 /// Plain lines are written when another of so many parts of the speech is there.
 const QUARTERS: f64 = 4.0;
+
+/// How often a spinner turns.
+const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -51,6 +55,15 @@ impl Stage {
         }
     }
 
+    /// Something takes a while.
+    pub(super) fn wait(&self, what: &'static str) -> ProgressBar {
+        let spinner = self.bars.add(ProgressBar::new_spinner().with_message(what));
+        if self.mode == Mode::Bars {
+            spinner.enable_steady_tick(TICK);
+        }
+        spinner
+    }
+
     /// A call begins.
     pub(super) fn enter(&self, scene: &Scene, wanted: f64) -> Part {
         let bar = self.bars.add(ProgressBar::new((wanted * STEPS) as u64));
@@ -79,8 +92,8 @@ pub(super) struct Part {
 impl Part {
     /// So much net speech has been collected.
     pub(super) fn progress(&self, seconds: f64) {
-        self.bar.set_position((seconds * STEPS) as u64);
         self.bar.set_message(format!("{seconds:5.2} s of speech"));
+        self.bar.set_position((seconds * STEPS) as u64);
         let quarters = (seconds / self.wanted * QUARTERS) as u32;
         if self.mode == Mode::Lines && quarters > self.quarters.fetch_max(quarters, Ordering::Relaxed) {
             eprintln!("  {}: {seconds:.2} s of speech, {:.0} s wanted", self.title, self.wanted);

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// Nothing in these tests takes longer, on any machine; what does is reported instead of hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-fn models() -> PathBuf {
+pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/installed")
 }
 

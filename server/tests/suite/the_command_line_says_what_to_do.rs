@@ -1,0 +1,143 @@
+//! `peakstream` as a person or a script runs it: what it prints, where, and its exit status.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::{call, models, register_request, serve, signalling::Client};
+use serde_json::Value;
+
+fn peakstream(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_peakstream"))
+        .args(args)
+        .env_remove("PEAKSTREAM_DATA_DIR")
+        .env("PEAKSTREAM_MODELS", models())
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&stdout(output)).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn wav(dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::write(&path, peakstream::audio::wav::write(&call(name), 8000)).unwrap();
+    path
+}
+
+#[test]
+fn every_failure_has_its_exit_status_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, good) = (dir.path().to_str().unwrap(), wav(dir.path(), "allison-en-enrol.wav"));
+    let good = good.to_str().unwrap();
+    let text = dir.path().join("notes.mp3");
+    std::fs::write(&text, "ID3").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("ws://{}/twilio", listener.local_addr().unwrap());
+    drop(listener);
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["call", good], 2, "--call-id"),
+        (&["call", "--call-id", "x", "--codec", "speex", good], 2, "mulaw"),
+        (&["call", "--call-id", "x", "/no/such.wav"], 3, "/no/such.wav"),
+        (&["call", "--call-id", "x", text.to_str().unwrap()], 3, "ffmpeg -i"),
+        (&["verify", "--credential", "abc", "--data-dir", folder, good], 3, "--key-file"),
+        (&["demo", "--audio", folder], 3, "--register a.wav --same b.wav --other c.wav"),
+        (&["compare", "--models", folder, good, good], 4, "make models"),
+        (&["call", "--call-id", "x", "--url", &nobody, good], 5, "peakstream serve"),
+    ];
+    for (args, status, advice) in cases {
+        let output = peakstream(args);
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {output:?}");
+        assert!(stderr(&output).contains(advice), "{args:?}: {output:?}");
+        assert_eq!(stdout(&output), "", "results only: {args:?}");
+    }
+    let output = peakstream(&["compare", "--json", "--models", folder, good, good]);
+    assert_eq!(json(&output)["exit_status"], 4);
+    assert!(json(&output)["error"].as_str().unwrap().contains("make models"));
+}
+
+#[test]
+fn every_command_that_can_fail_tells_its_exit_statuses_and_an_example() {
+    for command in ["call", "register", "verify", "compare", "demo"] {
+        let help = stdout(&peakstream(&[command, "--help"]));
+        assert!(help.contains("Exit status:") && help.contains(&format!("peakstream {command} ")), "{help}");
+    }
+}
+
+#[test]
+fn a_voice_registered_from_a_file_is_recognised_in_another_file_and_nobody_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let [enrol, same, other] = ["allison-en-enrol.wav", "allison-en-verify.wav", "other-man-it.wav"]
+        .map(|name| wav(dir.path(), name).to_str().unwrap().to_owned());
+    let key = dir.path().join("key").to_str().unwrap().to_owned();
+
+    let registered = peakstream(&["register", "--key-file", &key, &enrol]);
+    assert_eq!(registered.status.code(), Some(0), "{registered:?}");
+    let credential = stdout(&registered).trim().to_owned();
+    assert!(!credential.contains(char::is_whitespace), "stdout holds the credential and nothing else");
+    let file = dir.path().join("allison.credential");
+    std::fs::write(&file, &credential).unwrap();
+
+    let verified = peakstream(&["verify", "--json", "--key-file", &key, "--credential", &credential, &same]);
+    assert_eq!((verified.status.code(), &json(&verified)["event"]), (Some(0), &"result-success".into()));
+    let file = file.to_str().unwrap();
+    let rejected = peakstream(&["verify", "--json", "--key-file", &key, "--credential", file, &other]);
+    assert_eq!((rejected.status.code(), &json(&rejected)["event"]), (Some(1), &"result-fail-score".into()));
+
+    // Another installation's key: the same file with other digits.
+    let foreign = dir.path().join("foreign");
+    std::fs::copy(&key, &foreign).unwrap();
+    let text = std::fs::read_to_string(&key).unwrap();
+    let (comment, digits) = text.split_once('\n').unwrap();
+    std::fs::write(&foreign, format!("{comment}\n{}", digits.replace('0', "1"))).unwrap();
+    let foreign = foreign.to_str().unwrap();
+    let refused = peakstream(&["verify", "--key-file", foreign, "--credential", file, &same]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert!(stderr(&refused).contains("unknown key"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_sent_by_the_command_is_a_call_and_the_server_says_when_it_has_heard_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = wav(dir.path(), "allison-en-enrol.wav").to_str().unwrap().to_owned();
+    let server = serve(|_| ()).await;
+    let url = format!("{}/twilio", server.running.base_url().replacen("http", "ws", 1));
+    for (call_id, minimal) in [("call-1", false), ("call-2", true)] {
+        let mut client = Client::start(&server, "register", &register_request(call_id)).await;
+        let mut args = ["call", "--json", "--speed", "0", "--call-id", call_id, "--url", &url, &file]
+            .map(str::to_owned)
+            .to_vec();
+        args.extend(minimal.then(|| "--minimal".to_owned()));
+        let sending = tokio::task::spawn_blocking(move || {
+            peakstream(&args.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        let events = client.rest().await;
+        assert_eq!(events.last().unwrap().name, "result-success");
+        let output = sending.await.unwrap();
+        assert_eq!((output.status.code(), &json(&output)["code"]), (Some(0), &1000.into()), "{output:?}");
+    }
+}
+
+#[test]
+fn the_demonstration_decides_every_call_rightly_and_leaves_nothing_behind() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_peakstream"))
+        .args(["demo", "--speed", "0", "--json"])
+        .env("PEAKSTREAM_MODELS", models())
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    let report = json(&output);
+    assert_eq!((output.status.code(), &report["all_right"]), (Some(0), &true.into()), "{report:#}");
+    assert_eq!(report["calls"].as_array().map(Vec::len), Some(6));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "the server's folder is gone");
+    assert!(!stdout(&output).contains("credential\""), "a report holds no credential");
+}
