@@ -14,6 +14,7 @@ import bank
 import calibrate
 import data
 import folds
+import fresh
 import frontend
 import measures
 import network
@@ -115,6 +116,18 @@ def final_table(f):
     return table(["family", "system", "missed at 0.8, telephone", "missed, rough line", "median authenticity"], lines)
 
 
+def fresh_table(f):
+    with open(fresh.FILE) as file:
+        rows = list(csv.DictReader(file))
+    lines = []
+    for voice in dict.fromkeys(row["voice"] for row in rows):
+        logits = [float(row["logit"]) for row in rows if row["voice"] == voice]
+        trust = [measures.authenticity(f.model["scale"] * x + f.model["offset"], calibrate.ATTACK_RATE) for x in logits]
+        refusals = sum(value < calibrate.THRESHOLD for value in trust)
+        lines.append([voice, f"{refusals} of {len(trust)}", f"{min(logits):+.2f} to {max(logits):+.2f}", f"{min(trust):.3f} to {max(trust):.3f}"])
+    return table(["espeak-ng voice", "refused at 0.8", "logits", "authenticity"], lines)
+
+
 def prior_table(f):
     genuine = [r for r in f.rows if r["fold"] != "final" and r["kind"] == "genuine" and r["condition"] == "telephone"]
     of = {kind: [r for r in f.rows if r["fold"] != "final" and r["kind"] == kind and r["condition"] == "telephone"] for kind in ("unseen", "known")}
@@ -180,7 +193,7 @@ def main():
         "evidence": evidence_line(f), "steps": str(train.steps_of("final")), "fold_steps": str(train.FOLD_STEPS), "sharpen": str(train.SHARPEN_STEPS),
         "genuine_data": genuine_data, "copies": copies, "spoken": spoken, "folds": fold_table(),
         "genuine": genuine_table(f), "asterisk": asterisk_table(f), "unseen": system_table(f, "unseen"),
-        "known": system_table(f, "known"), "final": final_table(f), "prior": prior_table(f),
+        "known": system_table(f, "known"), "final": final_table(f), "prior": prior_table(f), "fresh": fresh_table(f),
     }  # fmt: skip
     for name, value in values.items():
         template = template.replace("{{" + name + "}}", value)

@@ -44,6 +44,7 @@ run aasist.py
 run export.py
 run calibrate.py
 run golden.py
+run fresh.py
 run card.py
 step "Tests"
 .cache/venv/bin/python -m unittest test_authenticity
