@@ -52,7 +52,6 @@ fn failed(error: &dyn Error) -> ExitCode {
 }
 
 async fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
-    let stopped = shutdown::requested();
     let bound = Bound::new(args.config.clone()).await?;
     let first_run = bound.first_run().cloned();
     let (models, options) = (args.models.clone(), args.config.sessions.engine_options());
@@ -61,7 +60,8 @@ async fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
             .await??;
     let running = bound.ready(engine)?;
     announce(args, running.base_url(), first_run.as_ref())?;
-    stopped.await?;
+    // Until here a signal simply ends the process: there is nothing yet that could be lost.
+    shutdown::requested().await?;
     running.shutdown().await;
     Ok(())
 }

@@ -138,3 +138,32 @@ async fn audio_that_comes_before_its_session_waits_for_it() {
     assert_eq!(playing.await.unwrap(), 1000);
     server.becomes_idle().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_inference_queue_is_an_error_at_once_and_nothing_hangs() {
+    let server = serve(|config| {
+        config.limits.inference_threads = 1;
+        config.limits.inference_queue = 1;
+    })
+    .await;
+    let audio = mulaw(&call("allison-en-enrol.wav"));
+    let one = async |number: usize| {
+        let call_id = format!("busy-{number}");
+        session(&server, "register", &register_request(&call_id), &call_id, &audio).await
+    };
+    let sessions = futures_util::future::join_all((0..12).map(one)).await;
+    let mut decided = 0;
+    for (events, code) in sessions {
+        assert_eq!(code, 1000);
+        let last = events.last().unwrap();
+        match last.name.as_str() {
+            "result-success" => decided += 1,
+            "error-das-Peak" => assert_eq!(last.data()["exception"], "ServiceUnavailable"),
+            other => panic!("{other}: {:?}", last.data()),
+        }
+    }
+    assert!(decided >= 1);
+    server.becomes_idle().await;
+    let (events, _) = one(99).await;
+    assert_eq!(events.last().unwrap().name, "result-success");
+}
