@@ -180,6 +180,16 @@ def evidence_line(f):
             f"measured ratio of {attacks / max(genuine, 1e-9):.0f} where the LLR at the crossing says {claimed:.0f}.")  # fmt: skip
 
 
+def summary(f):
+    genuine = {c: refused(f.pick(fold=c, kind="genuine", condition="telephone")) for c in bank.CORPORA}
+    worst = max(genuine, key=lambda c: genuine[c][0] / genuine[c][1])
+    share = lambda kind: np.mean([r["trust"] >= calibrate.THRESHOLD for r in f.pick(kind=kind, condition="telephone")])
+    espeak = missed(f.pick(fold="final", system="espeak", condition="telephone"))
+    return (f"of genuine calls of corpora it was not trained on it refuses {rate(*map(sum, zip(*genuine.values())))}, at worst "
+            f"{percent(genuine[worst][0] / genuine[worst][1])} ({worst}); it misses {percent(share('known'))} of calls by synthesiser families it knows "
+            f"and {percent(share('unseen'))} by families it does not; of espeak-ng with altered voices the final model misses {rate(*espeak)}.")  # fmt: skip
+
+
 def main():
     f = Figures()
     genuine_data, copies, spoken = data_table()
@@ -190,7 +200,7 @@ def main():
         "bytes": str((paths.HERE / f.model["file"]).stat().st_size),
         "scale": str(f.model["scale"]), "offset": str(f.model["offset"]), "floor": str(frontend.FLOOR_BELOW_MEAN),
         "crossing": f"{(calibrate.refusal_llr() - f.model['offset']) / f.model['scale']:.2f}",
-        "evidence": evidence_line(f), "steps": str(train.steps_of("final")), "fold_steps": str(train.FOLD_STEPS), "sharpen": str(train.SHARPEN_STEPS),
+        "evidence": evidence_line(f), "summary": summary(f), "steps": str(train.steps_of("final")), "fold_steps": str(train.FOLD_STEPS), "sharpen": str(train.SHARPEN_STEPS),
         "genuine_data": genuine_data, "copies": copies, "spoken": spoken, "folds": fold_table(),
         "genuine": genuine_table(f), "asterisk": asterisk_table(f), "unseen": system_table(f, "unseen"),
         "known": system_table(f, "known"), "final": final_table(f), "prior": prior_table(f), "fresh": fresh_table(f),
