@@ -45,13 +45,15 @@ def samples_for(frames):
 
 
 # name -> (samples, terms, tolerance of features, tolerance of the embedding)
-# The first five have exactly the lengths of the engine's fixed plans. A pure tone leaves most bins at the numerical
+# The first seven have exactly the lengths of the engine's fixed plans. A pure tone leaves most bins at the numerical
 # noise of the transform, so the two chirps are compared more loosely.
 EMBEDDING_SIGNALS = {
     "frames_98": (samples_for(98), [saw(0.5, 110, swell_hz=3), noise(0.003, 21)], 1e-3, 1e-3),
     "frames_198": (samples_for(198), [vowel(0.2, swell_hz=4), noise(0.003, 22)], 1e-3, 1e-3),
     "frames_298": (samples_for(298), [saw(0.5, 145, swell_hz=2), noise(0.003, 23)], 1e-3, 1e-3),
+    "frames_398": (samples_for(398), [vowel(0.2, swell_hz=5), saw(0.05, 130), noise(0.003, 26)], 1e-3, 1e-3),
     "frames_498": (samples_for(498), [vowel(0.2, swell_hz=3), saw(0.1, 210), noise(0.003, 24)], 1e-3, 1e-3),
+    "frames_698": (samples_for(698), [saw(0.5, 165, swell_hz=3), noise(0.003, 27)], 1e-3, 1e-3),
     "frames_998": (samples_for(998), [saw(0.5, 190, swell_hz=5), noise(0.003, 25)], 1e-3, 1e-3),
     "chirp_and_noise": (32240, [chirp(0.3, 200, 3400), noise(0.01, 7)], 5e-3, 2e-3),
     "noise": (48000, [noise(0.1, 1)], 1e-3, 1e-3),

@@ -1,8 +1,9 @@
 //! Speaker embedding by CAM++ (arXiv 2303.00332): rows of log-mel features enter, a voice [`Template`] leaves.
 //!
-//! The network runs in plans of fixed lengths. Speech is covered with evenly spaced windows of the plan that does it
-//! at the least cost; up to a tenth that would need one more window is left out. Each window is normalised on its own,
-//! and the template is the mean direction of the windows' embeddings.
+//! The network runs in plans of fixed lengths. Speech runs once, through the shortest plan that holds it: rows that are
+//! missing are repeated from its start, and up to a twentieth that is too much is left out at both ends. Cutting it into
+//! several windows of shorter plans and averaging cost a third more errors on short speech (`docs/front-end.md`); only
+//! speech longer than the longest plan is treated so.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -19,13 +20,12 @@ use crate::{ChannelType, ModelHash};
 /// Numbers in an embedding.
 pub const DIMENSIONS: usize = 192;
 
-/// Lengths of the plans, in rows of 10 ms. 298 rows are 3 s, 498 are 5 s: the speech that registrations and
-/// verifications ask for; the short ones serve offline comparison of short recordings.
-const PLAN_ROWS: [usize; 5] = [98, 198, 298, 498, 998];
+/// Lengths of the plans, in rows of 10 ms: 298 rows are 3 s, 498 are 5 s. Each costs about 50 MB.
+const PLAN_ROWS: [usize; 7] = [98, 198, 298, 398, 498, 698, 998];
 /// Fewer rows (0.3 s) say nothing about a voice.
 const LEAST_ROWS: usize = 30;
-/// Longer speech is not cut into windows shorter than 3 s.
-const SHORTEST_WINDOW: usize = 298;
+/// The part of a plan's length, one in so many, by which speech may be longer.
+const NEGLIGIBLE: usize = 20;
 
 /// What a voice is compared by: a direction in the network's space. Wiped when dropped, never shown.
 #[derive(Clone, PartialEq, Zeroize, ZeroizeOnDrop)]
@@ -118,11 +118,7 @@ impl SpeakerModel {
         let onnx = source.bytes(file)?;
         info.check_identity(&onnx)?;
         let graph = Graph::parse(&onnx).map_err(|error| LoadError::invalid(file, error))?;
-        let plans = PLAN_ROWS
-            .iter()
-            .map(|&rows| graph.plan(rows, BINS))
-            .collect::<Result<_, _>>()
-            .map_err(|error| LoadError::invalid(file, error))?;
+        let plans = build(&graph).map_err(|error| LoadError::invalid(file, error))?;
         let model = Self { info, plans };
         model.prove(source.json(&model.info.golden)?, tables)?;
         Ok(model)
@@ -162,18 +158,15 @@ impl SpeakerModel {
         Ok(())
     }
 
-    /// The plan that covers so many rows at the least cost, and how often it runs. A shorter plan must save a tenth:
-    /// a longer window hears more at once.
+    /// The shortest plan that holds so many rows, but for a twentieth, and how often it runs: once, unless no plan is
+    /// long enough.
     fn cover(&self, count: usize) -> (&Plan, usize) {
-        let fitting = self.plans.iter().rev().filter(|plan| plan.rows() <= count);
-        let of_use = fitting.filter(|plan| plan.rows() >= SHORTEST_WINDOW.min(count / 2));
-        let with_cost = of_use.map(|plan| (plan, windows_needed(count, plan.rows())));
-        with_cost
-            .reduce(|best, next| {
-                let cost = |(plan, windows): (&Plan, usize)| plan.rows() * windows;
-                if cost(next) * 10 < cost(best) * 9 { next } else { best }
-            })
-            .unwrap_or((&self.plans[0], 1))
+        let holds = |plan: &&Plan| plan.rows() * (NEGLIGIBLE + 1) >= count * NEGLIGIBLE;
+        let longest = &self.plans[self.plans.len() - 1];
+        self.plans
+            .iter()
+            .find(holds)
+            .map_or((longest, windows_needed(count, longest.rows())), |plan| (plan, 1))
     }
 
     /// The template of some speech; `None` if there is too little of it (under 0.3 s).
@@ -198,6 +191,17 @@ impl SpeakerModel {
         }
         Ok(Template::new(self.info.hash, channel_type, direction.map(|value| value as f32)))
     }
+}
+
+/// One plan for each length, built side by side: each takes most of a second of one core.
+fn build(graph: &Graph) -> Result<Vec<Plan>, InferenceError> {
+    std::thread::scope(|scope| {
+        let builds = PLAN_ROWS.map(|rows| scope.spawn(move || graph.plan(rows, BINS)));
+        builds
+            .into_iter()
+            .map(|build| build.join().unwrap_or_else(|_| Err(InferenceError::panicked())))
+            .collect()
+    })
 }
 
 fn means(rows: &[f32]) -> Vec<f32> {
