@@ -26,7 +26,8 @@ Examples:
 
 First create a session with that call id (Socket.IO `initialize`, audio_protocol \"twilio\", the
 same codec and rate), and start the call when it answers info-consumer-ready. The server closes
-the connection when it has heard enough; that is exit status 0.
+the connection when it has heard enough. Exit status 0 says that the server closed normally; the
+session says what it made of the call.
 ";
 
 /// Send a recording to a server as a carrier would
@@ -134,7 +135,7 @@ fn place(args: &Args) -> Result<Answer, CliError> {
     } else {
         output::print(&in_words(&outcome))?;
     }
-    Ok(Answer::from(heard_enough(&outcome.ended_by)))
+    Ok(Answer::from(closed_normally(&outcome.ended_by)))
 }
 
 fn progress_bar(length: Option<Duration>, json: bool) -> ProgressBar {
@@ -154,7 +155,7 @@ fn progress_bar(length: Option<Duration>, json: bool) -> ProgressBar {
 }
 
 /// 1000 is what the server closes with when it has heard enough; 1001 and 1005 are what proxies make of it.
-fn heard_enough(end: &EndedBy) -> bool {
+fn closed_normally(end: &EndedBy) -> bool {
     matches!(end, EndedBy::Server { code: 1000 | 1001 | 1005, .. })
 }
 
@@ -162,6 +163,9 @@ fn in_words(outcome: &Outcome) -> String {
     let end = match &outcome.ended_by {
         EndedBy::Server { code, reason } => {
             let meaning = match code {
+                1000 | 1001 | 1005 if outcome.stopped => {
+                    "the call was sent to its end, and the server closed it"
+                }
                 1000 | 1001 | 1005 => "the server has heard enough and closed the call",
                 1008 => {
                     "the server refused the call: is there a session with this call id, and not another call?"
@@ -187,7 +191,7 @@ fn as_json(outcome: &Outcome) -> serde_json::Value {
         EndedBy::Sender => ("sender", None, ""),
     };
     json!({
-        "heard_enough": heard_enough(&outcome.ended_by), "ended_by": ended_by, "code": code, "reason": reason,
+        "closed_normally": closed_normally(&outcome.ended_by), "stop_sent": outcome.stopped, "ended_by": ended_by, "code": code, "reason": reason,
         "messages": outcome.messages, "audio_seconds": outcome.audio.as_secs_f64(),
         "elapsed_seconds": outcome.elapsed.as_secs_f64(),
     })
@@ -198,16 +202,22 @@ mod tests {
     use super::*;
 
     fn outcome(ended_by: EndedBy) -> Outcome {
-        Outcome { ended_by, messages: 50, audio: Duration::from_secs(1), elapsed: Duration::from_secs(2) }
+        Outcome {
+            ended_by,
+            stopped: false,
+            messages: 50,
+            audio: Duration::from_secs(1),
+            elapsed: Duration::from_secs(2),
+        }
     }
 
     #[test]
-    fn only_a_server_that_heard_enough_is_a_yes() {
+    fn only_a_server_that_closes_normally_is_a_yes() {
         let server = |code| EndedBy::Server { code, reason: String::new() };
-        assert!(heard_enough(&server(1000)));
-        assert!(!heard_enough(&server(1008)) && !heard_enough(&server(1011)));
-        assert!(!heard_enough(&EndedBy::Sender));
-        assert!(!heard_enough(&EndedBy::Dropped { detail: String::new() }));
+        assert!(closed_normally(&server(1000)));
+        assert!(!closed_normally(&server(1008)) && !closed_normally(&server(1011)));
+        assert!(!closed_normally(&EndedBy::Sender));
+        assert!(!closed_normally(&EndedBy::Dropped { detail: String::new() }));
     }
 
     #[test]
@@ -216,6 +226,12 @@ mod tests {
         let text = in_words(&outcome(unknown));
         assert!(text.contains("session with this call id") && text.contains("unknown call_id"), "{text}");
         assert!(in_words(&outcome(EndedBy::Sender)).contains("--loop"));
+        let enough = outcome(EndedBy::Server { code: 1000, reason: String::new() });
+        assert!(in_words(&enough).contains("heard enough"));
+        assert!(
+            !in_words(&Outcome { stopped: true, ..enough }).contains("heard enough"),
+            "or the call was over"
+        );
         assert_eq!(as_json(&outcome(EndedBy::Sender))["code"], serde_json::Value::Null);
     }
 }

@@ -108,6 +108,9 @@ pub enum EndedBy {
 pub struct Outcome {
     /// Who ended it.
     pub ended_by: EndedBy,
+    /// Whether `stop` was sent before the end: then the server may have closed because of that, and not because it has
+    /// heard enough. Unpaced, a call is in the network's buffers before the server has heard any of it.
+    pub stopped: bool,
     /// `media` messages sent.
     pub messages: u64,
     /// Audio sent.
@@ -128,8 +131,13 @@ pub async fn send(
     let (sink, stream) = websocket::connect(&call.url, None).await?.split();
     let mut line = Line { sink, stream, began: Instant::now() };
     let mut messages = Messages::new(call, audio);
-    let mut outcome =
-        Outcome { ended_by: EndedBy::Sender, messages: 0, audio: Duration::ZERO, elapsed: Duration::ZERO };
+    let mut outcome = Outcome {
+        ended_by: EndedBy::Sender,
+        stopped: false,
+        messages: 0,
+        audio: Duration::ZERO,
+        elapsed: Duration::ZERO,
+    };
     let ended = 'call: {
         for message in messages.opening() {
             if let Some(end) = line.send(message, Duration::ZERO).await {
@@ -144,10 +152,11 @@ pub async fn send(
             outcome.audio = until;
             progress(until);
         }
-        if let Some(message) = messages.closing()
-            && let Some(end) = line.send(message, call.speed.due(outcome.audio)).await
-        {
-            break 'call Some(end);
+        if let Some(message) = messages.closing() {
+            if let Some(end) = line.send(message, call.speed.due(outcome.audio)).await {
+                break 'call Some(end);
+            }
+            outcome.stopped = true;
         }
         tokio::time::timeout(call.patience, ended(&mut line.stream)).await.ok()
     };

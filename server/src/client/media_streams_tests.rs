@@ -65,6 +65,7 @@ async fn the_subset_is_one_start_and_then_only_payloads() {
     assert_eq!(outcome.ended_by, EndedBy::Server { code: 1000, reason: "enough".into() });
     assert_eq!(seen[0], json!({"event": "start", "start": {"callSid": "call-1"}}));
     assert_eq!(seen[1]["media"].as_object().map(serde_json::Map::len), Some(1));
+    assert!(!outcome.stopped);
     assert_eq!(payloads(&seen), audio, "every byte, once, in order");
 }
 
@@ -81,7 +82,7 @@ async fn twilios_own_messages_are_numbered_as_twilio_numbers_them() {
     assert_eq!(seen[4]["media"]["chunk"], "3");
     assert_eq!(seen[1]["start"]["mediaFormat"]["encoding"], "audio/x-mulaw");
     assert_eq!(seen[1]["start"]["streamSid"], seen[5]["streamSid"]);
-    assert_eq!(outcome.messages, 3);
+    assert_eq!((outcome.messages, outcome.stopped), (3, true));
     assert_eq!(outcome.audio, Duration::from_micros(41_250), "330 samples, the last message short");
 }
 

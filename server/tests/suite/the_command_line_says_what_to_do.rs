@@ -92,12 +92,13 @@ fn a_voice_registered_from_a_file_is_recognised_in_another_file_and_nobody_else_
     let rejected = peakstream(&["verify", "--json", "--key-file", &key, "--credential", file, &other]);
     assert_eq!((rejected.status.code(), &json(&rejected)["event"]), (Some(1), &"result-fail-score".into()));
 
-    // Another installation's key: the same file with other digits.
+    // Another installation's key: the same file under another id.
     let foreign = dir.path().join("foreign");
     std::fs::copy(&key, &foreign).unwrap();
     let text = std::fs::read_to_string(&key).unwrap();
     let (comment, digits) = text.split_once('\n').unwrap();
-    std::fs::write(&foreign, format!("{comment}\n{}", digits.replace('0', "1"))).unwrap();
+    let other_digit = if digits.starts_with('0') { "1" } else { "0" };
+    std::fs::write(&foreign, format!("{comment}\n{other_digit}{}", &digits[1..])).unwrap();
     let foreign = foreign.to_str().unwrap();
     let refused = peakstream(&["verify", "--key-file", foreign, "--credential", file, &same]);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");

@@ -1,9 +1,9 @@
 //! `peakstream demo`. In: recorded calls. Out: what a real server made of each, and whether that was right.
 //!
-//! * [`cast`]: which recordings play which part
-//! * [`play`]: one call as a customer makes it: token, Socket.IO session, Media Streams audio
-//! * [`stage`]: live progress, bars on a terminal and lines elsewhere
-//! * [`report`]: the table, and the same for a script
+//! * `cast`: which recordings play which part
+//! * `play`: one call as a customer makes it: token, Socket.IO session, Media Streams audio
+//! * `stage`: live progress, bars on a terminal and lines elsewhere
+//! * `report`: the table, and the same for a script
 //!
 //! Nothing is shown that did not happen: the server is the one that `peakstream serve` runs, on a free loopback port with
 //! a temporary data directory, and the outcome of a call is the event it answered with.
