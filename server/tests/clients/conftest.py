@@ -22,25 +22,11 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def impatient_server(tmp_path_factory):
-    """A stranger to the common server, with secrets of its own; it waits two seconds for whatever it waits for."""
-    flags = ["--audio-start-timeout=2", "--audio-idle-timeout=2", "--max-stream-duration=20", "--max-sessions=1"]
+    """A stranger to the common server, with secrets of its own; it waits for little, and for one session at a time."""
+    flags = ["--audio-start-timeout=3", "--audio-idle-timeout=3", "--max-stream-duration=20", "--max-sessions=1"]
     running = Server(tmp_path_factory.mktemp("impatient"), *flags, log="trace").ready()
     yield running
     running.kill()
-
-
-@pytest.fixture
-def a_server(tmp_path):
-    """Starts a server of the test's own: `a_server(flags…)`; all are gone at the test's end."""
-    running = []
-
-    def begin(*flags, folder=tmp_path, **how):
-        running.append(Server(folder, *flags, **how))
-        return running[-1].ready()
-
-    yield begin
-    for one in running:
-        one.kill()
 
 
 @pytest.fixture(scope="session")

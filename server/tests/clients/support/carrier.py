@@ -8,8 +8,6 @@ import base64
 import contextlib
 import json
 import secrets
-import socket
-import struct
 import time
 from dataclasses import dataclass
 
@@ -17,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from support.audio import RATE
-from support.server import SOON
+from support.server import SOON, reset
 
 ENCODINGS = {"mulaw": "audio/x-mulaw", "alaw": "audio/x-alaw", "l16": "audio/x-l16", "l16be": "audio/x-l16"}
 
@@ -177,11 +175,7 @@ class Carrier:
 
     def drop(self):
         """The connection breaks: a TCP reset, no closing handshake."""
-        raw = self.socket.socket
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # The library's own thread is reading; closing alone would leave the socket open until it returns.
-        raw.shutdown(socket.SHUT_RDWR)
-        raw.close()
+        reset(self.socket.socket)
 
     def __enter__(self):
         return self

@@ -6,6 +6,8 @@ import pathlib
 import queue
 import re
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -29,6 +31,14 @@ def eventually(condition, what, within=SOON):
         assert time.monotonic() < deadline, f"not within {within} s: {what() if callable(what) else what}"
         time.sleep(LOOK_AGAIN)
     return found
+
+
+def reset(connection):
+    """Breaks a TCP connection off: no goodbye on any level above."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The library's own thread is reading it; closing alone would leave the socket open until that returns.
+    connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 class Server:
@@ -71,6 +81,8 @@ class Server:
         self.base = self.said["base_url"]
         self.audio_url = self.base.replace("http", "ws", 1) + "/twilio"
         self.private.update({self.first_run["client_secret"], self.first_run["api_key"]})
+        #: The listening one, and the runtime's own.
+        self.own_sockets = self.sockets()
         return self
 
     def stdout(self):
@@ -139,13 +151,13 @@ class Server:
     def live_sessions(self):
         """Sessions that have begun and not ended, by its log."""
         log = self.log()
-        return log.count("session ready") - log.count("session over")
+        return log.count(": session ready session=") - log.count(": session over session=")
 
-    def becomes_idle(self, sockets):
-        """Waits until no session lives and no more than `sockets` sockets are open."""
+    def becomes_idle(self):
+        """Waits until no session lives and nobody is connected: everything that calls took has been given back."""
         eventually(
-            lambda: self.live_sessions() == 0 and self.sockets() <= sockets,
-            lambda: f"{self.live_sessions()} sessions, {self.sockets()} sockets instead of {sockets}",
+            lambda: self.live_sessions() == 0 and self.sockets() <= self.own_sockets,
+            lambda: f"{self.live_sessions()} sessions, {self.sockets()} sockets instead of {self.own_sockets}",
         )
 
     # ---- its end

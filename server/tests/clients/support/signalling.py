@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import socketio
 
-from support.server import SOON
+from support.server import SOON, reset
 
 # The library reports its own threads that outlive a connection as errors; they are none.
 logging.getLogger("engineio.client").setLevel(logging.CRITICAL)
@@ -165,6 +165,10 @@ class Session:
     def leave(self):
         """The client's own end; harmless if it is over already."""
         self.client.disconnect()
+
+    def vanish(self):
+        """The client's machine is gone: a TCP reset instead of any goodbye. Only over WebSocket."""
+        reset(self.client.eio.ws.sock)
 
     def __enter__(self):
         return self if self.client.connected else self.connect()
