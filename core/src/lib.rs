@@ -23,7 +23,7 @@ pub mod decision;
 mod engine;
 pub mod model;
 pub mod speech;
-mod stream;
+pub mod stream;
 mod units;
 
 pub use audio::format::{AudioFormat, Encoding, FieldError, FormatFields};

@@ -28,7 +28,7 @@ const HIDDEN: usize = 128;
 /// How far the stored transform may be from the windowed Fourier transform that replaces it (its entries are ≤ 1).
 const TRANSFORM_TOLERANCE: f32 = 1e-4;
 
-/// A convolution of kernel 3 along time, padding 1, followed by ReLU; weights as [tap][input][output].
+/// A convolution of kernel 3 along time, padding 1, followed by ReLU; weights as `[tap][input][output]`.
 #[derive(Debug)]
 struct Convolution {
     inputs: usize,
@@ -59,7 +59,7 @@ impl Convolution {
         Ok(Self { inputs, outputs, stride, weights: weights.into(), bias })
     }
 
-    /// `input` is [time][inputs], `output` [time'][outputs] with time' = ⌈time / stride⌉.
+    /// `input` is `[time][inputs]`, `output` `[time'][outputs]` with time' = ⌈time / stride⌉.
     fn run(&self, input: &[f32], output: &mut [f32]) {
         let times = input.len() / self.inputs;
         for row in output.chunks_exact_mut(self.outputs) {
@@ -97,7 +97,7 @@ pub(crate) struct SileroWeights {
     window: Box<[f32]>,
     fft: Arc<dyn RealToComplex<f32>>,
     encoder: [Convolution; 4],
-    /// [input or state][gate]: 2 × 128 rows of 4 × 128.
+    /// `[input or state][gate]`: 2 × 128 rows of 4 × 128.
     gates: Box<[f32]>,
     gate_bias: Box<[f32]>,
     decoder: Box<[f32]>,
@@ -142,7 +142,7 @@ impl SileroWeights {
     }
 }
 
-/// [rows][columns] → [columns][rows].
+/// `[rows][columns]` → `[columns][rows]`.
 fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
     let rows = matrix.len() / columns;
     (0..columns * rows).map(|i| matrix[i % rows * columns + i / rows]).collect()
@@ -173,7 +173,7 @@ pub struct Silero {
     frame: Box<[f32]>,
     bins: Box<[Complex<f32>]>,
     scratch: Box<[Complex<f32>]>,
-    /// Inputs of the four convolutions, then the last one's output: [time][channel].
+    /// Inputs of the four convolutions, then the last one's output: `[time][channel]`.
     layers: [Box<[f32]>; 5],
     gates: Box<[f32]>,
     hidden: Box<[f32]>,
