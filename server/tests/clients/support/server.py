@@ -148,6 +148,11 @@ class Server:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"RssAnon:\s+(\d+)", status).group(1)) / 1024
 
+    def peak_resident_mib(self):
+        """The most that it had in RAM so far, its program file included."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1024
+
     def live_sessions(self):
         """Sessions that have begun and not ended, by its log."""
         log = self.log()

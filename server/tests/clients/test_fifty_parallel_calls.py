@@ -1,0 +1,186 @@
+"""Fifty calls in real time on one server: all decided right, no status late, and nothing kept afterwards.
+
+The sender must leave the cores to the server: one event loop for all fifty audio connections, every message encoded
+before the first is sent. Signalling is the real Python client, one for each call.
+"""
+
+import asyncio
+import base64
+import bisect
+import json
+import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from support import audio, calls
+from support.server import SOON, Server, eventually
+from support.signalling import Session, register_request, verify_request
+
+CALLS = 50
+#: Net speech of each call: long enough for all fifty to talk at the same time.
+SECONDS = 10.0
+#: One message of a carrier: 20 ms at 8 kHz, one byte each.
+MESSAGE = 160
+#: The beginnings are spread over this time, as they are never simultaneous in life.
+SPREAD_SECONDS = 2.0
+#: A status may be late by less than the next block takes: 4096 samples at 8 kHz.
+BLOCK_SECONDS = audio.BLOCK / audio.RATE
+#: What an allocator may keep for the next fifty calls, over the memory of a server that has just served two.
+KEPT_MIB = 48
+
+
+@dataclass
+class Call:
+    """One call: what it asks for, what it says, what must come of it, and what happened."""
+
+    request: dict
+    sound: bytes
+    expected: str
+    number: int
+    session: Session = None
+    sent_at: list = None
+    closed_with: int = None
+
+    @property
+    def call_id(self):
+        return self.request["metadata"]["call_id"]
+
+    @property
+    def voice(self):
+        kind = "register" if "register_request" in self.request else "verify"
+        return f"call {self.number}: {kind}, {self.expected} expected"
+
+    def lateness(self):
+        """Of each status: seconds from the sending of the last sample of its block."""
+        for number, status in enumerate(self.session.statuses, start=1):
+            message = math.ceil(number * audio.BLOCK / MESSAGE) - 1
+            yield status.at - self.sent_at[message]
+
+
+def mixture(credential):
+    """Half registering, half verifying: the same caller, others, and the synthetic voice."""
+    voices = [(wav, "result-success") for wav in [*audio.files("same"), *audio.files("enrol")]]
+    registering = [*voices, *((wav, "result-success") for wav in audio.files("other"))]
+    verifying = [*voices[:2], *((wav, "result-fail-score") for wav in audio.files("other"))]
+    spoofs = [(wav, "result-fail-spoof") for wav in audio.files("synthetic")]
+    for number in range(CALLS):
+        asked = [*registering, *spoofs] if number % 2 else [*verifying, *spoofs]
+        wav, expected = asked[number // 2 % len(asked)]
+        request = register_request(SECONDS) if number % 2 else verify_request(credential, SECONDS)
+        yield Call(request, audio.mulaw(wav), expected, number)
+
+
+def media_text(piece):
+    return json.dumps({"event": "media", "media": {"payload": base64.b64encode(piece).decode()}})
+
+
+def messages(sound):
+    """The text of every media message, once for all calls with this sound."""
+    pieces = (sound[begin : begin + MESSAGE] for begin in range(0, len(sound) - MESSAGE + 1, MESSAGE))
+    return [media_text(piece) for piece in pieces]
+
+
+async def carry(server, call, texts, begin):
+    """Sends one call in real time until the server closes."""
+    call.sent_at = []
+    async with connect(server.audio_url, compression=None, open_timeout=SOON) as socket:
+        await socket.send(json.dumps({"event": "start", "start": {"callSid": call.call_id}}))
+        try:
+            for number, text in enumerate(texts):
+                left = begin + number * MESSAGE / audio.RATE - time.monotonic()
+                if left > 0:
+                    await asyncio.sleep(left)
+                await socket.send(text)
+                call.sent_at.append(time.monotonic())
+            await socket.wait_closed()
+        except ConnectionClosed:
+            pass
+        call.closed_with = socket.close_code
+
+
+async def carry_all(server, all_calls):
+    encoded = {call.sound: messages(call.sound) for call in all_calls}
+    begin = time.monotonic() + 1
+    step = SPREAD_SECONDS / CALLS
+    lines = (carry(server, call, encoded[call.sound], begin + step * call.number) for call in all_calls)
+    await asyncio.gather(*lines)
+
+
+def prepare(server, call):
+    kind = "verify" if "verify_request" in call.request else "register"
+    call.session = Session(server, kind).connect()
+    call.session.initialize(call.request).consumer_ready()
+    # The events are taken as they come; `Event.at` is the time the library handed them over.
+    threading.Thread(target=call.session.outcome, daemon=True).start()
+
+
+class Fifty:
+    """The run that all tests here look at."""
+
+    def __init__(self, server):
+        # Two calls, so that what a server allocates once is allocated.
+        outcome = calls.register(server, seconds=SECONDS)
+        calls.verify(server, outcome.data["credential"], audio.same(), SECONDS)
+        server.becomes_idle()
+        self.base_mib = server.resident_mib()
+        self.calls = list(mixture(outcome.data["credential"]))
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(lambda call: prepare(server, call), self.calls))
+        self.live_at_start = server.live_sessions()
+        asyncio.run(carry_all(server, self.calls))
+        for call in self.calls:
+            call.session.ended_by_server(within=60)
+            call.session.leave()
+        self.peak_mib = server.peak_resident_mib()
+        server.becomes_idle()
+        self.alive = server.is_alive()
+        self.server = server
+
+
+@pytest.fixture(scope="module")
+def fifty(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("fifty")).ready()
+    yield Fifty(server)
+    server.kill()
+
+
+def test_all_fifty_are_live_at_the_same_time(fifty):
+    assert fifty.live_at_start == CALLS
+    first_end = min(call.sent_at[-1] for call in fifty.calls)
+    last_begin = max(call.sent_at[0] for call in fifty.calls)
+    assert last_begin < first_end, "the last call began after the first had ended"
+
+
+def test_every_call_is_decided_right(fifty):
+    wrong = [(call.voice, call.session.events[-1].data) for call in fifty.calls if call.session.events[-1].name != call.expected]
+    assert not wrong
+    assert all(sum(event.is_terminal for event in call.session.events) == 1 for call in fifty.calls)
+    assert {call.closed_with for call in fifty.calls} == {1000}
+
+
+def test_no_status_is_late_by_a_block(fifty):
+    late = sorted(seconds for call in fifty.calls for seconds in call.lateness())
+    median, p99 = late[len(late) // 2], late[len(late) * 99 // 100]
+    print(f"{len(late)} statuses; late by {median:.3f} s (median), {p99:.3f} s (99 %), {late[-1]:.3f} s (most)")
+    assert late[-1] < BLOCK_SECONDS, f"{len(late) - bisect.bisect(late, BLOCK_SECONDS)} of {len(late)} are late"
+
+
+def test_the_memory_is_given_back(fifty):
+    limit = fifty.base_mib + KEPT_MIB
+    after = eventually(
+        lambda: (mib := fifty.server.resident_mib()) <= limit and mib,
+        lambda: f"{fifty.base_mib:.0f} MiB before, {fifty.server.resident_mib():.0f} MiB after",
+        within=30,
+    )
+    print(f"{fifty.base_mib:.0f} MiB before, {fifty.peak_mib:.0f} MiB at most, {after:.0f} MiB after")
+
+
+def test_the_server_works_on(fifty):
+    assert fifty.alive
+    calls.good_call(fifty.server)
