@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use peakstream::audio::resample::{NARROW_BLOCK, Raise, WIDE_BLOCK};
-use peakstream::audio::{decode, encode};
+use peakstream::audio::decode;
+use peakstream::audio::resample::{Raise, WIDE_BLOCK};
 use peakstream::speech::fbank::{BINS, Fbank, FbankTables};
 use peakstream::speech::spectrum::{Spectrum, SpectrumTables};
 use peakstream::{
@@ -16,9 +16,10 @@ use peakstream::{
 use peakstream_server::model_dir;
 use serde_json::{Value, json};
 
+use crate::audio::Audio;
+use crate::cpu;
+
 const TELEPHONE: AudioFormat = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
-/// Blocks of 32 ms in the audio that every stage works on: 10 s.
-const BLOCKS: usize = 312;
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -29,72 +30,29 @@ pub(crate) struct Args {
     /// Folder of installed models.
     #[arg(long)]
     models: Option<PathBuf>,
+    /// Also write the audio that is measured on, for the alternatives: µ-law at 8 kHz, without a header.
+    #[arg(long)]
+    audio_out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let engine = model_dir::load_engine(args.models.as_deref(), EngineOptions::default())?;
     let audio = Audio::new();
+    if let Some(path) = &args.audio_out {
+        std::fs::write(path, &audio.mulaw)?;
+    }
     let mut figures = stages(&engine, &audio, args.repeats)?;
     figures.extend(decisions(&engine, &audio, args.repeats)?);
     let report = json!({
-        "threads": 1,
-        "cpu_features": cpu_features(),
+        "threads": cpu::threads_of("self").unwrap_or(1),
+        "cpu_features": cpu::features(),
+        "compiled_for": cpu::compiled_for(),
         "figures": figures,
         "allocations_in_push": allocations(&engine, &audio)?,
         "bytes_per_open_call_5_s": memory(&engine)?,
     });
     println!("{report:#}");
     Ok(())
-}
-
-/// The same ten seconds in every form that a stage takes.
-struct Audio {
-    mulaw: Vec<u8>,
-    narrow: Vec<[f32; NARROW_BLOCK]>,
-    wide: Vec<[f32; WIDE_BLOCK]>,
-}
-
-impl Audio {
-    fn new() -> Self {
-        let samples = vowel(BLOCKS * NARROW_BLOCK);
-        let mut mulaw = Vec::new();
-        encode(&samples, Encoding::MuLaw, &mut mulaw);
-        let (blocks, _) = samples.as_chunks::<NARROW_BLOCK>();
-        let narrow: Vec<_> = blocks.iter().map(|block| block.map(|s| f32::from(s) / 32_768.0)).collect();
-        let mut raise = Raise::new();
-        let wide = narrow
-            .iter()
-            .map(|block| {
-                let mut wide = [0.0; WIDE_BLOCK];
-                raise.process(block, &mut wide);
-                wide
-            })
-            .collect();
-        Self { mulaw, narrow, wide }
-    }
-
-    fn seconds(&self) -> f64 {
-        self.mulaw.len() as f64 / 8_000.0
-    }
-}
-
-/// A vowel at 140 Hz that swells four times a second: the detector takes it for speech.
-fn vowel(samples: usize) -> Vec<i16> {
-    let formant = |at: f64| {
-        [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)]
-            .iter()
-            .map(|(f, b, g): &(f64, f64, f64)| g / (1.0 + ((at - f) / b).powi(2)))
-            .sum::<f64>()
-    };
-    let tau = std::f64::consts::TAU;
-    (0..samples)
-        .map(|i| {
-            let t = i as f64 / 8_000.0;
-            let voice: f64 =
-                (1..26).map(f64::from).map(|k| formant(140.0 * k) * (tau * 140.0 * k * t).sin()).sum();
-            (6_553.0 * (0.5 + 0.5 * (tau * 4.0 * t).sin()) * voice) as i16
-        })
-        .collect()
 }
 
 fn open(engine: &Engine, wanted: f64) -> Result<CallStream, Box<dyn Error>> {
@@ -214,23 +172,4 @@ fn memory(engine: &Engine) -> Result<i64, Box<dyn Error>> {
     let counted = allocation_counter::measure(|| stream = Some(open(engine, 5.0)));
     stream.transpose()?;
     Ok(counted.bytes_current)
-}
-
-/// Instruction sets that decide about speed.
-fn cpu_features() -> Vec<&'static str> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let detected = [
-            ("avx2", std::is_x86_feature_detected!("avx2")),
-            ("fma", std::is_x86_feature_detected!("fma")),
-            ("avx512f", std::is_x86_feature_detected!("avx512f")),
-            ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
-            ("avx512bf16", std::is_x86_feature_detected!("avx512bf16")),
-        ];
-        detected.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        Vec::new()
-    }
 }

@@ -1,7 +1,10 @@
 //! Measurements of the engine, for the scripts that put them beside the alternatives (`make bench`, `make eval`).
 
+mod audio;
+mod cpu;
 mod embed;
 mod engine;
+mod server;
 
 use std::process::ExitCode;
 
@@ -14,12 +17,15 @@ enum Command {
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
     Engine(engine::Args),
+    /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
+    Server(server::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Server(args) => server::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
