@@ -8,7 +8,7 @@ help: ## this list
 demo: ## register, verify, reject on real recorded calls, through the real server
 	@$(STEP) "models" $(MAKE) -s models
 	@$(STEP) "recorded calls" $(MAKE) -s demo-audio
-	@$(STEP) "build" cargo build -q -p peakstream-server
+	@$(STEP) "build (ten minutes the first time)" cargo build -p peakstream-server
 	@$(STEP) "demo" target/debug/peakstream demo
 
 serve: models ## the server, optimised, on 127.0.0.1:8080 with its data in ./data
