@@ -62,7 +62,7 @@ pub enum AnalysisError {
 
 /// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
 ///
-/// About 0.3 GiB with the models of the shipped manifest.
+/// About 0.4 GiB with the models of the shipped manifest.
 #[derive(Clone, Debug)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -83,7 +83,7 @@ struct Inner {
 
 impl Engine {
     /// Loads what `read` returns for the names in `manifest.toml`, and proves every model by its golden vectors.
-    /// Takes about two seconds.
+    /// Takes a few seconds.
     ///
     /// # Errors
     /// A file that is missing, damaged or not the one the manifest names, or a model that does not reproduce.

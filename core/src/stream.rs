@@ -41,8 +41,8 @@ pub struct CallSpec {
     pub format: AudioFormat,
     /// Front end and calibration.
     pub channel_type: ChannelType,
-    /// Seconds of net speech that are enough, above 0 and at most 120. Memory is reserved in proportion: about 220 kB
-    /// a second, and a fixed 60 kB.
+    /// Seconds of net speech that are enough, above 0 and at most 120. Memory is reserved in proportion: about 155 kB
+    /// a second, and a fixed 250 kB.
     pub wanted: f64,
 }
 

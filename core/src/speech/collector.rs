@@ -37,10 +37,13 @@ pub(crate) struct Collected {
 impl Collector {
     /// Room for that many blocks of `block_samples` samples each.
     pub(crate) fn new(blocks: usize, block_samples: usize) -> Self {
+        // Half of a call may be the padding of net speech, if it comes in the shortest bursts; as it counts as net
+        // speech, both together fill the blocks. What is around speech does not count.
+        let padding = blocks / 2;
         Self {
-            samples: Track::new(blocks, block_samples, SPEECH),
-            features: Track::new(blocks, ROWS_PER_BLOCK * fbank::BINS, AROUND_SPEECH),
-            spectra: Track::new(blocks, ROWS_PER_BLOCK * spectrum::BINS, SPEECH),
+            samples: Track::new(blocks - padding, padding, block_samples, SPEECH),
+            features: Track::new(blocks, blocks, ROWS_PER_BLOCK * fbank::BINS, AROUND_SPEECH),
+            spectra: Track::new(blocks - padding, padding, ROWS_PER_BLOCK * spectrum::BINS, SPEECH),
         }
     }
 

@@ -49,16 +49,16 @@ pub(crate) struct Track<T: Zeroize> {
 }
 
 impl<T: Copy + Zeroize> Track<T> {
-    /// Room for `blocks` blocks of speech of at most `block_length` values, and for as many in its margins.
-    pub(crate) fn new(blocks: usize, block_length: usize, margins: Margins) -> Self {
+    /// Room for `blocks` blocks of speech and `margin_blocks` around it, of at most `block_length` values each.
+    pub(crate) fn new(blocks: usize, margin_blocks: usize, block_length: usize, margins: Margins) -> Self {
         debug_assert!(margins.before <= MOST_BEFORE);
         Self {
-            values: Vec::with_capacity((2 * blocks + MOST_HELD) * block_length),
+            values: Vec::with_capacity((blocks + margin_blocks + MOST_HELD) * block_length),
             settled: 0,
             held: [0; MOST_HELD],
             held_blocks: 0,
             margins,
-            margin_budget: blocks,
+            margin_budget: margin_blocks,
             since_speech: usize::MAX,
             leading: 0,
         }
@@ -141,7 +141,7 @@ mod tests {
 
     /// Feeds blocks of one value, numbered from 1, and returns the values that stay.
     fn kept(margins: Margins, blocks: usize, verdicts: &[Verdict]) -> Vec<i16> {
-        let mut track = Track::new(blocks, 1, margins);
+        let mut track = Track::new(blocks, blocks, 1, margins);
         let capacity = track.values.capacity();
         for (i, &verdict) in verdicts.iter().enumerate() {
             track.begin_block();
