@@ -144,6 +144,9 @@ def test_the_call_id_may_come_as_a_custom_parameter(server):
     session.leave()
 
 
+OTHER_STREAM = '{"event":"media","streamSid":"MZ0","media":{"payload":"%s"}}' % SILENT_PIECE
+
+
 def media(text):
     return '{"event":"media","media":%s}' % text
 
@@ -175,7 +178,7 @@ MISBEHAVIOUR = {
     "a mark": (lambda c: c.send('{"event":"mark","sequenceNumber":"9","mark":{"name":"x"}}'), None),
     "a key press": (lambda c: c.send('{"event":"dtmf","dtmf":{"track":"inbound_track","digit":"1"}}'), None),
     "the start again": (lambda c: c.send(c.start_message()), None),
-    "another stream's audio": (lambda c: c.send('{"event":"media","streamSid":"MZ0","media":{"payload":"%s"}}' % SILENT_PIECE), None),
+    "another stream's audio": (lambda c: c.send(OTHER_STREAM), None),
     "a ping": (lambda c: c.socket.ping().wait(5), None),
     "a pong that nobody asked for": (lambda c: c.socket.pong(b"hello"), None),
     "a fragmented message": (fragmented, None),

@@ -1,7 +1,7 @@
 // In: one JSON object as argument. Out: one JSON line for everything that the real JavaScript client sees.
 //
-// { url, transports, headers, auth, emit: [[event, data…]…] }; binary arguments are printed as {"binary": base64}. The
-// program ends when the server disconnects it, refuses it, or says nothing for 60 seconds.
+// { url, transports, headers, auth, emit: [[event, data…]…] }; binary arguments are printed as {"binary": base64}.
+// The program ends when the server disconnects it, refuses it, or says nothing for 60 seconds.
 const { io } = require('socket.io-client');
 
 const { url, transports = ['websocket'], headers = {}, auth, emit = [] } = JSON.parse(process.argv[2]);

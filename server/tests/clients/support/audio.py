@@ -78,6 +78,11 @@ def mulaw_to_linear(code):
     return -size if code & 0x80 else size
 
 
+def decoded(sound):
+    """What a mu-law call sounds like."""
+    return array.array("h", map(mulaw_to_linear, sound))
+
+
 @functools.cache
 def _table(law):
     return bytes(law(value - 65536 if value > 32767 else value) for value in range(65536))

@@ -110,8 +110,8 @@ class Carrier:
     def play(self, audio, speed=1.0, chunk_ms=20, at=None, lose=(), swap_every=0):
         """Sends `audio`, `speed` times faster than real time (0: unpaced), until its end or the server's close.
 
-        `at`: `(second, what to do then)`. `lose`: `(second, length)` of audio that is lost before the carrier: nothing is
-        sent, and the timestamps jump. `swap_every`: of every so many messages, one is sent after its successor.
+        `at`: `(second, what to do then)`. `lose`: `(second, length)` of audio that is lost before the carrier: nothing
+        is sent, and the timestamps jump. `swap_every`: of every so many messages, one is sent after its successor.
         Returns how the connection ended, or None if it is still open.
         """
         begun, held = time.monotonic(), None

@@ -144,14 +144,9 @@ class Server:
         return count
 
     def resident_mib(self):
-        """Memory in RAM that is its own: the mapped program file, which the kernel reads in as it likes, is left out."""
+        """Memory in RAM that is its own: the program file, mapped and read as the kernel likes, is left out."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"RssAnon:\s+(\d+)", status).group(1)) / 1024
-
-    def peak_resident_mib(self):
-        """The most that it had in RAM so far, its program file included."""
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1024
 
     def live_sessions(self):
         """Sessions that have begun and not ended, by its log."""
