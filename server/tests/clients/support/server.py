@@ -44,13 +44,13 @@ def reset(connection):
 class Server:
     """One server process with its data directory."""
 
-    def __init__(self, folder, *flags, log="info"):
+    def __init__(self, folder, *flags, log="info", environment=None):
         self.folder = pathlib.Path(folder)
         self.data_dir = self.folder / "data"
         self.log_file = self.folder / f"stderr-{time.monotonic_ns()}.log"
         #: What must never appear in the log: tokens, secrets, credentials, call ids, payloads.
         self.private = set()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PEAKSTREAM_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PEAKSTREAM_")}
         command = [BINARY, "serve", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", "--json"]
         with open(self.log_file, "wb") as log_stream:
             self.process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log_stream,
                 text=True,
-                env={**environment, "PEAKSTREAM_LOG": log},
+                env={**inherited, "PEAKSTREAM_LOG": log, **(environment or {})},
             )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
