@@ -35,7 +35,7 @@ BLOCK_SECONDS = audio.BLOCK / audio.RATE
 #: once, what is measured is what the server holds.
 AT_ONCE = {"MIMALLOC_PURGE_DELAY": "0"}
 #: What fragmentation may hold after a hundred calls that was not held before. Measured: 20 MiB after the first fifty,
-#: 30 to 47 after the second, and no more after two hundred. A hundred calls that each leaked their speech would hold more.
+#: 30 to 47 after the second, no more after two hundred. So a leak is seen from about half a MiB for each call.
 KEPT_MIB = 64
 
 
