@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::decision::{Calibration, CompareError};
 use crate::model::authenticity::{AuthenticityModel, posterior};
+use crate::model::golden::Golden;
 use crate::model::speaker::SpeakerModel;
 use crate::model::tensors::Tensors;
 use crate::model::{InferenceError, Job, LoadError, Manifest, ModelInfo, Source};
@@ -211,5 +212,5 @@ fn load_silero(source: &Source<'_>, info: &ModelInfo) -> Result<Arc<SileroWeight
     let weights = Tensors::open(&bytes)
         .and_then(|tensors| SileroWeights::read(&tensors))
         .map_err(|error| LoadError::invalid(&info.file, error))?;
-    silero::prove(weights, info, &source.json(&info.golden)?)
+    silero::prove(weights, info, &Golden::read(source, &info.golden)?)
 }

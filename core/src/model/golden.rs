@@ -3,8 +3,9 @@
 use std::f64::consts::PI;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::LoadError;
+use super::{LoadError, Source};
 
 /// A file of golden vectors; each case has a signal and quantities of type `C`.
 #[derive(Debug, Deserialize)]
@@ -39,6 +40,17 @@ enum Kind {
     Noise { seed: u32 },
     Chirp { from_hz: f64, to_hz: f64 },
     Harmonics { hz: f64, weights: Vec<f64> },
+}
+
+impl<C: DeserializeOwned> Golden<C> {
+    /// Reads a file of golden vectors; one without any proves nothing and is refused.
+    pub(crate) fn read(source: &Source<'_>, file: &str) -> Result<Self, LoadError> {
+        let golden: Self = source.json(file)?;
+        if golden.cases.is_empty() {
+            return Err(LoadError::invalid(file, "it has no cases"));
+        }
+        Ok(golden)
+    }
 }
 
 impl<C> Golden<C> {

@@ -120,7 +120,7 @@ impl SpeakerModel {
         let graph = Graph::parse(&onnx).map_err(|error| LoadError::invalid(file, error))?;
         let plans = build(&graph).map_err(|error| LoadError::invalid(file, error))?;
         let model = Self { info, plans };
-        model.prove(source.json(&model.info.golden)?, tables)?;
+        model.prove(Golden::read(source, &model.info.golden)?, tables)?;
         Ok(model)
     }
 
@@ -142,11 +142,12 @@ impl SpeakerModel {
                 of_features,
             )?;
             compare("last features", edges.1.unwrap_or_default(), &expected.features_last_row, of_features)?;
-            compare("mean features", &means(&rows), &expected.features_mean, of_features)?;
+            compare("mean features", &column_means(&rows, BINS), &expected.features_mean, of_features)?;
             compare("frames", &[count as f32], &[expected.frames as f32], 0.0)?;
             if let Some(plan) = self.plans.iter().find(|plan| plan.rows() == count) {
-                let found =
-                    plan.run(&centred(&rows)).map_err(|error| LoadError::invalid(&self.info.file, error))?;
+                let found = plan
+                    .run(&less_column_means(&rows, BINS))
+                    .map_err(|error| LoadError::invalid(&self.info.file, error))?;
                 compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
                 proved += 1;
             }
@@ -183,7 +184,7 @@ impl SpeakerModel {
         let mut direction = [0.0f64; DIMENSIONS];
         for start in window_starts(count, plan.rows(), windows) {
             let window = window(rows, BINS, start, plan.rows());
-            let embedding = plan.run(&centred(&window))?;
+            let embedding = plan.run(&less_column_means(&window, BINS))?;
             let norm = dot(&embedding, &embedding).sqrt();
             for (sum, value) in direction.iter_mut().zip(&embedding) {
                 *sum += f64::from(*value) / norm;
@@ -202,14 +203,6 @@ fn build(graph: &Graph) -> Result<Vec<Plan>, InferenceError> {
             .map(|build| build.join().unwrap_or_else(|_| Err(InferenceError::panicked())))
             .collect()
     })
-}
-
-fn means(rows: &[f32]) -> Vec<f32> {
-    column_means(rows, BINS)
-}
-
-fn centred(rows: &[f32]) -> Vec<f32> {
-    less_column_means(rows, BINS)
 }
 
 fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32> {
