@@ -41,7 +41,7 @@ class Carrier:
         self.private = server.private
         self.stream_sid, self.account_sid = sid("MZ"), sid("AC")
         self.sequence = self.chunk = 0
-        #: Bytes of audio sent, and when: (bytes so far, monotonic time) of each message.
+        #: Bytes of audio sent, and when: (bytes so far, monotonic time just before it was sent) of each message.
         self.sent = []
         self.bytes_sent = 0
         self._open = contextlib.ExitStack()
@@ -103,9 +103,10 @@ class Carrier:
         return self.rate * (2 if self.codec.startswith("l16") else 1)
 
     def send_audio(self, payload, timestamp=None):
-        self.send(self.media_message(payload, timestamp))
+        message, now = self.media_message(payload, timestamp), time.monotonic()
+        self.send(message)
         self.bytes_sent += len(payload)
-        self.sent.append((self.bytes_sent, time.monotonic()))
+        self.sent.append((self.bytes_sent, now))
 
     def play(self, audio, speed=1.0, chunk_ms=20, at=None, lose=(), swap_every=0):
         """Sends `audio`, `speed` times faster than real time (0: unpaced), until its end or the server's close.
@@ -128,12 +129,13 @@ class Carrier:
                 if swap_every and number and number % swap_every == 0 and held is None:
                     held = message
                     continue
+                now = time.monotonic()
                 self.send(message)
                 if held is not None:
                     self.send(held)
                     held = None
                 self.bytes_sent += len(payload)
-                self.sent.append((self.bytes_sent, time.monotonic()))
+                self.sent.append((self.bytes_sent, now))
         except ConnectionClosed as closed:
             return ended(closed)
         return None
