@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval train-authenticity calibrate
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval fuzz train-authenticity calibrate
 STEP := .ci/step
 
 help: ## this list
@@ -48,6 +48,9 @@ test-rust: ## unit, property and whole-server tests
 test-clients: ## the real binary against clients from the registries
 	@cargo build -q -p peakstream-server
 	@python3 server/tests/clients/run.py
+
+fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
+	core/fuzz/run.sh $(or $(SECONDS),60)
 
 bench: models ## cost beside the alternatives, one core (writes target/bench/report.json)
 	@python3 benches/bench.py

@@ -103,7 +103,7 @@ pub fn seal(keys: &CredentialKeys, tenant: &str, credential: &Credential, nonce:
     text.push(VERSION);
     text.extend(key.id);
     text.extend(nonce);
-    let plain = Zeroizing::new(plain_text(credential));
+    let plain = plain(credential);
     let associated = associated_data(&key.id, tenant);
     let payload = Payload { msg: &plain, aad: &associated };
     // The cipher refuses nothing shorter than 256 GiB.
@@ -124,7 +124,7 @@ pub fn open(keys: &CredentialKeys, tenant: &str, text: &str) -> Result<Credentia
     let payload = Payload { msg: body, aad: &associated_data(&key.id, tenant) };
     let plain =
         key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| CredentialError::Decryption)?;
-    parse(&Zeroizing::new(plain)).ok_or(CredentialError::Malformed)
+    from_plain(&Zeroizing::new(plain)).ok_or(CredentialError::Malformed)
 }
 
 /// Checks what can be checked without a key: base64url, length, version.
@@ -146,7 +146,9 @@ fn associated_data(key_id: &[u8], tenant: &str) -> Vec<u8> {
     [&[VERSION], key_id, tenant.as_bytes()].concat()
 }
 
-fn plain_text(credential: &Credential) -> Vec<u8> {
+/// What is sealed. Public for the fuzz target only.
+#[doc(hidden)]
+pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     let Credential { template, calibration, created_at } = credential;
     // Own names are far shorter than 255 bytes.
     let calibration = &calibration.as_bytes()[..calibration.len().min(255)];
@@ -160,10 +162,12 @@ fn plain_text(credential: &Credential) -> Vec<u8> {
     plain.push(calibration.len() as u8);
     plain.extend(calibration);
     plain.extend(template.values().iter().flat_map(|value| value.to_le_bytes()));
-    plain
+    Zeroizing::new(plain)
 }
 
-fn parse(plain: &[u8]) -> Option<Credential> {
+/// Reads what was sealed. Public for the fuzz target only.
+#[doc(hidden)]
+pub fn from_plain(plain: &[u8]) -> Option<Credential> {
     let (model, rest) = plain.split_first_chunk::<28>()?;
     let (&channel_type, rest) = rest.split_first()?;
     let (created_at, rest) = rest.split_first_chunk::<8>()?;
@@ -255,7 +259,7 @@ mod tests {
 
         #[test]
         fn no_plain_text_makes_parsing_panic(plain in proptest::collection::vec(any::<u8>(), 0..900)) {
-            let _ = parse(&plain);
+            let _ = from_plain(&plain);
         }
     }
 }

@@ -5,14 +5,17 @@
 
 use super::format::Encoding;
 
+/// No converter is faster; a header that says so is damaged.
+const HIGHEST_RATE: u32 = 768_000;
+
 /// What a WAV file holds, before a channel or rate is chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wav {
-    /// Samples per second.
+    /// Samples per second, 1…768,000.
     pub rate: u32,
     /// Interleaved channels, 1…8.
     pub channels: usize,
-    /// Interleaved samples, 16-bit.
+    /// Interleaved samples, 16-bit, whole frames.
     pub samples: Vec<i16>,
 }
 
@@ -36,8 +39,10 @@ pub enum WavError {
         /// Bits per sample.
         bits: u16,
     },
-    /// Zero or too many channels, or a rate of zero.
-    #[error("WAV file with {channels} channels at {rate} Hz; 1 to 8 channels are supported")]
+    /// Zero or too many channels, or a rate that no recording has.
+    #[error(
+        "WAV file with {channels} channels at {rate} Hz; 1 to 8 channels up to {HIGHEST_RATE} Hz are supported"
+    )]
     Layout {
         /// Channels of the `fmt ` chunk.
         channels: u16,
@@ -47,6 +52,7 @@ pub enum WavError {
 }
 
 /// A complete RIFF file of 16-bit mono samples. Longer than 4 GiB does not exist here: a call's speech is bounded.
+/// `rate` is 1…768,000.
 pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
     let data_bytes = (samples.len() * 2) as u32;
     let mut file = Vec::with_capacity(44 + samples.len() * 2);
@@ -82,7 +88,10 @@ pub fn read(file: &[u8]) -> Result<Wav, WavError> {
             b"fmt " => format = Some(parse_format(body)?),
             b"data" => {
                 let (layout, sample) = format.ok_or(WavError::Incomplete("the fmt chunk"))?;
-                return Ok(Wav { samples: sample.decode(body), ..layout });
+                let mut samples = sample.decode(body);
+                // A recording that was cut off may end within a frame.
+                samples.truncate(samples.len() / layout.channels * layout.channels);
+                return Ok(Wav { samples, ..layout });
             }
             _ => {}
         }
@@ -138,7 +147,7 @@ fn parse_format(chunk: &[u8]) -> Result<(Wav, Sample), WavError> {
     if tag == EXTENSIBLE {
         tag = word(24).ok_or(incomplete)?;
     }
-    if !(1..=8).contains(&channels) || rate == 0 {
+    if !(1..=8).contains(&channels) || !(1..=HIGHEST_RATE).contains(&rate) {
         return Err(WavError::Layout { channels, rate });
     }
     let sample = match (tag, bits) {

@@ -302,7 +302,8 @@ impl Machine {
     fn follow_timeline(&mut self, timestamp: Option<u64>, bytes: u64) {
         let (Some(begins), Some(rate)) = (timestamp, self.bytes_per_second) else { return };
         if let Some(expected) = self.timeline {
-            self.continuity.lost_ms += begins.saturating_sub(expected);
+            let lost = begins.saturating_sub(expected);
+            self.continuity.lost_ms = self.continuity.lost_ms.saturating_add(lost);
         }
         self.timeline = Some(begins + bytes * 1000 / rate.max(1));
     }

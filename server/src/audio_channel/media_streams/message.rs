@@ -135,9 +135,13 @@ fn text_of(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// A number, or a string that holds one: Twilio sends `"7"`, some relatives `7`.
+/// The largest whole number that every JSON implementation carries exactly (RFC 8259, section 6).
+const LARGEST_NUMBER: u64 = (1 << 53) - 1;
+
+/// A number, or a string that holds one: Twilio sends `"7"`, some relatives `7`. Beyond what JSON carries exactly there is
+/// none: no call counts that far.
 fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).filter(|&number| number <= LARGEST_NUMBER)
 }
 
 #[cfg(test)]
@@ -194,6 +198,17 @@ mod tests {
         let Body::Media(media) = message.body else { panic!("no media") };
         assert_eq!(media.timestamp, Some(2));
         assert!(media.payload.is_none());
+    }
+
+    #[test]
+    fn a_number_that_json_cannot_carry_is_none() {
+        let of = |number: &str| parse(&format!(r#"{{"event":"mark","sequenceNumber":{number}}}"#)).number;
+        assert_eq!(of("9007199254740991"), Some(9_007_199_254_740_991));
+        for too_large in
+            ["9007199254740992", "18446744073709551615", r#""18446744073709551615""#, "1e300", "-1"]
+        {
+            assert_eq!(of(too_large), None, "{too_large}");
+        }
     }
 
     #[test]

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Looks for inputs that break a parser: core/fuzz/run.sh SECONDS [TARGET…]
+#
+# Each target runs SECONDS under libFuzzer, beginning with its stored inputs; what reached new code is then merged into
+# them, smallest first. Needs a C++ compiler (libFuzzer is compiled). Stable Rust is enough: the coverage counters are a pass of its own LLVM, and only our crates are
+# built with them. What new code an input reaches decides whether it is stored; the first build takes some minutes. An input
+# that breaks a target is written to target/fuzz and named; put it into the target's corpus with the mend.
+set -eu
+cd "$(dirname "$0")/../.."
+seconds=${1:?usage: core/fuzz/run.sh SECONDS [TARGET…]}
+shift
+[ $# -gt 0 ] || set -- wav credential initialize media_streams socketio_packets
+
+RUSTC_WORKSPACE_WRAPPER=$PWD/core/fuzz/with-coverage.sh
+export RUSTC_WORKSPACE_WRAPPER
+mkdir -p target/fuzz
+
+for target in "$@"; do
+    case $target in
+        wav | credential) package=peakstream-fuzz folder=core/fuzz ;;
+        initialize | media_streams | socketio_packets) package=peakstream-server-fuzz folder=server/fuzz ;;
+        *) echo "no fuzz target $target; there are wav, credential, initialize, media_streams, socketio_packets" >&2; exit 2 ;;
+    esac
+    binary=fuzz-$(echo "$target" | tr _ -)
+    cargo build -q -p "$package" --features "$package/libfuzzer" --bin "$binary"
+    cp "target/debug/$binary" "target/fuzz/$binary"
+    found=target/fuzz/$target
+    mkdir -p "$found"
+    echo "== $target: $seconds s"
+    "target/fuzz/$binary" -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+        -artifact_prefix="target/fuzz/broken-$target-" "$found" "$folder/corpus/$target" 2>"target/fuzz/$target.log" ||
+        { tail -n 40 "target/fuzz/$target.log" >&2; exit 1; }
+    grep -E 'stat::number_of_executed_units|DONE' "target/fuzz/$target.log"
+    "target/fuzz/$binary" -merge=1 -use_counters=0 -max_len=4096 "$folder/corpus/$target" "$found" 2>&1 | grep -E 'MERGE-OUTER: [0-9]+ new files'
+done

@@ -1,0 +1,149 @@
+//! Bytes from a fuzzer enter one of the server's parsers or machines; what must hold for any input is checked.
+//!
+//! Each function is a fuzz target. `make fuzz` looks for inputs that break one (libFuzzer, guided by coverage); every
+//! input it found worth keeping lies in `corpus/<target>/`, and `cargo test` replays them all.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use peakstream::{ChannelType, ModelHash, Threshold};
+use peakstream_server::audio_channel::media_streams::machine::{Machine, Output};
+use peakstream_server::client::packet::Decoder;
+use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
+use peakstream_server::session::request::{
+    Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
+    SessionRequest,
+};
+use serde_json::Value;
+
+/// The model that the catalogue has.
+const MODEL: [u8; 28] = [7; 28];
+
+/// One model, and credentials whose texts say what they are.
+struct Shelf;
+
+impl Catalogue for Shelf {
+    fn newest_model(&self) -> ModelHash {
+        ModelHash::from_bytes(MODEL)
+    }
+
+    fn has_model(&self, model: ModelHash) -> bool {
+        model == self.newest_model()
+    }
+
+    fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal> {
+        let model = self.newest_model();
+        match credential {
+            "telephone" => Ok(CredentialFacts { model, channel_type: ChannelType::Telephone }),
+            "microphone" => Ok(CredentialFacts { model, channel_type: ChannelType::Microphone }),
+            "gone" => Ok(CredentialFacts {
+                model: ModelHash::from_bytes([8; 28]),
+                channel_type: ChannelType::Telephone,
+            }),
+            "foreign" => Err(CredentialRefusal::Foreign),
+            _ => Err(CredentialRefusal::Malformed),
+        }
+    }
+}
+
+/// The body of `initialize` as JSON text, for both channels: an accepted request is within every documented range, a
+/// refused one names what is wrong, and the same body sent as a JSON string is judged alike.
+///
+/// # Panics
+/// If that does not hold.
+pub fn initialize(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let body = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    let half = Threshold::new(0.5).expect("in 0…1");
+    let defaults = Defaults { authenticity_threshold: half, score_threshold: half };
+    for kind in [Kind::Register, Kind::Verify] {
+        let judged = SessionRequest::parse(kind, &body, &Shelf, defaults);
+        match &judged {
+            Ok(request) => {
+                assert!((MIN_SPEECH_SECONDS..=MAX_SPEECH_SECONDS).contains(&request.wanted));
+                assert!((1..=256).contains(&request.call_id.as_str().chars().count()));
+                assert_eq!(matches!(request.purpose, Purpose::Register { .. }), kind == Kind::Register);
+            }
+            Err(SessionError::Parameters(problems)) => {
+                assert!(!problems.is_empty(), "refused without a reason");
+                assert!(
+                    problems.iter().all(|problem| !problem.field.is_empty() && !problem.message.is_empty())
+                );
+            }
+            Err(_) => {}
+        }
+        if body.is_object() {
+            let as_text = SessionRequest::parse(kind, &Value::String(body.to_string()), &Shelf, defaults);
+            assert_eq!(judged, as_text, "sent as a string it is judged otherwise");
+        }
+    }
+}
+
+/// A carrier's messages, one a line (a line that is not UTF-8 is a binary message, an empty one lets time pass): the
+/// stream starts once at most, ends once, nothing follows the end, and no more audio comes out than was sent.
+///
+/// # Panics
+/// If that does not hold.
+pub fn media_streams(data: &[u8]) {
+    let begin = Instant::now();
+    let mut machine = Machine::new(begin + Duration::from_secs(10));
+    let mut seen = Seen::default();
+    for (number, line) in data.split(|&byte| byte == b'\n').enumerate() {
+        match std::str::from_utf8(line) {
+            Ok("") => machine.handle_timeout(begin + Duration::from_secs(number as u64)),
+            Ok(text) => machine.handle_text(text),
+            Err(_) => machine.handle_binary(),
+        }
+        if seen.take(&mut machine) {
+            // As the driver does, once the session's format is known.
+            machine.set_bytes_per_second(8_000);
+        }
+    }
+    machine.handle_disconnect();
+    seen.take(&mut machine);
+    assert!(seen.ended, "a connection that is gone has not ended");
+    assert!(seen.audio <= data.len(), "{} bytes of audio out of {}", seen.audio, data.len());
+    assert!(machine.deadline().is_none(), "a timer is left");
+}
+
+#[derive(Default)]
+struct Seen {
+    started: bool,
+    ended: bool,
+    audio: usize,
+}
+
+impl Seen {
+    /// Looks at what the machine puts out; whether the stream has just begun.
+    fn take(&mut self, machine: &mut Machine) -> bool {
+        let before = self.started;
+        while let Some(output) = machine.poll_output() {
+            assert!(!self.ended, "{output:?} after the end");
+            match output {
+                Output::Started(_) => assert!(!std::mem::replace(&mut self.started, true), "started twice"),
+                Output::Audio(bytes) => {
+                    assert!(self.started, "audio before the start");
+                    self.audio += bytes.len();
+                }
+                Output::Stopped | Output::Close(..) => self.ended = true,
+            }
+        }
+        self.started != before
+    }
+}
+
+/// A server's Engine.IO messages as our own Socket.IO client reads them, one a line, a line that begins with a zero byte
+/// being binary: never a panic.
+pub fn socketio_packets(data: &[u8]) {
+    let mut decoder = Decoder::new("/socket.io/register");
+    for line in data.split(|&byte| byte == b'\n') {
+        let read = match (line.split_first(), std::str::from_utf8(line)) {
+            (Some((0, attachment)), _) => decoder.binary(Bytes::copy_from_slice(attachment)),
+            (_, Ok(text)) => decoder.text(text),
+            (_, Err(_)) => decoder.binary(Bytes::copy_from_slice(line)),
+        };
+        if read.is_err() {
+            return;
+        }
+    }
+}

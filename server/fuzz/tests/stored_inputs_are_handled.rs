@@ -1,0 +1,24 @@
+//! Every input a fuzzer once found worth keeping is still handled, and so are changed versions of it.
+
+use std::path::{Path, PathBuf};
+
+use peakstream_fuzz::replay::replay;
+
+fn corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
+}
+
+#[test]
+fn bodies_of_initialize() {
+    replay(&corpus("initialize"), peakstream_server_fuzz::initialize);
+}
+
+#[test]
+fn messages_of_carriers() {
+    replay(&corpus("media_streams"), peakstream_server_fuzz::media_streams);
+}
+
+#[test]
+fn packets_of_a_socketio_server() {
+    replay(&corpus("socketio_packets"), peakstream_server_fuzz::socketio_packets);
+}
