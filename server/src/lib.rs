@@ -36,3 +36,4 @@ pub mod session;
 pub mod shutdown;
 pub mod signalling;
 pub mod telemetry;
+pub mod tenant;

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::app::{self, AudioChannels};
 use crate::biometrics::Biometrics;
 use crate::config::Config;
-use crate::data_dir::{DataDir, DataDirError, DataDirLock, Secrets};
+use crate::data_dir::{DataDir, DataDirError, DataDirLock};
 use crate::first_run::{self, FirstRun};
 use crate::ids::{DEFAULT_TENANT, Tenant};
 use crate::inference::InferencePool;
@@ -27,9 +27,10 @@ use crate::session::actor::SessionServices;
 use crate::session::registry::{Counts, Registry};
 use crate::shutdown::{Shutdown, Tasks};
 use crate::signalling::client::Signalling;
-use crate::signalling::oauth::{HashError, TokenEndpoint};
+use crate::signalling::oauth::TokenEndpoint;
 use crate::signalling::socketio::{self, Access, SocketIoConfig};
-use crate::signalling::token::TokenKey;
+use crate::tenant::keyring::{Keyring, Principal};
+use crate::tenant::limits::Limiter;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +47,6 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The keys in the data directory.
-    #[error("the keys in the data directory cannot be used")]
-    Keys,
-    /// The token endpoint.
-    #[error(transparent)]
-    Hash(#[from] HashError),
     /// The inference threads.
     #[error("inference threads cannot be started: {0}")]
     Threads(std::io::Error),
@@ -62,7 +57,7 @@ pub enum StartError {
 pub struct Bound {
     config: Config,
     base_url: String,
-    secrets: Secrets,
+    keyring: Arc<Keyring>,
     first_run: Option<FirstRun>,
     lock: DataDirLock,
     app: watch::Sender<Router>,
@@ -96,7 +91,8 @@ impl Bound {
     pub async fn new(config: Config) -> Result<Self, StartError> {
         let dir = DataDir::open(&config.data_dir)?;
         let lock = dir.lock()?;
-        let (secrets, first_run) = first_run::secrets_of(&dir)?;
+        let first_run = first_run::ensure_keys(&dir)?;
+        let keyring = Keyring::open(&dir)?;
         let address = config.listen;
         let refused = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
@@ -112,7 +108,7 @@ impl Bound {
         };
         let shutdown = Shutdown::default();
         tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));
-        Ok(Self { config, base_url, secrets, first_run, lock, app, slots, shutdown })
+        Ok(Self { config, base_url, keyring, first_run, lock, app, slots, shutdown })
     }
 
     /// Where clients find it.
@@ -130,37 +126,34 @@ impl Bound {
     /// # Errors
     /// If keys or threads cannot be had.
     pub fn ready(self, engine: Engine) -> Result<Running, StartError> {
-        let Self { config, base_url, secrets, lock, app, slots, shutdown, .. } = self;
-        let keys = secrets.credential_keys().ok_or(StartError::Keys)?;
-        let token_key = Arc::new(TokenKey::new(secrets.token_key().ok_or(StartError::Keys)?.expose()));
+        let Self { config, base_url, keyring, lock, app, slots, shutdown, .. } = self;
+        let limiter = Arc::new(Limiter::default());
         let limits = &config.limits;
         let sessions = Arc::new(SessionServices {
-            biometrics: Arc::new(Biometrics::new(engine, keys)),
+            biometrics: Arc::new(Biometrics::new(engine, Arc::clone(&keyring))),
             pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
                 .map_err(StartError::Threads)?,
             registry: Registry::new(limits.max_sessions, limits.max_parked),
+            keyring: Arc::clone(&keyring),
+            limiter: Arc::clone(&limiter),
             shutdown,
             tasks: Tasks::default(),
             timeouts: config.sessions.timeouts(),
             accept_short: config.sessions.accept_short,
         });
-        let tokens = Arc::new(TokenEndpoint::new(secrets.clients(), Arc::clone(&token_key))?);
-        let (socketio, io) = socketio(&config, token_key, &sessions);
+        let tokens = Arc::new(TokenEndpoint::new(keyring, limiter)?);
+        let (socketio, io) = socketio(&config, &sessions);
         let audio = AudioChannels { tenant: Tenant::new(DEFAULT_TENANT), sessions: Arc::clone(&sessions) };
         let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, audio));
         Ok(Running { base_url, config, sessions, io, slots, _app: app, _lock: lock })
     }
 }
 
-fn socketio(
-    config: &Config,
-    token_key: Arc<TokenKey>,
-    sessions: &Arc<SessionServices>,
-) -> (Router, SocketIo) {
+fn socketio(config: &Config, sessions: &Arc<SessionServices>) -> (Router, SocketIo) {
     let signalling = &config.signalling;
     let access = match signalling.no_auth {
-        true => Access::Open(Tenant::new(DEFAULT_TENANT)),
-        false => Access::Tokens(token_key),
+        true => Access::Open(Principal::anybody(Tenant::new(DEFAULT_TENANT))),
+        false => Access::Tokens,
     };
     let clients = Signalling {
         sessions: Arc::clone(sessions),

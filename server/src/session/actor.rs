@@ -21,6 +21,8 @@ use crate::session::machine::{Input, Machine, Output, Rules, Timeouts};
 use crate::session::registry::{Admission, CallKey, NotAdmitted, Registry};
 use crate::session::request::SessionRequest;
 use crate::shutdown::{Shutdown, Tasks};
+use crate::tenant::keyring::Keyring;
+use crate::tenant::limits::Limiter;
 
 /// Reports that may wait for the session's task; an audio task that is faster waits.
 const INBOX: usize = 16;
@@ -34,6 +36,10 @@ pub struct SessionServices {
     pub pool: InferencePool,
     /// Where audio finds sessions.
     pub registry: Arc<Registry>,
+    /// Whose keys work, and how much each tenant may have.
+    pub keyring: Arc<Keyring>,
+    /// How much of it each tenant has used.
+    pub limiter: Arc<Limiter>,
     /// The server's end.
     pub shutdown: Shutdown,
     /// Everything that runs for clients and carriers, sessions among it.
@@ -141,14 +147,17 @@ pub fn start(
     })?;
     let (inbox_sender, inbox) = mpsc::channel(INBOX);
     let key = CallKey { tenant: tenant.clone(), call_id: request.call_id.clone() };
-    let admission =
-        services.registry.admit(key, SessionHandle { inbox: inbox_sender }).map_err(|why| match why {
+    let limit = services.keyring.limits(&tenant).live_sessions;
+    let admission = services.registry.admit(key, SessionHandle { inbox: inbox_sender }, limit).map_err(
+        |why| match why {
             NotAdmitted::CallIdInUse => SessionError::Parameters(vec![FieldProblem::new(
                 "metadata.call_id",
                 "call_id already in use",
             )]),
             NotAdmitted::Full => SessionError::NotReady(NotReady::TooManySessions),
-        })?;
+            NotAdmitted::TenantFull => SessionError::NotReady(NotReady::TenantSessions),
+        },
+    )?;
     let rules = Rules {
         wanted: request.wanted,
         authenticity: request.authenticity_threshold,

@@ -49,6 +49,12 @@ pub enum NotReady {
     NoAudioHook,
     /// As many sessions live as the configuration allows.
     TooManySessions,
+    /// As many sessions of this tenant live as it may have.
+    TenantSessions,
+    /// The tenant asks more often, or sends more, than it may.
+    TenantRate,
+    /// The client, its API key or its tenant was disabled, has expired or was removed since it connected.
+    KeyDisabled,
     /// The server is about to stop and takes no new sessions.
     Draining,
 }
@@ -136,6 +142,15 @@ impl NotReady {
             }
             Self::TooManySessions => {
                 "Audio consumer for provided audio protocol is not ready: too many sessions are live"
+            }
+            Self::TenantSessions => {
+                "Audio consumer for provided audio protocol is not ready: this tenant's limit of live sessions is reached"
+            }
+            Self::TenantRate => {
+                "Audio consumer for provided audio protocol is not ready: this tenant's limit of requests or bytes per second is exceeded, try again later"
+            }
+            Self::KeyDisabled => {
+                "Audio consumer for provided audio protocol is not ready: this client's key does not work any more"
             }
             Self::Draining => {
                 "Audio consumer for provided audio protocol is not ready: the server is stopping"
