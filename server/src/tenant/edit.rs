@@ -164,6 +164,15 @@ impl KeyFile {
         found.ok_or_else(|| unknown.unwrap_or_else(|| EditError::TenantName(name.to_owned())))
     }
 
+    /// Stops all keys of a tenant, or undoes that.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn disable_tenant(&mut self, name: &str, disabled: bool) -> Result<(), EditError> {
+        self.tenant_mut(name)?.disabled = disabled;
+        Ok(())
+    }
+
     /// Removes a tenant; its keys only if that is said.
     ///
     /// # Errors
@@ -258,6 +267,15 @@ impl KeyFile {
         let api_keys = self.api_keys.iter_mut().map(|key| (KeyKind::ApiKey, key));
         let found = clients.chain(api_keys).find(|(_, key)| key.id == id);
         found.ok_or_else(|| EditError::UnknownKey { id: id.to_owned(), near })
+    }
+
+    /// Stops a client or an API key, or undoes that.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub fn disable_key(&mut self, id: &str, disabled: bool) -> Result<(), EditError> {
+        self.key_mut(id)?.1.disabled = disabled;
+        Ok(())
     }
 
     /// Removes a client or an API key.

@@ -119,7 +119,7 @@ async fn a_disabled_client_answers_as_an_unknown_one_even_if_its_secret_was_reco
     let place = place();
     let a = place.client("a");
     assert!(place.prove(&a.id, a.secret.expose()).await.is_ok());
-    edit(&place.dir, |file| Ok(file.key_mut(&a.id)?.1.disabled = true)).unwrap();
+    edit(&place.dir, |file| file.disable_key(&a.id, true)).unwrap();
     assert_eq!(place.prove(&a.id, a.secret.expose()).await, Err(Denied::Wrong));
     assert_eq!(place.guard.computations(), 2, "at the same cost");
 }

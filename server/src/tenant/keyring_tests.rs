@@ -80,9 +80,9 @@ async fn disabling_takes_effect_at_once_also_for_tokens_and_connections_and_can_
     };
     assert_eq!(works(), (true, true, true, true));
     let client = |disabled| {
-        place.edit(|file| Ok(file.key_mut(&place.first_run.client_id)?.1.disabled = disabled));
+        place.edit(|file| file.disable_key(&place.first_run.client_id, disabled));
     };
-    let tenant = |disabled| place.edit(|file| Ok(file.tenant_mut("default")?.disabled = disabled));
+    let tenant = |disabled| place.edit(|file| file.disable_tenant("default", disabled));
     client(true);
     assert_eq!(works(), (false, false, true, true));
     client(false);
@@ -100,7 +100,7 @@ async fn everybody_may_come_in_without_authentication_unless_the_tenant_is_disab
     let place = place();
     let anybody = Principal::anybody(Tenant::new("default"));
     assert!(place.keyring.is_enabled(&anybody));
-    place.edit(|file| Ok(file.tenant_mut("default")?.disabled = true));
+    place.edit(|file| file.disable_tenant("default", true));
     assert!(!place.keyring.is_enabled(&anybody));
 }
 
@@ -172,7 +172,7 @@ fn a_damaged_or_missing_file_leaves_the_last_good_keys_in_force() {
     assert!(works());
     std::fs::write(&path, good).unwrap();
     assert!(works());
-    place.edit(|file| Ok(file.tenant_mut("default")?.disabled = true));
+    place.edit(|file| file.disable_tenant("default", true));
     assert!(!works(), "what comes after the damage is noticed");
 }
 
@@ -181,7 +181,10 @@ fn limits_are_those_of_the_file_as_it_is_now() {
     let place = place();
     let tenant = Tenant::new("default");
     assert_eq!(place.keyring.limits(&tenant), TenantLimits::default());
-    place.edit(|file| Ok(file.tenant_mut("default")?.limits.live_sessions = Some(3)));
+    place.edit(|file| {
+        file.tenant_mut("default")?.limits.live_sessions = Some(3);
+        Ok(())
+    });
     assert_eq!(place.keyring.limits(&tenant).live_sessions, Some(3));
     assert_eq!(place.keyring.limits(&Tenant::new("nobody")), TenantLimits::default());
 }

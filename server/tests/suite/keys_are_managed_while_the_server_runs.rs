@@ -108,7 +108,7 @@ async fn disabling_stops_new_sessions_on_open_connections_and_lets_running_ones_
     let mut running = Client::start(&server, "register", &register_request("running")).await;
     let mut idle = Client::join(&server, "/register").await;
     let id = server.first_run.client_id.clone();
-    server.edit(|file| Ok(file.key_mut(&id)?.1.disabled = true));
+    server.edit(|file| file.disable_key(&id, true));
     idle.emit("initialize", &register_request("too late")).await;
     let refused = idle.outcome().await;
     assert_eq!(refused.name, "error-consumer-not-ready");

@@ -136,11 +136,11 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             print_secret(options, &made, Some(UnixTime::now().after(*overlap)))?;
         }
         Command::Disable(Named { id }) => {
-            options.edit(|file| Ok(file.key_mut(id)?.1.disabled = true))?;
+            options.edit(|file| file.disable_key(id, true))?;
             done(options, id, "disabled; its running sessions are allowed to finish")?;
         }
         Command::Enable(Named { id }) => {
-            options.edit(|file| Ok(file.key_mut(id)?.1.disabled = false))?;
+            options.edit(|file| file.disable_key(id, false))?;
             done(options, id, "enabled")?;
         }
         Command::Remove(Named { id }) => {

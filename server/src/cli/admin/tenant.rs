@@ -121,11 +121,11 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             show(options, &options.read()?, &limit.name)?;
         }
         Command::Disable(Named { name }) => {
-            options.edit(|file| Ok(file.tenant_mut(name)?.disabled = true))?;
+            options.edit(|file| file.disable_tenant(name, true))?;
             done(options, name, "disabled; its running sessions are allowed to finish")?;
         }
         Command::Enable(Named { name }) => {
-            options.edit(|file| Ok(file.tenant_mut(name)?.disabled = false))?;
+            options.edit(|file| file.disable_tenant(name, false))?;
             done(options, name, "enabled")?;
         }
         Command::Remove(Remove { name, yes }) => {
