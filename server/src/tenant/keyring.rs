@@ -94,11 +94,8 @@ impl Keyring {
     /// # Errors
     /// If it has no keys, or damaged ones.
     pub fn open(dir: &DataDir) -> Result<Arc<Self>, DataDirError> {
-        let (seen, file) = read(dir)?.ok_or_else(|| DataDirError::NoKeys { path: dir.path().to_owned() })?;
-        let keys = Keys::from_file(&file, None).ok_or_else(|| DataDirError::Damaged {
-            path: dir.file(KEY_FILE),
-            what: "has keys that cannot be used",
-        })?;
+        let (seen, file) = open(dir)?;
+        let keys = Keys::from_file(dir, &KeyFile::read_open(dir, file)?, None)?;
         let state = State { keys: Arc::new(keys), seen: Some(seen), complained: false };
         Ok(Arc::new(Self { dir: dir.clone(), state: Mutex::new(state) }))
     }
@@ -128,7 +125,7 @@ impl Keyring {
 
     /// How much a tenant may have.
     pub fn limits(&self, tenant: &Tenant) -> TenantLimits {
-        self.keys().tenants.get(tenant).map(|known| known.limits).unwrap_or_default()
+        self.keys().limits(tenant)
     }
 
     /// The keys that seal and open credentials.
@@ -148,46 +145,40 @@ impl Keyring {
     }
 
     fn read_again(&self, state: &mut State) {
-        let problem = match read(&self.dir) {
-            Ok(Some((stamp, file))) => {
-                state.seen = Some(stamp);
-                if let Some(keys) = Keys::from_file(&file, Some(&state.keys)) {
-                    tracing::info!(tenants = keys.tenants.len(), "the key file has changed and was read");
-                    state.keys = Arc::new(keys);
-                    state.complained = false;
-                    return;
-                }
-                "has keys that cannot be used".to_owned()
+        match self.read_changed(state) {
+            Ok(keys) => {
+                tracing::info!(tenants = keys.tenants.len(), "the key file has changed and was read");
+                state.keys = Arc::new(keys);
+                state.complained = false;
             }
-            Ok(None) => "is not there".to_owned(),
-            Err(error) => {
-                if matches!(error, DataDirError::Damaged { .. }) {
-                    // Not read again before it changes. What the file system refuses may work the next time.
-                    let metadata = std::fs::metadata(self.dir.file(KEY_FILE));
-                    state.seen = metadata.ok().map(|metadata| Stamp::of(&metadata));
-                }
-                error.to_string()
+            Err(problem) if !state.complained => {
+                state.complained = true;
+                tracing::error!(%problem, "the key file cannot be used; the keys read before stay in force");
             }
-        };
-        if !state.complained {
-            state.complained = true;
-            tracing::error!(problem, "the key file cannot be used; the keys read before stay in force");
+            Err(_) => {}
         }
+    }
+
+    /// A damaged file counts as seen and is not read again before it changes; what the file system refuses may work the
+    /// next time.
+    fn read_changed(&self, state: &mut State) -> Result<Keys, DataDirError> {
+        let (stamp, file) = open(&self.dir)?;
+        let file = KeyFile::read_open(&self.dir, file);
+        if !matches!(file, Err(DataDirError::Io { .. })) {
+            state.seen = Some(stamp);
+        }
+        Keys::from_file(&self.dir, &file?, Some(&state.keys))
     }
 }
 
-/// The file, and what it looked like when it was read.
-fn read(dir: &DataDir) -> Result<Option<(Stamp, KeyFile)>, DataDirError> {
+/// The file, and what it looks like: that of the open file, because its name may lead to another one a moment later.
+fn open(dir: &DataDir) -> Result<(Stamp, File), DataDirError> {
     let path = dir.file(KEY_FILE);
-    let io = |source| DataDirError::Io { path: path.clone(), source };
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io(source)),
-    };
-    // Of the open file, not of the name: that may lead to another one by now.
-    let stamp = Stamp::of(&file.metadata().map_err(io)?);
-    Ok(Some((stamp, KeyFile::read_open(dir, file)?)))
+    let opened = File::open(&path).and_then(|file| Ok((Stamp::of(&file.metadata()?), file)));
+    opened.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => DataDirError::NoKeys { path: dir.path().to_owned() },
+        _ => DataDirError::Io { path, source },
+    })
 }
 
 /// What one reading of the file gave.
@@ -288,8 +279,14 @@ impl Client {
 
 impl Keys {
     /// Takes over from `before` what clients have proved and used up, so that a change of one tenant's keys costs the
-    /// others nothing. `None`: a key that cannot be used, which a file that was checked does not have.
-    fn from_file(file: &KeyFile, before: Option<&Self>) -> Option<Self> {
+    /// others nothing.
+    fn from_file(dir: &DataDir, file: &KeyFile, before: Option<&Self>) -> Result<Self, DataDirError> {
+        // A file that was read has been checked for what could be wrong here.
+        let what = "has keys that cannot be used";
+        Self::of(file, before).ok_or_else(|| DataDirError::Damaged { path: dir.file(KEY_FILE), what })
+    }
+
+    fn of(file: &KeyFile, before: Option<&Self>) -> Option<Self> {
         let tenants: HashMap<Tenant, KnownTenant> = file
             .tenants
             .iter()

@@ -14,8 +14,7 @@ pub struct UnixTime(u64);
 const LAST: u64 = 253_402_300_799;
 
 impl UnixTime {
-    /// Now. A clock that stands before 1970 counts as 1970: everything that expires would then be good, so the server's
-    /// own tokens are refused elsewhere (their library reads the clock itself).
+    /// Now; a clock that stands before 1970 counts as 1970.
     pub fn now() -> Self {
         Self(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
     }

@@ -1,5 +1,9 @@
 //! Calls, call ids and credentials of one tenant are to another as if they did not exist.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+
 use crate::support::carrier::Carrier;
 use crate::support::signalling::{Client, Event};
 use crate::support::{TestServer, call, mulaw, register_request, serve, verify_request};
@@ -13,6 +17,38 @@ async fn acme(server: &TestServer) -> String {
         file.add_key(KeyKind::Client, "acme", Scopes::ALL, None)
     });
     server.token_of(&made.id, made.secret.expose()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_guesses_at_one_tenant_do_not_keep_another_waiting() {
+    let server = serve(|_| ()).await;
+    let made = server.edit(|file| {
+        file.add_tenant("acme")?;
+        file.add_key(KeyKind::Client, "acme", Scopes::ALL, None)
+    });
+    let (asked, http) = (AtomicUsize::new(0), reqwest::Client::new());
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &server.first_run.client_id),
+        ("client_secret", "guess"),
+    ];
+    let guess = async || {
+        while asked.fetch_add(1, Ordering::Relaxed) < 10_000 {
+            let answer = http.post(server.url("/socket.io/oauth2/token")).form(&form).send().await.unwrap();
+            assert!([401, 429].contains(&answer.status().as_u16()), "{}", answer.status());
+        }
+    };
+    let other = async {
+        while asked.load(Ordering::Relaxed) < 500 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..5 {
+            server.token_of(&made.id, made.secret.expose()).await;
+        }
+        asked.load(Ordering::Relaxed)
+    };
+    let (guessed_meanwhile, _) = tokio::join!(other, join_all((0..50).map(|_| guess())));
+    assert!(guessed_meanwhile < 9_000, "five tokens took as long as {guessed_meanwhile} guesses");
 }
 
 async fn enrol(mut client: Client, carrier: Carrier) -> Event {
