@@ -1,6 +1,6 @@
 //! In: what a caller presents. Out: who it is, what it may do, and how much of it.
 //!
-//! * [`file`]: tenants, clients, API keys and the server's own keys, as they stand in the data directory
+//! * [`mod@file`]: tenants, clients, API keys and the server's own keys, as they stand in the data directory
 //! * [`edit`]: changes of them, one process at a time; what `peakstream tenant` and `peakstream key` do
 //! * [`keyring`]: the running server's view; notices a changed file at the next authentication
 //! * [`guard`]: client secrets proved slowly, refused cheaply, and never at another tenant's cost
