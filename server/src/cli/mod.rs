@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 pub mod call;
 pub mod compare;
+pub mod config;
 pub mod demo;
 pub mod keys;
 pub mod models;
@@ -36,6 +37,7 @@ enum Command {
     Compare(compare::Args),
     Models(models::Args),
     Demo(demo::Args),
+    Config(Box<config::Args>),
 }
 
 /// Runs the program with the process's arguments.
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Config(args) => config::run(&args),
     }
 }
 
