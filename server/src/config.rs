@@ -1,7 +1,7 @@
 //! In: flags, `PEAKSTREAM_*` variables and a TOML file. Out: one typed configuration.
 //!
 //! Every setting, its unit, its default and its parser stand here and nowhere else. `--help`, the keys of the file
-//! ([`mod@file`]), `peakstream config` and `docs/configuration.md` ([`reference`]) are derived from this file.
+//! ([`mod@file`]), `peakstream config` and `docs/configuration.md` ([`mod@reference`]) are derived from this file.
 //!
 //! A new setting is a field with a doc comment of one line and `#[arg(long, env = "PEAKSTREAM_…", value_name = "…", …)]`, in
 //! the structure of its group; a new group is a structure with a `next_help_heading`, which is its section in the file. What

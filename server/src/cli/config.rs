@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::output::{self, Answer, CliError};
-use crate::config::load::{Given, Loaded, Value};
+use crate::config::load::{self, Given, Loaded, Value};
 use crate::config::problem::Source;
 use crate::config::reference;
 use crate::config::setting::Kind;
@@ -52,7 +52,15 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
+/// Tells a person about variables that set nothing, but look as if they should.
+pub(super) fn warn_of_misspelt_variables() {
+    for (name, meant) in load::misspelt_variables() {
+        eprintln!("peakstream: the variable {name} sets nothing; did you mean {meant}?");
+    }
+}
+
 fn check(given: &Given) -> Result<Answer, CliError> {
+    warn_of_misspelt_variables();
     let Loaded { file, .. } = given.load()?;
     output::print(&match file {
         Some(file) => format!("the configuration is right; file: {}", file.display()),

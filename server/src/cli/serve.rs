@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::cli::config::warn_of_misspelt_variables;
 use crate::config::Config;
 use crate::config::load::Given;
 use crate::first_run::{FIRST_RUN_FILE, FirstRun};
@@ -25,6 +26,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
+    warn_of_misspelt_variables();
     let config = match args.given.load() {
         Ok(loaded) => loaded.config,
         Err(problems) => {

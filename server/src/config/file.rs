@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Source};
-use super::setting::{Kind, Setting};
+use super::setting::{Kind, Setting, nearest};
 
 /// What a file says about one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,14 +193,4 @@ fn unknown_key(section: &str, name: &str, settings: &[Setting]) -> String {
         Some(near) => format!("no such setting; did you mean {near}?"),
         None => "no such setting".to_owned(),
     }
-}
-
-/// The known name that `name` was probably meant to be: at most one slip of the hand in three letters away.
-fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    let limit = (name.chars().count() / 3).max(1);
-    known
-        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, known)| known)
 }

@@ -12,7 +12,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use super::file::{self, Entry};
 use super::problem::{Problem, Problems, Source};
-use super::setting::Setting;
+use super::setting::{Setting, nearest};
 use super::{Config, check};
 
 /// The file that is read from the data directory where none is named.
@@ -130,6 +130,26 @@ impl Given {
             }
         }
     }
+}
+
+/// Variables of this process that were probably meant to be settings, with what they were meant to be.
+pub fn misspelt_variables() -> Vec<(String, String)> {
+    misspelt(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+/// No errors, because not every `PEAKSTREAM_*` is ours: container platforms set some for a service of that name.
+pub(super) fn misspelt(names: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    const PREFIX: &str = "PEAKSTREAM_";
+    let settings = Setting::all();
+    let known: Vec<_> =
+        settings.iter().filter_map(|setting| setting.variable()?.strip_prefix(PREFIX)).collect();
+    names
+        .filter_map(|name| {
+            let own = name.strip_prefix(PREFIX).filter(|own| !known.contains(own))?;
+            let meant = nearest(own, known.iter().map(|&known| known.to_owned()))?;
+            Some((name, format!("{PREFIX}{meant}")))
+        })
+        .collect()
 }
 
 struct ConfigFile {

@@ -17,7 +17,8 @@ can be set both ways by each of them: `--keep-open`, `--keep-open=false`.
 
 The file is TOML. It is named with `--config FILE` or `PEAKSTREAM_CONFIG`; where it is not, `peakstream.toml` in the data
 directory is read if it is there, and nothing else. Paths in it are relative to the directory the server is started in.
-An unknown key is an error, and so is a value that does not fit.
+An unknown key is an error, and so is a value that does not fit; an unknown variable that resembles a setting is pointed
+out.
 
 | command | does |
 |---|---|
@@ -40,7 +41,7 @@ pub fn markdown() -> String {
         };
         page += &format!("\n## {title}\n\n");
         page += "| key | flag | environment | default | values | meaning |\n|---|---|---|---|---|---|\n";
-        page.extend(group.iter().map(row));
+        page.extend(group.into_iter().map(row));
     }
     page += &format!(
         "\n## A file with every default\n\nAs `{FILE_NAME}`; remove the `#` before what you change.\n\n"
@@ -68,9 +69,17 @@ pub fn example() -> String {
     text
 }
 
-/// The settings by section, in their order.
-fn groups(settings: &[Setting]) -> Vec<&[Setting]> {
-    settings.chunk_by(|one, next| one.section() == next.section()).collect()
+/// The settings by section, in their order; in a file, what stands above all sections can stand nowhere else.
+fn groups(settings: &[Setting]) -> Vec<Vec<&Setting>> {
+    let mut groups: Vec<Vec<&Setting>> = Vec::new();
+    for setting in settings {
+        match groups.iter_mut().find(|group| group[0].section() == setting.section()) {
+            Some(group) => group.push(setting),
+            None => groups.push(vec![setting]),
+        }
+    }
+    groups.sort_by_key(|group| group[0].heading().is_some());
+    groups
 }
 
 fn row(setting: &Setting) -> String {

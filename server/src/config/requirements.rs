@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as _, Command, FromArgMatches as _};
 use tempfile::TempDir;
 
-use super::load::{FILE_NAME, Given, Loaded};
+use super::load::{FILE_NAME, Given, Loaded, misspelt};
 use super::problem::{Problems, Source};
 use super::reference;
 use super::setting::{Kind, Setting};
@@ -155,6 +155,22 @@ fn an_unknown_key_is_an_error_with_a_suggestion() {
     for (file, problem) in cases {
         assert_eq!(Start::new().file(file).problems(), [problem], "{file}");
     }
+}
+
+#[test]
+fn a_misspelt_variable_is_pointed_out_and_those_of_others_are_not() {
+    let names = [
+        "PEAKSTREAM_KEEP_OPN",
+        "PEAKSTREAM_LOG",
+        "PEAKSTREAM_CONFIG",
+        "PEAKSTREAM_SERVICE_HOST",
+        "PEAKSTREAM_PORT",
+        "PEAKSTREAM_PORT_8080_TCP_ADDR",
+        "PEAKSTREAM_LISTEN",
+        "LISTEM",
+    ];
+    let found = misspelt(names.into_iter().map(str::to_owned));
+    assert_eq!(found, [("PEAKSTREAM_KEEP_OPN".to_owned(), "PEAKSTREAM_KEEP_OPEN".to_owned())]);
 }
 
 #[test]

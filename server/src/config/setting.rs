@@ -132,9 +132,9 @@ impl Setting {
 
     /// The value it has if nobody sets it; empty if it then has none.
     pub fn default_values(&self) -> Vec<OsString> {
-        match self.kind() {
-            Kind::Switch => vec!["false".into()],
-            _ => self.arg.get_default_values().iter().map(|value| value.to_os_string()).collect(),
+        match self.arg.get_default_values() {
+            [] if matches!(self.arg.get_action(), ArgAction::SetTrue) => vec!["false".into()],
+            values => values.iter().map(|value| value.to_os_string()).collect(),
         }
     }
 
@@ -206,6 +206,16 @@ impl Setting {
     }
 }
 
+/// The known name that `name` was probably meant to be: at most one slip of the hand in three letters away.
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let limit = (name.chars().count() / 3).max(1);
+    known
+        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, known)| known)
+}
+
 /// What clap found wrong with one value.
 fn explanation(error: &clap::Error) -> String {
     if let Some(reason) = error.source() {
@@ -265,8 +275,28 @@ mod tests {
         for setting in settings {
             assert!(setting.variable().is_some_and(|name| name.starts_with("PEAKSTREAM_")), "{setting:?}");
             assert!(!setting.meaning().is_empty(), "{setting:?}");
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.".contains(c);
+            assert!(setting.key().chars().all(plain), "{} needs no quotes in a file", setting.key());
+            let number = setting
+                .default_values()
+                .iter()
+                .any(|value| value.to_str().is_some_and(|value| value.parse::<f64>().is_ok()));
+            assert!(
+                !number || setting.kind() == Kind::Number,
+                "Setting::kind knows the type of {}",
+                setting.key()
+            );
             assert!(keys.insert(setting.key()), "{} is there twice", setting.key());
         }
+    }
+
+    #[test]
+    fn a_switch_may_be_on_unless_it_is_set_off() {
+        let arg =
+            Arg::new("on").long("on").action(ArgAction::SetTrue).value_parser(clap::value_parser!(bool));
+        assert_eq!(Setting { arg: arg.clone() }.default_values(), ["false"]);
+        let on = Setting { arg: arg.action(ArgAction::Set).default_value("true") };
+        assert_eq!((on.kind(), on.default_values()), (Kind::Switch, vec!["true".into()]));
     }
 
     #[test]
