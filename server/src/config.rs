@@ -1,6 +1,11 @@
-//! In: command-line flags and `PEAKSTREAM_*` variables. Out: one typed configuration.
+//! In: flags, `PEAKSTREAM_*` variables and a TOML file. Out: one typed configuration.
 //!
-//! Every setting, its unit and its default stand here and nowhere else; `peakstream serve --help` prints this file.
+//! Every setting, its unit, its default and its parser stand here and nowhere else. `--help`, the keys of the file
+//! ([`mod@file`]), `peakstream config` and `docs/configuration.md` ([`mod@reference`]) are derived from this file.
+//!
+//! A new setting is a field with a doc comment of one line and `#[arg(long, env = "PEAKSTREAM_…", value_name = "…", …)]`, in
+//! the structure of its group; a new group is a structure with a `next_help_heading`, which is its section in the file. What
+//! must hold between settings is said in `config/check.rs`. Then write the reference again: its test says how.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +18,17 @@ use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
 use crate::session::request::Defaults;
 use crate::signalling::client::{EventArgs, PayloadEncoding, WireFormat};
+use crate::telemetry::LogFormat;
+
+mod check;
+pub mod file;
+pub mod load;
+pub mod problem;
+pub mod reference;
+pub mod setting;
+
+#[cfg(test)]
+mod requirements;
 
 /// Everything that can be set about a server.
 #[derive(Args, Clone, Debug)]
@@ -28,6 +44,14 @@ pub struct Config {
     /// Base URL that clients use, if it is not the listening address (behind a proxy)
     #[arg(long, env = "PEAKSTREAM_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+
+    /// Folder of the installed models, if it is not where `make models` puts them
+    #[arg(long, env = "PEAKSTREAM_MODELS", value_name = "DIR")]
+    pub models: Option<PathBuf>,
+
+    /// How log lines on standard error look; what is logged is set by PEAKSTREAM_LOG
+    #[arg(long, env = "PEAKSTREAM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
 
     /// Signalling
     #[command(flatten)]

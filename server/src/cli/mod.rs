@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 pub mod admin;
 pub mod call;
 pub mod compare;
+pub mod config;
 pub mod demo;
 pub mod keys;
 pub mod models;
@@ -39,6 +40,7 @@ enum Command {
     Compare(compare::Args),
     Models(models::Args),
     Demo(demo::Args),
+    Config(Box<config::Args>),
 }
 
 /// Runs the program with the process's arguments.
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Config(args) => config::run(&args),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::audio_file::AudioFileError;
 use crate::cli::keys::KeyError;
 use crate::cli::offline::OfflineError;
 use crate::client::ConnectError;
+use crate::config::problem::Problems;
 use crate::model_dir::ModelDirError;
 use crate::tenant::edit::EditError;
 
@@ -20,7 +21,7 @@ pub const EXIT_STATUS: &str = "\
 Exit status:
   0  done; where a question was asked, the answer is yes
   1  the answer is no: another voice, not a live one, a call that ended badly
-  2  the command line is wrong, or names what is not there
+  2  the command line or the configuration is wrong, or names what is not there
   3  a file cannot be used: unreadable, not audio, too little speech, no credential, no keys
   4  no models, or models that fail their check (install them with: make models)
   5  no server, or one that does not answer as it should
@@ -63,6 +64,9 @@ pub enum CliError {
     /// The server.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The settings of the server.
+    #[error(transparent)]
+    Configuration(#[from] Problems),
     /// The options do not go together.
     #[error("{0}")]
     Usage(String),
@@ -90,7 +94,7 @@ impl CliError {
     const fn status(&self) -> u8 {
         match self {
             Self::Edit(EditError::DataDir(_)) => 3,
-            Self::Usage(_) | Self::Edit(_) => 2,
+            Self::Usage(_) | Self::Edit(_) | Self::Configuration(_) => 2,
             Self::AudioFile(_) | Self::Offline(_) | Self::Key(_) | Self::NoDemo(_) | Self::Write { .. } => 3,
             Self::Models(_) => 4,
             Self::Connect(_) | Self::Server(_) => 5,
@@ -163,6 +167,7 @@ mod tests {
         let missing = io::Error::from(io::ErrorKind::NotFound);
         let cases = [
             (CliError::Usage("x".into()), 2),
+            (Problems(Vec::new()).into(), 2),
             (AudioFileError::Io { path: "x.wav".into(), source: missing }.into(), 3),
             (ModelDirError::NotFound { searched: Vec::new() }.into(), 4),
             (ConnectError::TimedOut { url: "ws://x".into() }.into(), 5),

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::options::ModelOptions;
+use crate::cli::config::warn_of_misspelt_variables;
 use crate::config::Config;
+use crate::config::load::Given;
 use crate::first_run::{FIRST_RUN_FILE, FirstRun};
 use crate::server::Bound;
 use crate::{model_dir, shutdown, telemetry};
@@ -15,24 +16,25 @@ use crate::{model_dir, shutdown, telemetry};
 /// `peakstream serve`
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    config: Config,
-
-    #[command(flatten)]
-    models: ModelOptions,
-
     /// Print one JSON line when ready, and nothing else, on standard output
     #[arg(long)]
     json: bool,
 
-    /// How log lines on standard error look; what is logged is set by PEAKSTREAM_LOG
-    #[arg(long, env = "PEAKSTREAM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    log_format: telemetry::LogFormat,
+    #[command(flatten)]
+    given: Given,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    if let Err(error) = telemetry::install(args.log_format) {
+    warn_of_misspelt_variables();
+    let config = match args.given.load() {
+        Ok(loaded) => loaded.config,
+        Err(problems) => {
+            eprintln!("peakstream serve: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::install(config.log_format) {
         eprintln!("{}: {error}", telemetry::FILTER_VARIABLE);
         return ExitCode::from(2);
     }
@@ -40,7 +42,7 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(serve(args)) {
+    match runtime.block_on(serve(config, args.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(error.as_ref()),
     }
@@ -51,36 +53,36 @@ fn failed(error: &dyn Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
-    let bound = Bound::new(args.config.clone()).await?;
+async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
+    let bound = Bound::new(config.clone()).await?;
     let first_run = bound.first_run().cloned();
-    let (models, options) = (args.models.clone(), args.config.sessions.engine_options());
+    let (models, options) = (config.models.clone(), config.sessions.engine_options());
     let engine =
-        tokio::task::spawn_blocking(move || model_dir::load_engine(models.models.as_deref(), options))
-            .await??;
+        tokio::task::spawn_blocking(move || model_dir::load_engine(models.as_deref(), options)).await??;
     let running = bound.ready(engine)?;
-    announce(args, running.base_url(), first_run.as_ref())?;
+    announce(&config, json, running.base_url(), first_run.as_ref())?;
     // Until here a signal simply ends the process: there is nothing yet that could be lost.
     shutdown::requested().await?;
     running.shutdown().await;
     Ok(())
 }
 
-fn announce(args: &Args, base_url: &str, first_run: Option<&FirstRun>) -> std::io::Result<()> {
+fn announce(
+    config: &Config,
+    json: bool,
+    base_url: &str,
+    first_run: Option<&FirstRun>,
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    if args.json {
+    if json {
         writeln!(out, "{}", json!({"ready": true, "base_url": base_url}))?;
         return out.flush();
     }
     writeln!(out, "peakstream is ready: {base_url}")?;
-    let file = args.config.data_dir.join(FIRST_RUN_FILE);
+    let file = config.data_dir.join(FIRST_RUN_FILE);
     match first_run {
         Some(first_run) => {
-            writeln!(
-                out,
-                "\nThis was the first start with {}. Shown once:\n",
-                args.config.data_dir.display()
-            )?;
+            writeln!(out, "\nThis was the first start with {}. Shown once:\n", config.data_dir.display())?;
             writeln!(out, "  client_id      {}", first_run.client_id)?;
             writeln!(out, "  client_secret  {}", first_run.client_secret.expose())?;
             writeln!(out, "  api_key        {}\n", first_run.api_key.expose())?;
@@ -88,7 +90,7 @@ fn announce(args: &Args, base_url: &str, first_run: Option<&FirstRun>) -> std::i
             writeln!(
                 out,
                 "  curl -d grant_type=client_credentials -d client_id={} -d client_secret=… {base_url}{}/oauth2/token\n",
-                first_run.client_id, args.config.signalling.socketio_path
+                first_run.client_id, config.signalling.socketio_path
             )?;
             writeln!(
                 out,

@@ -43,8 +43,14 @@ fn every_failure_has_its_exit_status_and_says_what_to_do() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("ws://{}/twilio", listener.local_addr().unwrap());
     drop(listener);
-    let cases: [(&[&str], i32, &str); 8] = [
+    let settings = dir.path().join("settings.toml");
+    std::fs::write(&settings, "[limits]\nmax_sesions = 1\n").unwrap();
+    let settings = settings.to_str().unwrap();
+    let cases: [(&[&str], i32, &str); 11] = [
         (&["call", good], 2, "--call-id"),
+        (&["serve", "--config", settings, "--json"], 2, "did you mean max_sessions?"),
+        (&["serve", "--config", "/no/such.toml"], 2, "--config: /no/such.toml cannot be read"),
+        (&["config", "check", "--config", settings], 2, "settings.toml:2: limits.max_sesions"),
         (&["call", "--call-id", "x", "--codec", "speex", good], 2, "mulaw"),
         (&["call", "--call-id", "x", "/no/such.wav"], 3, "/no/such.wav"),
         (&["call", "--call-id", "x", text.to_str().unwrap()], 3, "ffmpeg -i"),
@@ -125,6 +131,33 @@ async fn a_recording_sent_by_the_command_is_a_call_and_the_server_says_when_it_h
         let output = sending.await.unwrap();
         assert_eq!((output.status.code(), &json(&output)["code"]), (Some(0), &1000.into()), "{output:?}");
     }
+}
+
+#[test]
+fn the_configuration_is_shown_with_its_sources_and_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("peakstream.toml"), "[limits]\nmax_parked = 7\n").unwrap();
+    let data_dir = dir.path().to_str().unwrap();
+    let flags = ["--data-dir", data_dir, "--keep-open=false"];
+    let show = |more: &[&str]| peakstream(&[&["config", "show"], &flags[..], more].concat());
+    let shown = json(&show(&["--json"]));
+    let settings = &shown["settings"];
+    assert_eq!(shown["file"], dir.path().join("peakstream.toml").to_str().unwrap());
+    assert_eq!(
+        (&settings["limits.max_parked"]["value"], &settings["limits.max_parked"]["line"]),
+        (&7.into(), &2.into())
+    );
+    assert_eq!(settings["signalling.keep_open"]["name"], "--keep-open");
+    assert_eq!(settings["models"]["source"], "environment");
+    assert_eq!(
+        (&settings["listen"]["source"], &settings["public_url"]["value"]),
+        (&"default".into(), &Value::Null)
+    );
+    assert!(stdout(&show(&[])).contains("peakstream.toml:2"));
+
+    let checked = peakstream(&[&["config", "check"], &flags[..]].concat());
+    assert_eq!((checked.status.code(), stdout(&checked).lines().count()), (Some(0), 1), "{checked:?}");
+    assert!(stdout(&peakstream(&["config", "reference"])).starts_with("# Configuration"));
 }
 
 #[test]

@@ -82,7 +82,7 @@ async fn while_models_load_what_exists_can_be_read_and_nothing_begins() {
     let server = serve(|_| ()).await;
     let rest = Rest::of(&server);
     let settings = rest.settings().await;
-    let TestServer { running, first_run, data_dir, data } = server;
+    let TestServer { running, first_run, data_dir, data: _keep } = server;
     running.shutdown().await;
     let mut config = Config::defaults().unwrap();
     config.listen = "127.0.0.1:0".parse().unwrap();

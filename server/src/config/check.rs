@@ -1,0 +1,86 @@
+//! In: settings that are valid each by itself. Out: what is wrong with them together.
+//!
+//! Relations between settings stand here and not in their arguments (`requires`, `conflicts_with`), which would see flags
+//! only, and not what a file or the environment says.
+
+use std::time::Duration;
+
+use super::{Config, LimitConfig, SessionConfig, SignallingConfig};
+
+/// Paths of the server's own, which no setting may take.
+const OWN_PATHS: [&str; 2] = ["/livez", "/readyz"];
+
+/// The key of a setting, and what is wrong with it.
+pub(super) type Finding = (&'static str, String);
+
+/// Everything that is wrong.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    public_url(config, &mut found);
+    paths(&config.signalling, &mut found);
+    signalling_times(&config.signalling, &mut found);
+    session_times(&config.sessions, &mut found);
+    limits(&config.limits, &mut found);
+    found
+}
+
+fn public_url(config: &Config, found: &mut Vec<Finding>) {
+    let Some(url) = &config.public_url else { return };
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+        found.push(("public_url", format!("must begin with http:// or https:// and a host, not \"{url}\"")));
+    } else if url.ends_with('/') {
+        found.push(("public_url", "must not end with /, because paths are appended to it".to_owned()));
+    }
+}
+
+fn paths(signalling: &SignallingConfig, found: &mut Vec<Finding>) {
+    const SOCKETIO: &str = "signalling.socketio_path";
+    const AUDIO: &str = "signalling.media_streams_paths";
+    let socketio = signalling.socketio_path.as_str();
+    if OWN_PATHS.contains(&socketio) {
+        found.push((SOCKETIO, format!("{socketio} is the server's own; choose another path")));
+    }
+    for (number, path) in signalling.media_streams_paths.iter().enumerate() {
+        let below = path.strip_prefix(socketio).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if OWN_PATHS.contains(&path.as_str()) {
+            found.push((AUDIO, format!("{path} is the server's own; choose another path")));
+        } else if below {
+            found.push((AUDIO, format!("{path} belongs to Socket.IO ({SOCKETIO} = \"{socketio}\")")));
+        } else if signalling.media_streams_paths[..number].contains(path) {
+            found.push((AUDIO, format!("{path} is there twice")));
+        }
+    }
+}
+
+fn signalling_times(signalling: &SignallingConfig, found: &mut Vec<Finding>) {
+    not_zero("signalling.ping_interval", signalling.ping_interval, found);
+    not_zero("signalling.ping_timeout", signalling.ping_timeout, found);
+}
+
+fn session_times(sessions: &SessionConfig, found: &mut Vec<Finding>) {
+    not_zero("sessions.audio_start_timeout", sessions.audio_start_timeout, found);
+    not_zero("sessions.audio_idle_timeout", sessions.audio_idle_timeout, found);
+    not_zero("sessions.max_stream_duration", sessions.max_stream_duration, found);
+    not_zero("sessions.max_session_age", sessions.max_session_age, found);
+    not_zero("sessions.decision_timeout", sessions.decision_timeout, found);
+}
+
+fn not_zero(key: &'static str, time: Duration, found: &mut Vec<Finding>) {
+    if time.is_zero() {
+        found.push((key, "must be more than 0: it would be over before it began".to_owned()));
+    }
+}
+
+fn limits(limits: &LimitConfig, found: &mut Vec<Finding>) {
+    not_zero("limits.header_timeout", limits.header_timeout, found);
+    for (key, limit) in [
+        ("limits.max_sessions", limits.max_sessions),
+        ("limits.max_connections", limits.max_connections),
+        ("limits.inference_queue", limits.inference_queue),
+    ] {
+        if limit == 0 {
+            found.push((key, "must be at least 1: a server that takes nothing is of no use".to_owned()));
+        }
+    }
+}
