@@ -172,6 +172,36 @@ class Alternatives:
         return measured
 
 
+class NodeServer:
+    """A Socket.IO server in Node, on the measured core; none where there is no Node, and the table then says nothing of it."""
+
+    def __init__(self, cores):
+        self.flags, self.name, self.process, self.cores = [], None, None, cores
+
+    def __enter__(self):
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            print("signalling: node and npm are not installed, so nothing stands beside the Socket.IO figures", flush=True)
+            return self
+        folder = FOLDER / "node"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json", "server.js"):
+            shutil.copy(ROOT / "benches" / "node" / name, folder / name)
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+        command = ["node", "server.js"]
+        command = ["taskset", "-c", str(self.cores.measured), *command] if self.cores.bound else command
+        self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, universal_newlines=True)
+        told = json.loads(self.process.stdout.readline())
+        version = json.loads((folder / "node_modules" / "socket.io" / "package.json").read_text())["version"]
+        self.name = f"socket.io {version}, Node {told['node']}"
+        self.flags = ["--other", f"http://127.0.0.1:{told['port']}", "--other-process", str(self.process.pid)]
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
 def descriptions():
     """Name of ours -> (what theirs is, what of the processor it uses)."""
     import kaldi_native_fbank
@@ -281,6 +311,27 @@ def server_rows(report, cpu):
     return rows
 
 
+def signalling_rows(report, cpu, node):
+    shared = {"cpu": cpu, "threads": report["threads"] or 1}
+    rest, ours, theirs = report["rest"], report["socketio"]["ours"], report["socketio"]["theirs"]
+    rows = []
+    for name, key in (("REST: poll a session", "poll"), ("REST: create (stored, synced)", "create"), ("REST: create, one at a time", "create_alone")):
+        told = rest[key]
+        name = f"{name}, {told['parallel']} connections" if told["parallel"] > 1 else name
+        times = {"median_ms": round(told["median_ms"], 3), "p99_ms": round(told["p99_ms"], 3)}
+        rows.append(row(name, "requests per s", round(told["per_second"]), **times, **shared))
+    more = {"alternative": node, "alternative_threads": 1, "alternative_cpu": cpu} if theirs else {}
+    per_second = (round(ours["connects_per_second"]), theirs and round(theirs["connects_per_second"]))
+    rows.append(row("Socket.IO: join a namespace", "clients per s", per_second[0], theirs=per_second[1], **more, **shared))
+    if ours["bytes_per_idle_client"] is not None:
+        held = (ours["bytes_per_idle_client"], theirs and theirs["bytes_per_idle_client"])
+        rows.append(row(f"Socket.IO: idle client, one of {ours['clients']}", "bytes", held[0], theirs=held[1], **more, **shared))
+    crowd = report["crowd"]
+    name = f"initialize to ready, {crowd['active']} sessions beside {crowd['idle']} idle clients"
+    rows.append(row(name, "ms", round(crowd["ready_median_ms"], 3), p99=round(crowd["ready_p99_ms"], 3), **shared))
+    return rows
+
+
 def print_table(rows, cores):
     where = f"core {cores.measured}" if cores.bound else "no core, the system does not let us"
     print(f"\n{processor()}, {platform.system()}; bound to {where}; load {load()}")
@@ -293,15 +344,22 @@ def print_table(rows, cores):
         for item in (item for item in rows if item["unit"] == unit):
             figures = [f"{value:.1f}" if value is not None else "" for value in map(item.get, COLUMNS)]
             told = f"{item['ratio']:5.2f}  {item['alternative']}" if item["theirs"] is not None else ""
-            most = f"most {item['maximum']:.1f}" if "maximum" in item else ""
+            most = f"most {item['maximum']:.1f}" if "maximum" in item else f"p99 {item['p99']:.2f}" if "p99" in item else ""
             columns = f"{figures[0]:>8} {figures[1]:>8}   {figures[2]:>8} {figures[3]:>8}  {told}{most}"
             print(f"  {item['name'].removeprefix('push: '):<54} {columns}".rstrip())
+    print("\nsignalling")
+    for item in rows:
+        if item["unit"] in ("requests per s", "clients per s"):
+            times = f"median {item['median_ms']:.2f} ms, p99 {item['p99_ms']:.2f} ms" if "p99_ms" in item else ""
+            beside = f"{item['theirs']:.0f} with {item['alternative']}" if item["theirs"] else ""
+            print(f"  {item['name']:<54} {item['ours']:>8.0f} {item['unit']:<15} {times}{beside}".rstrip())
     print("\nallocations and memory")
     for item in rows:
         if item["unit"] == "allocations":
             print(f"  {item['name']:<54} {item['ours']:>8.0f}")
         elif item["unit"] == "bytes":
-            print(f"  {item['name']:<54} {item['ours'] / 1e6:>8.2f} MB")
+            beside = f"{item['theirs'] / 1e6:.4f} MB with {item['alternative']}" if item["theirs"] is not None else ""
+            print(f"  {item['name']:<54} {item['ours'] / 1e6:>8.4f} MB  {beside}".rstrip())
 
 
 def load():
@@ -333,6 +391,11 @@ def measure(arguments):
     command = [bench, "server", "--bin", server, "--calls", str(calls), "--decisions", str(decisions), "--speed", str(speed)]
     command += ["--core", str(cores.measured)] if cores.bound else []
     rows += server_rows(run(cores.beside(command), 600), level_of(engines[0]["cpu_features"]))
+    print("signalling: requests, connections, idle clients, a crowd", flush=True)
+    command = [bench, "signalling", "--bin", server] + (["--idle", "200", "--crowd", "500", "--active", "50", "--seconds", "1"] if arguments.quick else [])
+    command += ["--core", str(cores.measured)] if cores.bound else []
+    with NodeServer(cores) as node:
+        rows += signalling_rows(run(cores.beside(command + node.flags), 600), level_of(engines[0]["cpu_features"]), node.name)
     for item in rows:
         item["processor"] = processor()
     (FOLDER / "report.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

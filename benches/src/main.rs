@@ -5,6 +5,7 @@ mod cpu;
 mod embed;
 mod engine;
 mod server;
+mod signalling;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ enum Command {
     Engine(engine::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
     Server(server::Args),
+    /// Measures requests, connections and idle clients of a running server; prints JSON.
+    Signalling(signalling::Args),
 }
 
 fn main() -> ExitCode {
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Signalling(args) => signalling::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@
 //! * [`customer`]: sessions and calls as a customer makes them, over loopback
 //! * [`recording`]: calls, and which of their bytes decides
 
-mod child;
+pub(crate) mod child;
 mod customer;
 mod recording;
 
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
     let recordings = recording::all(&engine, &models.join("demo"))?;
     drop(engine);
-    let server = Child::start(&args.bin, &models, args.core)?;
+    let server = Child::start(&args.bin, &models, args.core, &[])?;
     // One thread: the client has a core of its own, or as little as possible of the server's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(measure(args, &server, &recordings))?;

@@ -46,6 +46,22 @@ pub struct CallSpec {
     pub wanted: f64,
 }
 
+impl CallSpec {
+    /// Whether such a call can be opened; costs nothing.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    pub fn check(&self) -> Result<(), OpenError> {
+        if self.channel_type == ChannelType::Microphone && self.format.rate() != SampleRate::Hz16000 {
+            return Err(OpenError::MicrophoneNeeds16k);
+        }
+        if !(self.wanted > 0.0 && self.wanted <= MOST_WANTED) {
+            return Err(OpenError::Wanted(self.wanted));
+        }
+        Ok(())
+    }
+}
+
 /// Why a call cannot be opened.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -144,13 +160,8 @@ impl Drop for CallStream {
 
 impl CallStream {
     pub(crate) fn new(spec: CallSpec, tables: &SharedTables) -> Result<Self, OpenError> {
+        spec.check()?;
         let CallSpec { format, channel_type, wanted } = spec;
-        if channel_type == ChannelType::Microphone && format.rate() != SampleRate::Hz16000 {
-            return Err(OpenError::MicrophoneNeeds16k);
-        }
-        if !(wanted > 0.0 && wanted <= MOST_WANTED) {
-            return Err(OpenError::Wanted(wanted));
-        }
         let wanted = NetSpeech::from_seconds(wanted, format.rate());
         let block = block_samples(format.rate());
         let blocks = wanted.samples() as usize / block + 1 + SPARE_BLOCKS;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/socket.io/` | [`crate::signalling::socketio`] |
 //! | `/socket.io/oauth2/token` | [`crate::signalling::oauth`] |
+//! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
 //! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`] |
 //! | `/livez` | 200 as long as the process serves |
 //! | `/readyz` | 200 while it takes sessions; 503 while models load and while it drains |
@@ -40,9 +41,12 @@ pub struct AudioChannels {
     pub sessions: Arc<SessionServices>,
 }
 
-/// The router until the models are loaded: alive, but not ready for anything.
-pub fn loading() -> Router {
-    Router::new().route("/livez", get(live)).fallback(async || unavailable("models are being loaded\n"))
+/// The router until the models are loaded: what exists can be read, nothing new begins.
+pub fn loading(rest: Router) -> Router {
+    Router::new()
+        .route("/livez", get(live))
+        .merge(rest)
+        .fallback(async || unavailable("models are being loaded\n"))
 }
 
 /// The router of a server that is ready.
@@ -50,6 +54,7 @@ pub fn ready(
     config: &SignallingConfig,
     tokens: Arc<TokenEndpoint>,
     socketio: Router,
+    rest: Router,
     audio: AudioChannels,
 ) -> Router {
     let shutdown = audio.sessions.shutdown.clone();
@@ -59,6 +64,7 @@ pub fn ready(
         .layer(middleware::from_fn(in_time))
         .layer(DefaultBodyLimit::max(MAX_TOKEN_REQUEST))
         .merge(socketio)
+        .merge(rest)
         .route("/livez", get(live))
         .route("/readyz", get(readiness).with_state(shutdown));
     for path in &config.media_streams_paths {

@@ -12,6 +12,8 @@ use peakstream::{
     OpenError,
 };
 
+use zeroize::Zeroizing;
+
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
@@ -70,7 +72,8 @@ impl Biometrics {
                 Finding::Verified(score.map_err(|error| internal(&error))?)
             }
         };
-        let wav = Some(Sensitive::new(Bytes::from(speech.to_wav())));
+        // Wiped when the last who has it drops it.
+        let wav = Some(Sensitive::new(Bytes::from_owner(Zeroizing::new(speech.to_wav()))));
         Ok(Measurement { authenticity: analysis.authenticity, finding, wav })
     }
 

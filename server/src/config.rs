@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 use peakstream::{EngineOptions, Threshold};
 
+use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
 use crate::session::request::Defaults;
 use crate::signalling::client::{EventArgs, PayloadEncoding, WireFormat};
@@ -60,6 +61,10 @@ pub struct Config {
     #[command(flatten)]
     pub sessions: SessionConfig,
 
+    /// Store
+    #[command(flatten)]
+    pub store: StoreConfig,
+
     /// Limits
     #[command(flatten)]
     pub limits: LimitConfig,
@@ -72,6 +77,10 @@ pub struct SignallingConfig {
     /// Path of the Socket.IO transport, and prefix of its namespaces and token endpoint
     #[arg(long, env = "PEAKSTREAM_SOCKETIO_PATH", value_name = "PATH", default_value = "/socket.io", value_parser = path)]
     pub socketio_path: String,
+
+    /// Path of the REST channel; its resources are below <PATH>/v1, and below /v1
+    #[arg(long, env = "PEAKSTREAM_REST_PATH", value_name = "PATH", default_value = "/dpsrest", value_parser = path)]
+    pub rest_path: String,
 
     /// Paths of the Media Streams audio channel
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_PATHS", value_name = "PATH", value_delimiter = ',',
@@ -156,6 +165,39 @@ pub struct SessionConfig {
     pub accept_short: bool,
 }
 
+/// What is kept, and for how long.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub struct StoreConfig {
+    /// Keep audio settings, sessions and results in memory only: they are lost when the server ends
+    #[arg(long, env = "PEAKSTREAM_MEMORY_ONLY")]
+    pub memory_only: bool,
+
+    /// Seconds a session's result can be read after its end
+    #[arg(long, env = "PEAKSTREAM_RESULT_RETENTION", value_name = "S", default_value = "3600", value_parser = seconds)]
+    pub result_retention: Duration,
+
+    /// Seconds audio settings are kept after their last use
+    #[arg(long, env = "PEAKSTREAM_AUDIO_SETTINGS_RETENTION", value_name = "S", default_value = "86400", value_parser = seconds)]
+    pub audio_settings_retention: Duration,
+
+    /// Seconds an Idempotency-Key is remembered
+    #[arg(long, env = "PEAKSTREAM_IDEMPOTENCY_RETENTION", value_name = "S", default_value = "86400", value_parser = seconds)]
+    pub idempotency_retention: Duration,
+
+    /// Seconds the speech a session collected can be fetched after its end; it is kept in memory only
+    #[arg(long, env = "PEAKSTREAM_COLLECTED_AUDIO_RETENTION", value_name = "S", default_value = "300", value_parser = seconds)]
+    pub collected_audio_retention: Duration,
+
+    /// MiB of collected speech of all sessions; beyond it the oldest goes first
+    #[arg(long, env = "PEAKSTREAM_COLLECTED_AUDIO_MIB", value_name = "MIB", default_value_t = 64)]
+    pub collected_audio_mib: usize,
+
+    /// Objects of each kind that are kept; beyond it no new ones are created
+    #[arg(long, env = "PEAKSTREAM_MAX_STORED", value_name = "N", default_value_t = 1_000_000)]
+    pub max_stored: u64,
+}
+
 /// How much the server takes on.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
@@ -232,6 +274,17 @@ impl SessionConfig {
     /// What the engine is told.
     pub const fn engine_options(&self) -> EngineOptions {
         EngineOptions { assumed_attack_rate: self.assumed_attack_rate }
+    }
+}
+
+impl StoreConfig {
+    /// How long the journal keeps what it has.
+    pub const fn retention(&self) -> Retention {
+        Retention {
+            results: self.result_retention,
+            collected_audio: self.collected_audio_retention,
+            collected_audio_bytes: self.collected_audio_mib << 20,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `secrets.toml` | [`Secrets`]: hashes of what clients know, and the server's own keys | 0600 |
 //! | `first-run.json` | what the first start made, in clear, for the operator to take away | 0600 |
+//! | `store.redb` | [`crate::store`]: audio settings, sessions, results | 0600 |
 //! | `lock` | held by the running server | 0600 |
 //!
 //! The folder is 0700. Files are replaced whole: written beside, synced, renamed.
@@ -123,6 +124,13 @@ impl Secrets {
         self.clients.iter().map(client).collect()
     }
 
+    /// The API keys' SHA-256, and whose they are.
+    pub fn api_keys(&self) -> impl Iterator<Item = ([u8; 32], Tenant)> {
+        self.api_keys
+            .iter()
+            .filter_map(|stored| Some((unhex(stored.sha256.expose())?, Tenant::new(&stored.tenant))))
+    }
+
     /// The key that signs tokens.
     pub fn token_key(&self) -> Option<Sensitive<Vec<u8>>> {
         let bytes = URL_SAFE_NO_PAD.decode(self.token_key.expose()).ok()?;
@@ -158,6 +166,21 @@ impl DataDir {
     /// Where a file of the directory is.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Where a file of the directory is that others write; it exists then, readable by its owner only.
+    ///
+    /// # Errors
+    /// If it can be neither found nor made.
+    pub fn private_file(&self, name: &str) -> Result<PathBuf, DataDirError> {
+        let path = self.file(name);
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        private(&mut options);
+        match options.open(&path) {
+            Ok(_) => Ok(path),
+            Err(source) => Err(DataDirError::Io { path, source }),
+        }
     }
 
     /// Keeps other servers out.

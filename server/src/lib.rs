@@ -35,4 +35,5 @@ pub mod server;
 pub mod session;
 pub mod shutdown;
 pub mod signalling;
+pub mod store;
 pub mod telemetry;

@@ -6,30 +6,40 @@
 //!    1001; then, or when the time is up, it returns.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use peakstream::Engine;
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{self, AudioChannels};
 use crate::biometrics::Biometrics;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock, Secrets};
 use crate::first_run::{self, FirstRun};
-use crate::ids::{DEFAULT_TENANT, Tenant};
+use crate::ids::{DEFAULT_TENANT, Tenant, Timestamp};
 use crate::inference::InferencePool;
 use crate::listener::{self, Limits, Slots};
 use crate::session::actor::SessionServices;
+use crate::session::journal::Journal;
 use crate::session::registry::{Counts, Registry};
 use crate::shutdown::{Shutdown, Tasks};
 use crate::signalling::client::Signalling;
 use crate::signalling::oauth::{HashError, TokenEndpoint};
+use crate::signalling::rest::{self, ApiKeys, Gate, InFlight, Rest};
 use crate::signalling::socketio::{self, Access, SocketIoConfig};
 use crate::signalling::token::TokenKey;
+use crate::store::{Store, StoreError};
+
+/// Where the store is in the data directory.
+const STORE_FILE: &str = "store.redb";
+/// Between two looks for what has expired, and how much is removed at once.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+const SWEEP_AT_ONCE: usize = 5_000;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +59,9 @@ pub enum StartError {
     /// The keys in the data directory.
     #[error("the keys in the data directory cannot be used")]
     Keys,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The token endpoint.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -66,6 +79,7 @@ pub struct Bound {
     first_run: Option<FirstRun>,
     lock: DataDirLock,
     app: watch::Sender<Router>,
+    rest: Arc<Rest>,
     slots: Slots,
     shutdown: Shutdown,
 }
@@ -75,6 +89,7 @@ pub struct Running {
     base_url: String,
     config: Config,
     sessions: Arc<SessionServices>,
+    store: Store,
     io: SocketIo,
     slots: Slots,
     /// Keeps the application of the listener alive.
@@ -104,7 +119,10 @@ impl Bound {
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
         first_run::note_base_url(&dir, &base_url)?;
         let first_run = first_run.map(|first_run| FirstRun { base_url: base_url.clone(), ..first_run });
-        let (app, current) = watch::channel(app::loading());
+        let token_key = Arc::new(TokenKey::new(secrets.token_key().ok_or(StartError::Keys)?.expose()));
+        let rest = rest(&config, &dir, &secrets, token_key).await?;
+        let routes = rest::build(Arc::clone(&rest), &config.signalling.rest_path);
+        let (app, current) = watch::channel(app::loading(routes));
         let slots = Slots::new(config.limits.max_connections);
         let limits = Limits {
             max_connections: config.limits.max_connections,
@@ -112,7 +130,8 @@ impl Bound {
         };
         let shutdown = Shutdown::default();
         tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));
-        Ok(Self { config, base_url, secrets, first_run, lock, app, slots, shutdown })
+        tokio::spawn(sweep(rest.store.clone(), Arc::clone(&rest.journal), shutdown.clone()));
+        Ok(Self { config, base_url, secrets, first_run, lock, app, rest, slots, shutdown })
     }
 
     /// Where clients find it.
@@ -130,7 +149,7 @@ impl Bound {
     /// # Errors
     /// If keys or threads cannot be had.
     pub fn ready(self, engine: Engine) -> Result<Running, StartError> {
-        let Self { config, base_url, secrets, lock, app, slots, shutdown, .. } = self;
+        let Self { config, base_url, secrets, lock, app, rest, slots, shutdown, .. } = self;
         let keys = secrets.credential_keys().ok_or(StartError::Keys)?;
         let token_key = Arc::new(TokenKey::new(secrets.token_key().ok_or(StartError::Keys)?.expose()));
         let limits = &config.limits;
@@ -139,6 +158,7 @@ impl Bound {
             pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
                 .map_err(StartError::Threads)?,
             registry: Registry::new(limits.max_sessions, limits.max_parked),
+            journal: Arc::clone(&rest.journal),
             shutdown,
             tasks: Tasks::default(),
             timeouts: config.sessions.timeouts(),
@@ -147,8 +167,63 @@ impl Bound {
         let tokens = Arc::new(TokenEndpoint::new(secrets.clients(), Arc::clone(&token_key))?);
         let (socketio, io) = socketio(&config, token_key, &sessions);
         let audio = AudioChannels { tenant: Tenant::new(DEFAULT_TENANT), sessions: Arc::clone(&sessions) };
-        let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, audio));
-        Ok(Running { base_url, config, sessions, io, slots, _app: app, _lock: lock })
+        // Set once: here.
+        let _ = rest.services.set(Arc::clone(&sessions));
+        let store = rest.store.clone();
+        let routes = rest::build(rest, &config.signalling.rest_path);
+        let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, routes, audio));
+        Ok(Running { base_url, config, sessions, store, io, slots, _app: app, _lock: lock })
+    }
+}
+
+/// The REST channel, with its store and journal; new sessions wait for the models.
+async fn rest(
+    config: &Config,
+    dir: &DataDir,
+    secrets: &Secrets,
+    token_key: Arc<TokenKey>,
+) -> Result<Arc<Rest>, StartError> {
+    let store = match config.store.memory_only {
+        true => Store::in_memory()?,
+        false => Store::open(&dir.private_file(STORE_FILE)?)?,
+    };
+    let journal = Arc::new(Journal::new(store.clone(), config.store.retention()));
+    let interrupted = journal.close_interrupted().await?;
+    if interrupted > 0 {
+        tracing::warn!(sessions = interrupted, "the last run ended without notice; its sessions are over");
+    }
+    let gate = match config.signalling.no_auth {
+        true => Gate::Open(Tenant::new(DEFAULT_TENANT)),
+        false => Gate::Keys(ApiKeys::new(secrets.api_keys()), token_key),
+    };
+    Ok(Arc::new(Rest {
+        services: OnceLock::new(),
+        journal,
+        defaults: config.sessions.defaults(),
+        store,
+        gate,
+        settings_retention: config.store.audio_settings_retention,
+        idempotency_retention: config.store.idempotency_retention,
+        max_stored: config.store.max_stored,
+        in_flight: InFlight::default(),
+    }))
+}
+
+/// Removes what has expired, until the server ends.
+async fn sweep(store: Store, journal: Arc<Journal>, shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.begun() => return,
+            () = sleep(SWEEP_INTERVAL) => {}
+        }
+        let now = Timestamp::now();
+        journal.sweep_audio(now);
+        match store.sweep(now, SWEEP_AT_ONCE).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::debug!(swept, "expired objects were removed"),
+            Err(error) => tracing::error!(%error, "expired objects could not be removed"),
+        }
     }
 }
 
@@ -214,5 +289,6 @@ impl Running {
         if timeout_at(deadline, all).await.is_err() {
             tracing::warn!(connections = self.slots.occupied(), "stopped before every connection had ended");
         }
+        self.store.close().await;
     }
 }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::cpu;
 
 /// Decisions are computed by one thread, as the figures are for one core.
-pub(super) const INFERENCE_THREADS: usize = 1;
+pub(crate) const INFERENCE_THREADS: usize = 1;
 /// Calls that only have to be open are not cut off.
 const IDLE_SECONDS: u64 = 280;
 /// Models are proved in about two seconds; other work on the machine may stretch that.
@@ -34,7 +34,7 @@ impl Drop for Process {
 }
 
 /// `peakstream serve` on a free loopback port, with a folder that goes away with it.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: Process,
     base_url: String,
     first_run: FirstRun,
@@ -42,11 +42,16 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts it with the defaults, whatever the environment says, and waits until it is ready.
+    /// Starts it with the defaults and `more` flags, whatever the environment says, and waits until it is ready.
     ///
     /// # Errors
     /// The program cannot be started, or does not become ready.
-    pub(super) fn start(bin: &Path, models: &Path, core: Option<usize>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(
+        bin: &Path,
+        models: &Path,
+        core: Option<usize>,
+        more: &[&str],
+    ) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::Builder::new().prefix("peakstream-bench-").tempdir()?;
         let data = folder.path().join("data");
         let mut command = on_core(bin, core);
@@ -58,6 +63,7 @@ impl Child {
         command.arg("--data-dir").arg(&data).arg("--models").arg(models);
         command.arg("--inference-threads").arg(INFERENCE_THREADS.to_string());
         command.arg("--audio-idle-timeout").arg(IDLE_SECONDS.to_string());
+        command.args(more);
         let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut process = Process(started.map_err(|error| format!("{}: {error}", bin.display()))?);
         let base_url = ready(&mut process)?;
@@ -66,22 +72,22 @@ impl Child {
     }
 
     /// `http://127.0.0.1:…`
-    pub(super) fn base_url(&self) -> &str {
+    pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
 
     /// Who may use it.
-    pub(super) const fn first_run(&self) -> &FirstRun {
+    pub(crate) const fn first_run(&self) -> &FirstRun {
         &self.first_run
     }
 
     /// Threads it has, network and inference.
-    pub(super) fn threads(&self) -> Option<u64> {
+    pub(crate) fn threads(&self) -> Option<u64> {
         cpu::threads_of(&self.process.0.id().to_string())
     }
 
     /// Physical memory it holds; `None` where the system does not tell.
-    pub(super) fn resident_bytes(&self) -> Option<u64> {
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
         cpu::resident_bytes_of(&self.process.0.id().to_string())
     }
 }

@@ -121,7 +121,7 @@ async fn stream(
 ) -> End {
     let Attachment { session: id, request, stream, stop } = attachment;
     let agreed = request.audio.format;
-    let stream = match carrier_format(&agreed, &request.audio.sample_format, started) {
+    let stream = match carrier_format(&agreed, &request.audio.declared.sample_format, started) {
         Some(format) if format == agreed => Some(stream),
         Some(format) => {
             tracing::info!(session = %id, "the carrier announced another format than the session; its own is used");

@@ -1,4 +1,5 @@
-//! In: an admitted request, reports of its audio, its client's presence. Out: events into the client's channel.
+//! In: an admitted request, reports of its audio, its client's presence. Out: events into the client's channel and into
+//! the session's record.
 //!
 //! One task per session. It owns the [`Machine`], its timer, and, while no audio connection has it, the [`CallStream`].
 //! The task that owns the carrier's socket borrows the stream ([`SessionHandle::attach`]) and reports what comes out of
@@ -13,11 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::biometrics::Biometrics;
-use crate::ids::{SessionId, Tenant};
+use crate::ids::{SessionId, Tenant, Timestamp};
 use crate::inference::InferencePool;
-use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};
+use crate::session::error::{AudioFault, EngineFault, NotReady, SessionError};
 use crate::session::event::{Event, Measurement, Progress};
-use crate::session::machine::{Input, Machine, Output, Rules, Timeouts};
+use crate::session::journal::{Journal, Recorder};
+use crate::session::machine::{Input, Machine, Output, Rules, Stage, Timeouts};
+use crate::session::record::{SessionRecord, Status};
 use crate::session::registry::{Admission, CallKey, NotAdmitted, Registry};
 use crate::session::request::SessionRequest;
 use crate::shutdown::{Shutdown, Tasks};
@@ -34,6 +37,8 @@ pub struct SessionServices {
     pub pool: InferencePool,
     /// Where audio finds sessions.
     pub registry: Arc<Registry>,
+    /// Where sessions are found by their id.
+    pub journal: Arc<Journal>,
     /// The server's end.
     pub shutdown: Shutdown,
     /// Everything that runs for clients and carriers, sessions among it.
@@ -44,10 +49,27 @@ pub struct SessionServices {
     pub accept_short: bool,
 }
 
-/// The client's hold on its session: dropping it cancels the session.
+/// A session that was started.
 #[derive(Debug)]
-pub struct SessionOwner {
-    _present: oneshot::Sender<()>,
+pub struct Started {
+    /// Its name.
+    pub id: SessionId,
+    /// The way to it.
+    pub handle: SessionHandle,
+}
+
+/// Who a session's events are for.
+#[derive(Debug)]
+pub enum Audience {
+    /// A client that is connected: it gets every event, and its absence ends the session.
+    Connected {
+        /// Where its events go.
+        events: mpsc::Sender<Event>,
+        /// Resolves when it is gone.
+        gone: oneshot::Receiver<()>,
+    },
+    /// Clients that look at the record when they like.
+    Record,
 }
 
 /// The way to a session for its audio connection.
@@ -60,6 +82,7 @@ pub struct SessionHandle {
 enum Command {
     Attach(oneshot::Sender<Attachment>),
     Report(Report),
+    Cancel,
 }
 
 /// What an audio task tells its session.
@@ -112,6 +135,12 @@ impl SessionHandle {
         let _ = self.inbox.send(Command::Report(report)).await;
     }
 
+    /// Ends the session, as if its client had gone; the record says that it was cancelled.
+    pub async fn cancel(&self) {
+        // One that is over needs no end.
+        let _ = self.inbox.send(Command::Cancel).await;
+    }
+
     /// A handle of no session.
     #[cfg(test)]
     pub(crate) fn detached() -> Self {
@@ -119,7 +148,7 @@ impl SessionHandle {
     }
 }
 
-/// Starts a session whose events go to `client`.
+/// Starts a session.
 ///
 /// # Errors
 /// Why there is none; to be told to the client.
@@ -127,46 +156,43 @@ pub fn start(
     services: &Arc<SessionServices>,
     tenant: Tenant,
     request: SessionRequest,
-    client: mpsc::Sender<Event>,
-) -> Result<SessionOwner, SessionError> {
+    audience: Audience,
+) -> Result<Started, SessionError> {
     if services.shutdown.has_begun() {
         return Err(SessionError::NotReady(NotReady::Draining));
     }
-    // What can be wrong here is the rate, which does not hold what the channel type asks for.
+    // The request was checked: what goes wrong now is not the client's fault.
     let stream = services.biometrics.open(&request, request.audio.format).map_err(|error| {
-        SessionError::Parameters(vec![FieldProblem::new(
-            "metadata.sample_rate",
-            format!("cannot be used: {error}"),
-        )])
+        tracing::error!(%error, "a call could not be opened");
+        SessionError::Engine(EngineFault::Internal)
     })?;
     let (inbox_sender, inbox) = mpsc::channel(INBOX);
+    let handle = SessionHandle { inbox: inbox_sender };
     let key = CallKey { tenant: tenant.clone(), call_id: request.call_id.clone() };
-    let admission =
-        services.registry.admit(key, SessionHandle { inbox: inbox_sender }).map_err(|why| match why {
-            NotAdmitted::CallIdInUse => SessionError::Parameters(vec![FieldProblem::new(
-                "metadata.call_id",
-                "call_id already in use",
-            )]),
-            NotAdmitted::Full => SessionError::NotReady(NotReady::TooManySessions),
-        })?;
-    let rules = Rules {
-        wanted: request.wanted,
-        authenticity: request.authenticity_threshold,
-        score: request.score_threshold,
-        accept_short: services.accept_short,
-        timeouts: services.timeouts,
+    let admission = services.registry.admit(key, handle.clone()).map_err(|why| match why {
+        NotAdmitted::CallIdInUse => SessionError::CallIdInUse,
+        NotAdmitted::Full => SessionError::NotReady(NotReady::TooManySessions),
+    })?;
+    let id = SessionId::random();
+    let recorder =
+        services.journal.enter(SessionRecord::begin(id, &tenant, &request, Timestamp::now()), handle.clone());
+    let (client, gone) = match audience {
+        Audience::Connected { events, gone } => (Some(events), Some(gone)),
+        Audience::Record => (None, None),
     };
-    let (present, owner) = oneshot::channel();
     let actor = Actor {
-        id: SessionId::random(),
+        id,
         services: Arc::clone(services),
-        machine: Machine::new(rules, now()),
+        machine: Machine::new(rules(services, &request), now()),
         tenant,
         request: Arc::new(request),
         client,
-        owner,
+        gone,
         inbox,
         admission: Some(admission),
+        recorder,
+        recorded: Stage::Ready,
+        told_the_end: false,
         stream: Some(Box::new(stream)),
         speech: None,
         audio: None,
@@ -174,7 +200,17 @@ pub fn start(
         progress: Progress::default(),
     };
     services.tasks.spawn(actor.run());
-    Ok(SessionOwner { _present: present })
+    Ok(Started { id, handle })
+}
+
+fn rules(services: &SessionServices, request: &SessionRequest) -> Rules {
+    Rules {
+        wanted: request.wanted,
+        authenticity: request.authenticity_threshold,
+        score: request.score_threshold,
+        accept_short: services.accept_short,
+        timeouts: services.timeouts,
+    }
 }
 
 fn now() -> std::time::Instant {
@@ -189,10 +225,15 @@ struct Actor {
     machine: Machine,
     tenant: Tenant,
     request: Arc<SessionRequest>,
-    client: mpsc::Sender<Event>,
-    owner: oneshot::Receiver<()>,
+    /// `None`: nobody is connected, and nobody's absence ends the session.
+    client: Option<mpsc::Sender<Event>>,
+    gone: Option<oneshot::Receiver<()>>,
     inbox: mpsc::Receiver<Command>,
     admission: Option<Admission>,
+    recorder: Recorder,
+    /// The stage that the record knows of.
+    recorded: Stage,
+    told_the_end: bool,
     /// The stream while no audio connection has it.
     stream: Option<Box<CallStream>>,
     /// The collected speech between its report and its inference.
@@ -218,11 +259,18 @@ impl Actor {
             match self.wait().await {
                 Wake::Command(Command::Attach(reply)) => self.attach(reply),
                 Wake::Command(Command::Report(report)) => self.take_report(report),
+                Wake::Command(Command::Cancel) => self.machine.handle(now(), Input::Cancelled),
                 Wake::Input(input) => self.machine.handle(now(), input),
                 Wake::Deadline => {}
             }
             self.machine.handle_timeout(now());
             self.act().await;
+        }
+        if !self.told_the_end {
+            // The client has gone: it hears nothing, but the record has an end.
+            self.admission = None;
+            self.record_end(&Event::error(&SessionError::Audio(AudioFault::Cancelled), Some(&self.progress)))
+                .await;
         }
         tracing::info!(session = %self.id, "session over");
     }
@@ -233,7 +281,7 @@ impl Actor {
         let deadline = self.machine.deadline().map(Instant::from_std);
         tokio::select! {
             biased;
-            _ = &mut self.owner => Wake::Input(Input::ClientGone),
+            () = left(&mut self.gone) => Wake::Input(Input::ClientGone),
             () = self.services.shutdown.begun() => Wake::Input(Input::Shutdown),
             Some(command) = self.inbox.recv() => Wake::Command(command),
             measured = received(&mut self.measurement) => Wake::Input(match measured {
@@ -298,6 +346,7 @@ impl Actor {
 
     /// Does what the machine asks for.
     async fn act(&mut self) {
+        self.record_stage();
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Emit(event) => self.emit(event).await,
@@ -308,16 +357,45 @@ impl Actor {
         }
     }
 
+    /// What the machine's state is called where it can be looked at. The end has an event of its own.
+    fn record_stage(&mut self) {
+        let stage = self.machine.stage();
+        if stage == self.recorded {
+            return;
+        }
+        self.recorded = stage;
+        match stage {
+            Stage::Ready => self.recorder.reach(Status::ConsumerReady),
+            Stage::Streaming => self.recorder.reach(Status::Streaming),
+            Stage::Deciding => self.recorder.reach(Status::Processing),
+            Stage::Over => {}
+        }
+    }
+
     async fn emit(&mut self, mut event: Event) {
         event.identify(&self.request.call_id, self.id);
-        if event.is_terminal() {
-            tracing::info!(session = %self.id, outcome = event.name(), "session decided");
-            // Before the client hears of the end: it may use the call id again at once.
-            self.admission = None;
-            self.audio = None;
+        if !event.is_terminal() {
+            self.recorder.follow(&event);
+            return self.send(event).await;
         }
-        // A client that has gone is noticed through its `SessionOwner`.
-        let _ = self.client.send(event).await;
+        tracing::info!(session = %self.id, outcome = event.name(), "session decided");
+        // Before anybody hears of the end: the call id may be used again at once.
+        self.admission = None;
+        self.audio = None;
+        self.send(event.clone()).await;
+        self.record_end(&event).await;
+    }
+
+    async fn send(&self, event: Event) {
+        if let Some(client) = &self.client {
+            // A client that has gone is noticed in `wait`.
+            let _ = client.send(event).await;
+        }
+    }
+
+    async fn record_end(&mut self, event: &Event) {
+        self.told_the_end = true;
+        self.recorder.finish(event).await;
     }
 
     fn start_inference(&mut self) {
@@ -332,6 +410,14 @@ impl Actor {
             Ok(result) => self.measurement = Some(result),
             Err(_full) => self.machine.handle(now(), Input::InferenceFailed(EngineFault::Busy)),
         }
+    }
+}
+
+/// Returns when the client has gone; never, if there is none.
+async fn left(gone: &mut Option<oneshot::Receiver<()>>) {
+    match gone {
+        Some(gone) => drop(gone.await),
+        None => std::future::pending().await,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | class | Socket.IO event | when |
 //! |---|---|---|
-//! | [`SessionError::Parameters`] | `error-parameters` | the request itself is wrong |
+//! | [`SessionError::Parameters`], [`SessionError::CallIdInUse`] | `error-parameters` | the request itself is wrong, or cannot be now |
 //! | [`SessionError::NotReady`] | `error-consumer-not-ready` | the request is right, but nothing can receive its audio now |
 //! | [`SessionError::Audio`] | `error-audio` | transport, format, too little speech |
 //! | [`SessionError::Engine`] | `error-das-Peak` | credential, inference, the service itself; carries `exception` and `error` of the batch API |
@@ -33,6 +33,8 @@ impl FieldProblem {
 pub enum SessionError {
     /// The request is wrong; every problem found, in the order of the members.
     Parameters(Vec<FieldProblem>),
+    /// A live session of this tenant uses the call id.
+    CallIdInUse,
     /// No consumer can be prepared for the audio protocol asked for.
     NotReady(NotReady),
     /// The audio did not come, stopped, or could not be decoded.
@@ -49,6 +51,8 @@ pub enum NotReady {
     NoAudioHook,
     /// As many sessions live as the configuration allows.
     TooManySessions,
+    /// The server has just started.
+    Loading,
     /// The server is about to stop and takes no new sessions.
     Draining,
 }
@@ -76,6 +80,8 @@ pub enum AudioFault {
     Protocol(&'static str),
     /// The carrier announced a format that cannot be decoded; the text says why.
     Format(String),
+    /// The client ended the session, or is gone.
+    Cancelled,
 }
 
 /// What failed inside the service. Exception names and texts are those of the batch API, which clients parse.
@@ -95,6 +101,8 @@ pub enum EngineFault {
     TimedOut,
     /// The server is stopping.
     ShuttingDown,
+    /// The process that ran the session ended without notice; told by the next one.
+    Interrupted,
     /// A defect of the service.
     Internal,
 }
@@ -106,7 +114,7 @@ impl SessionError {
     /// The Socket.IO event that tells of it.
     pub const fn event(&self) -> &'static str {
         match self {
-            Self::Parameters(_) => "error-parameters",
+            Self::Parameters(_) | Self::CallIdInUse => "error-parameters",
             Self::NotReady(_) => "error-consumer-not-ready",
             Self::Audio(_) => "error-audio",
             Self::Engine(_) => "error-das-Peak",
@@ -121,9 +129,22 @@ impl SessionError {
                     problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect();
                 format!("Invalid parameters: {}", all.join("; "))
             }
+            Self::CallIdInUse => "Invalid parameters: call_id already in use".to_owned(),
             Self::NotReady(why) => why.content().to_owned(),
             Self::Audio(fault) => fault.content(),
             Self::Engine(fault) => fault.error(),
+        }
+    }
+
+    /// The name of the exception in the bodies of HTTP answers, in the manner of the batch API.
+    pub const fn exception(&self) -> &'static str {
+        match self {
+            Self::Parameters(_) => "InvalidParametersException",
+            Self::CallIdInUse => "CallIdInUseException",
+            Self::NotReady(NotReady::TooManySessions) => "SessionLimitException",
+            Self::NotReady(_) => "ConsumerNotReadyException",
+            Self::Audio(_) => "AudioStreamException",
+            Self::Engine(fault) => fault.exception(),
         }
     }
 }
@@ -136,6 +157,9 @@ impl NotReady {
             }
             Self::TooManySessions => {
                 "Audio consumer for provided audio protocol is not ready: too many sessions are live"
+            }
+            Self::Loading => {
+                "Audio consumer for provided audio protocol is not ready: the models are being loaded"
             }
             Self::Draining => {
                 "Audio consumer for provided audio protocol is not ready: the server is stopping"
@@ -158,6 +182,7 @@ impl AudioFault {
             }
             Self::Protocol(how) => format!("The audio connection broke the protocol: {how}"),
             Self::Format(why) => format!("The audio cannot be decoded: {why}"),
+            Self::Cancelled => "Session cancelled".to_owned(),
         }
     }
 }
@@ -168,7 +193,7 @@ impl EngineFault {
         match self {
             Self::InvalidCredential => "InvalidCredential",
             Self::TooLittleSpeech { .. } => "VoiceDurationIsNotEnoughException",
-            Self::Busy | Self::TimedOut | Self::ShuttingDown => "ServiceUnavailable",
+            Self::Busy | Self::TimedOut | Self::ShuttingDown | Self::Interrupted => "ServiceUnavailable",
             Self::Internal => "DaspeakInternalException",
         }
     }
@@ -187,6 +212,7 @@ impl EngineFault {
             Self::Busy => "Too many decisions are waiting, try again later".into(),
             Self::TimedOut => "The decision took too long".into(),
             Self::ShuttingDown => "The server is stopping".into(),
+            Self::Interrupted => "The server was restarted during the session".into(),
             // The spelling is the original's.
             Self::Internal => "An internal server error occured".into(),
         }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{CallId, SessionId};
 use crate::sensitive::Sensitive;
-use crate::session::error::SessionError;
+use crate::session::error::{FieldProblem, SessionError};
 
 /// How far the collection of speech has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,6 +61,16 @@ pub struct Event {
     name: &'static str,
     body: Sensitive<Map<String, Value>>,
     audio: Option<Sensitive<Bytes>>,
+    failure: Option<Failure>,
+}
+
+/// What an error event says in the words of the batch API; HTTP answers show it for every error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Name of the exception.
+    pub exception: &'static str,
+    /// Its text.
+    pub error: String,
 }
 
 impl Event {
@@ -71,7 +81,7 @@ impl Event {
         if let Value::Object(members) = members {
             body.extend(members);
         }
-        Self { name, body: Sensitive::new(body), audio: None }
+        Self { name, body: Sensitive::new(body), audio: None, failure: None }
     }
 
     /// `info-consumer-ready`: the client may start its audio now.
@@ -132,6 +142,9 @@ impl Event {
     pub fn error(error: &SessionError, progress: Option<&Progress>) -> Self {
         let members = match error {
             SessionError::Parameters(problems) => json!({"details": problems}),
+            SessionError::CallIdInUse => {
+                json!({"details": [FieldProblem::new("metadata.call_id", "is already in use")]})
+            }
             SessionError::NotReady(_) => Value::Null,
             SessionError::Audio(_) => {
                 let progress = progress.copied().unwrap_or_default();
@@ -139,7 +152,9 @@ impl Event {
             }
             SessionError::Engine(fault) => json!({"exception": fault.exception(), "error": fault.error()}),
         };
-        Self::new(error.event(), error.content(), members)
+        let mut event = Self::new(error.event(), error.content(), members);
+        event.failure = Some(Failure { exception: error.exception(), error: error.content() });
+        event
     }
 
     /// Adds the additive members `call_id` and `session_id`.
@@ -177,6 +192,11 @@ impl Event {
         self.body.expose()
     }
 
+    /// What went wrong, if it is an error.
+    pub const fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
     /// The collected speech that goes with it (a WAV file), for the wire.
     pub fn audio(&self) -> Option<&Bytes> {
         self.audio.as_ref().map(Sensitive::expose)
@@ -191,7 +211,7 @@ pub(crate) fn six_decimals(value: f32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady};
+    use crate::session::error::{AudioFault, EngineFault, NotReady};
 
     fn progress() -> Progress {
         Progress { net_speech: 5.1321, audio_seconds: 5.13, vad_percentage: 102, received: 7.0 }

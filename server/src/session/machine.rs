@@ -69,6 +69,8 @@ pub enum Input {
     InferenceFailed(EngineFault),
     /// The client is not there any more; nobody listens to events.
     ClientGone,
+    /// The client ends the session, and may look at how it ended.
+    Cancelled,
     /// The server stops.
     Shutdown,
 }
@@ -84,6 +86,19 @@ pub enum Output {
     StartInference,
     /// The session is over; nothing follows.
     Ended,
+}
+
+/// Where a session stands, as far as others can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// No audio yet, or none any more.
+    Ready,
+    /// Audio comes.
+    Streaming,
+    /// The speech is being measured.
+    Deciding,
+    /// The terminal event has left.
+    Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,6 +139,7 @@ impl Machine {
         }
         match input {
             Input::ClientGone => self.end(),
+            Input::Cancelled => self.fail(SessionError::Audio(AudioFault::Cancelled)),
             Input::Shutdown => self.fail(SessionError::Engine(EngineFault::ShuttingDown)),
             Input::AudioAttached if self.accepts_audio() => self.state = State::Streaming { heard: now },
             Input::AudioHeard => self.heard(now),
@@ -188,6 +204,16 @@ impl Machine {
     /// Whether an audio connection may be given to this session now.
     pub const fn accepts_audio(&self) -> bool {
         matches!(self.state, State::AwaitingAudio | State::AwaitingReattach { .. })
+    }
+
+    /// Where it stands.
+    pub const fn stage(&self) -> Stage {
+        match self.state {
+            State::AwaitingAudio | State::AwaitingReattach { .. } => Stage::Ready,
+            State::Streaming { .. } => Stage::Streaming,
+            State::Deciding { .. } => Stage::Deciding,
+            State::Over => Stage::Over,
+        }
     }
 
     /// Whether the session is over.

@@ -3,11 +3,14 @@
 //! * [`request`]: the one validation of `initialize` for every signalling channel
 //! * [`event`]: every event a client can receive; [`error`]: every way a session can fail
 //! * [`machine`]: the sans-IO state machine; [`actor`]: the task that gives it a clock, an inbox and a client
+//! * [`record`]: what is kept of a session and shown over REST; [`journal`]: where sessions are found by their id
 //! * [`registry`]: which sessions live, by tenant and call id, and which audio connections wait for one
 
 pub mod actor;
 pub mod error;
 pub mod event;
+pub mod journal;
 pub mod machine;
+pub mod record;
 pub mod registry;
 pub mod request;

@@ -1,23 +1,28 @@
-//! In: the body of `initialize` (any JSON). Out: a [`SessionRequest`] in which everything is checked, or every problem found.
+//! In: the body of `initialize`, or of a REST request (any JSON). Out: a [`SessionRequest`] in which everything is checked,
+//! or every problem found.
 //!
-//! This is the one validation for every signalling channel. Numbers may be numbers or numeric strings, unknown members
+//! This is the one validation for every signalling channel: they differ in where a member stands, not in what it may be. Numbers may be numbers or numeric strings, unknown members
 //! are ignored, and a body that is a JSON *string* is parsed once more: all three are how real clients send it.
 
-use peakstream::{AudioFormat, ChannelType, FormatFields, ModelHash, Threshold};
+use peakstream::{CallSpec, ChannelType, ModelHash, Threshold};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::ids::CallId;
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, FieldProblem, MIN_SPEECH_SECONDS, NotReady, SessionError};
-use crate::session::request::fields::Fields;
+use crate::session::request::audio::{AudioProtocol, AudioSettings};
+use crate::session::request::fields::{Fields, Section};
 
+pub mod audio;
 mod fields;
 
 /// The most net speech that can be asked for, in seconds: the batch API's longest audio.
 pub const MAX_SPEECH_SECONDS: f64 = 30.0;
 
 /// Which of the two operations a session performs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Create a credential.
     Register,
@@ -34,10 +39,16 @@ impl Kind {
         }
     }
 
-    const fn member(self) -> &'static str {
+    /// The kind with this [`Kind::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Register, Self::Verify].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The member of `initialize` that describes the operation.
+    const fn section(self) -> Section {
         match self {
-            Self::Register => "register_request",
-            Self::Verify => "verify_request",
+            Self::Register => Section { name: "register_request", prefix: "register_request." },
+            Self::Verify => Section { name: "verify_request", prefix: "verify_request." },
         }
     }
 
@@ -47,15 +58,6 @@ impl Kind {
             Self::Verify => Self::Register,
         }
     }
-}
-
-/// The audio settings of a session, as agreed in signalling.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AudioSettings {
-    /// What the bytes of the audio channel are.
-    pub format: AudioFormat,
-    /// The `sample_format` as sent: a carrier's own announcement of its format does not repeat it.
-    pub sample_format: String,
 }
 
 /// What the session is for.
@@ -82,6 +84,8 @@ pub struct SessionRequest {
     pub call_id: CallId,
     /// The audio that will come.
     pub audio: AudioSettings,
+    /// The stored settings they were taken from, if any.
+    pub audio_settings_id: Option<Uuid>,
     /// Net speech to collect, in seconds: 3 to 30.
     pub wanted: f64,
     /// The least authenticity that passes.
@@ -152,26 +156,48 @@ impl SessionRequest {
             Ok(object) => object,
             Err(problem) => return Err(SessionError::Parameters(vec![problem])),
         };
-        let metadata = metadata(&object, &mut problems);
-        let operation = operation(kind, &object, catalogue, defaults, &mut problems);
-        match (metadata, operation) {
-            (Some(metadata), Some(operation)) if problems.is_empty() => assemble(metadata, operation),
-            _ => Err(SessionError::Parameters(problems)),
-        }
+        let metadata = Fields::of(&object, METADATA, &mut problems).and_then(|mut fields| {
+            let audio = AudioSettings::read(&mut fields);
+            let call_id = call_id(&mut fields);
+            Some(Metadata { audio: audio?, audio_settings_id: None, call_id: call_id? })
+        });
+        refuse_section(kind.other(), kind, &object, &mut problems);
+        let operation = Fields::of(&object, kind.section(), &mut problems)
+            .and_then(|mut fields| operation(kind, &mut fields, catalogue, defaults));
+        assemble(metadata, operation, problems, "metadata.sample_rate")
+    }
+
+    /// Checks the flat body of a REST request; `settings` finds stored audio settings of the same tenant.
+    ///
+    /// # Errors
+    /// As [`SessionRequest::parse`].
+    pub fn parse_flat(
+        kind: Kind,
+        body: &Map<String, Value>,
+        settings: &dyn Fn(Uuid) -> Option<AudioSettings>,
+        catalogue: &dyn Catalogue,
+        defaults: Defaults,
+    ) -> Result<Self, SessionError> {
+        let mut problems = Vec::new();
+        let mut fields = Fields::flat(body, &mut problems);
+        let stored = stored_settings(&mut fields, settings);
+        let call_id = call_id(&mut fields);
+        let operation = operation(kind, &mut fields, catalogue, defaults);
+        let metadata = stored.zip(call_id).map(|((id, audio), call_id)| Metadata {
+            audio,
+            audio_settings_id: Some(id),
+            call_id,
+        });
+        assemble(metadata, operation, problems, "audio_settings_id")
     }
 }
 
-/// Which audio consumer is asked for.
-#[derive(Clone, Copy, PartialEq)]
-enum Protocol {
-    AudioHook,
-    MediaStreams,
-}
+const METADATA: Section = Section { name: "metadata", prefix: "metadata." };
 
 struct Metadata {
-    protocol: Protocol,
-    call_id: CallId,
     audio: AudioSettings,
+    audio_settings_id: Option<Uuid>,
+    call_id: CallId,
 }
 
 struct Operation {
@@ -183,20 +209,34 @@ struct Operation {
     purpose: Option<Purpose>,
 }
 
-fn assemble(metadata: Metadata, operation: Operation) -> Result<SessionRequest, SessionError> {
-    if metadata.protocol == Protocol::AudioHook {
+/// What is left to check once all members are: whether they go together. `rate` is the member that decides on the rate.
+fn assemble(
+    metadata: Option<Metadata>,
+    operation: Option<Operation>,
+    mut problems: Vec<FieldProblem>,
+    rate: &'static str,
+) -> Result<SessionRequest, SessionError> {
+    let (Some(metadata), Some(operation), true) = (metadata, operation, problems.is_empty()) else {
+        return Err(SessionError::Parameters(problems));
+    };
+    let Metadata { audio, audio_settings_id, call_id } = metadata;
+    let Operation { wanted, authenticity_threshold, score_threshold, channel_type, purpose } = operation;
+    if let Err(error) = (CallSpec { format: audio.format, channel_type, wanted }).check() {
+        problems.push(FieldProblem::new(rate, format!("cannot be used: {error}")));
+        return Err(SessionError::Parameters(problems));
+    }
+    if audio.protocol == AudioProtocol::AudioHook {
         return Err(SessionError::NotReady(NotReady::NoAudioHook));
     }
-    let Some(purpose) = operation.purpose else {
-        return Err(SessionError::Engine(EngineFault::InvalidCredential));
-    };
+    let purpose = purpose.ok_or(SessionError::Engine(EngineFault::InvalidCredential))?;
     Ok(SessionRequest {
-        call_id: metadata.call_id,
-        audio: metadata.audio,
-        wanted: operation.wanted,
-        authenticity_threshold: operation.authenticity_threshold,
-        score_threshold: operation.score_threshold,
-        channel_type: operation.channel_type,
+        call_id,
+        audio,
+        audio_settings_id,
+        wanted,
+        authenticity_threshold,
+        score_threshold,
+        channel_type,
         purpose,
     })
 }
@@ -210,85 +250,59 @@ fn top_level(body: &Value) -> Result<Map<String, Value>, FieldProblem> {
     }
 }
 
-fn metadata(body: &Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Option<Metadata> {
-    let mut fields = Fields::of(body, "metadata", problems)?;
-    let protocol = protocol(&mut fields);
-    let audio_format = fields.required_text("audio_format");
-    let audio_codec = fields.required_text("audio_codec");
-    let sample_format = fields.optional_text("sample_format").unwrap_or_default();
-    let sample_rate = fields.required_integer("sample_rate");
-    let channels = fields.required_integer("channels");
-    let call_id = fields.required_text("call_id").and_then(|text| {
-        let id = CallId::new(&text);
-        if id.is_none() {
-            fields.problem("call_id", "must have 1 to 256 characters");
-        }
-        id
-    });
-    // The codec's names and what goes with what are the engine's knowledge; it is asked even if a member is missing, with
-    // a value that is always right, so that one answer names everything that is wrong.
-    let asked = FormatFields {
-        audio_format: audio_format.as_deref().unwrap_or("raw"),
-        audio_codec: audio_codec.as_deref().unwrap_or("mulaw"),
-        sample_format: if audio_codec.is_some() { &sample_format } else { "" },
-        sample_rate: sample_rate.unwrap_or(8000),
-        channels: u16::try_from(channels.unwrap_or(1)).unwrap_or(u16::MAX),
-    };
-    let format = match AudioFormat::parse(&asked) {
-        Ok(format) => Some(format),
-        Err(wrong) => {
-            for problem in wrong {
-                fields.problem(problem.field, problem.message);
-            }
-            None
-        }
-    };
-    Some(Metadata {
-        protocol: protocol?,
-        call_id: call_id?,
-        audio: AudioSettings { format: format?, sample_format },
-    })
+fn call_id(fields: &mut Fields<'_>) -> Option<CallId> {
+    let text = fields.required_text("call_id")?;
+    let id = CallId::new(&text);
+    if id.is_none() {
+        fields.problem("call_id", "must have 1 to 256 characters");
+    }
+    id
 }
 
-fn protocol(fields: &mut Fields<'_>) -> Option<Protocol> {
-    let name = fields.required_text("audio_protocol")?;
-    match name.to_ascii_lowercase().as_str() {
-        "twilio" => Some(Protocol::MediaStreams),
-        "audiohook" => Some(Protocol::AudioHook),
-        _ => {
-            fields.problem("audio_protocol", "must be \"twilio\" or \"audiohook\"");
-            None
-        }
+fn stored_settings(
+    fields: &mut Fields<'_>,
+    find: &dyn Fn(Uuid) -> Option<AudioSettings>,
+) -> Option<(Uuid, AudioSettings)> {
+    let text = fields.required_text("audio_settings_id")?;
+    let found = Uuid::parse_str(&text).ok().and_then(|id| Some((id, find(id)?)));
+    if found.is_none() {
+        fields.problem(
+            "audio_settings_id",
+            "does not exist; create audio settings first, and mind their expiry",
+        );
+    }
+    found
+}
+
+/// A message holds one of the two operations.
+fn refuse_section(foreign: Kind, kind: Kind, body: &Map<String, Value>, problems: &mut Vec<FieldProblem>) {
+    let name = foreign.section().name;
+    if body.get(name).is_some_and(|value| !value.is_null()) {
+        let message =
+            format!("belongs to the {} channel, this is the {} channel", foreign.name(), kind.name());
+        problems.push(FieldProblem::new(name, message));
     }
 }
 
 fn operation(
     kind: Kind,
-    body: &Map<String, Value>,
+    fields: &mut Fields<'_>,
     catalogue: &dyn Catalogue,
     defaults: Defaults,
-    problems: &mut Vec<FieldProblem>,
 ) -> Option<Operation> {
-    let foreign = kind.other();
-    if body.get(foreign.member()).is_some_and(|v| !v.is_null()) {
-        let message =
-            format!("belongs to the {} channel, this is the {} channel", foreign.name(), kind.name());
-        problems.push(FieldProblem::new(foreign.member(), message));
-    }
-    let mut fields = Fields::of(body, kind.member(), problems)?;
-    let wanted = wanted(&mut fields);
-    let authenticity = threshold(&mut fields, "authenticity_threshold", defaults.authenticity_threshold);
+    let wanted = wanted(fields);
+    let authenticity = threshold(fields, "authenticity_threshold", defaults.authenticity_threshold);
     let score = match kind {
         Kind::Register => Some(defaults.score_threshold),
-        Kind::Verify => score_threshold(&mut fields, defaults.score_threshold),
+        Kind::Verify => score_threshold(fields, defaults.score_threshold),
     };
-    let channel_type = channel_type(&mut fields);
-    let model = model_hash(&mut fields, catalogue);
+    let channel_type = channel_type(fields);
+    let model = model_hash(fields, catalogue);
     let purpose = match kind {
         Kind::Register => model.map(|asked| {
             Some(Purpose::Register { model: asked.unwrap_or_else(|| catalogue.newest_model()) })
         }),
-        Kind::Verify => credential(&mut fields, catalogue, model.flatten(), channel_type),
+        Kind::Verify => credential(fields, catalogue, model.flatten(), channel_type),
     };
     Some(Operation {
         wanted: wanted?,

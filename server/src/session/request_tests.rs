@@ -260,6 +260,8 @@ fn a_credential_recorded_over_another_channel_is_refused() {
     let body = with(verify(), "verify_request/credential", Some(json!("microphone")));
     assert_eq!(wrong(Kind::Verify, &body), ["verify_request.calibration"]);
     let body = with(body, "verify_request/calibration", Some(json!("microphone-channel")));
+    assert_eq!(wrong(Kind::Verify, &body), ["metadata.sample_rate"], "8 kHz is no microphone");
+    let body = with(body, "metadata/sample_rate", Some(json!(16000)));
     assert!(parse(Kind::Verify, &body).is_ok());
 }
 

@@ -12,11 +12,11 @@ use std::time::Duration;
 use serde_json::Value;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::ids::Tenant;
-use crate::session::actor::{SessionOwner, SessionServices, start};
+use crate::session::actor::{Audience, SessionServices, start};
 use crate::session::error::{FieldProblem, SessionError};
 use crate::session::event::Event;
 use crate::session::request::{Defaults, Kind, SessionRequest};
@@ -133,7 +133,8 @@ struct Unreachable;
 
 /// A session and the events that come out of it.
 struct Running {
-    _owner: SessionOwner,
+    /// Dropping it ends the session.
+    _present: oneshot::Sender<()>,
     events: mpsc::Receiver<Event>,
 }
 
@@ -209,9 +210,10 @@ impl Client {
         let sessions = &signalling.sessions;
         let catalogue = sessions.biometrics.catalogue(&self.tenant);
         let request = SessionRequest::parse(self.kind, body, &catalogue, signalling.defaults)?;
-        let (client, events) = mpsc::channel(EVENTS);
-        let owner = start(sessions, self.tenant.clone(), request, client)?;
-        Ok(Running { _owner: owner, events })
+        let (sender, events) = mpsc::channel(EVENTS);
+        let (present, gone) = oneshot::channel();
+        start(sessions, self.tenant.clone(), request, Audience::Connected { events: sender, gone })?;
+        Ok(Running { _present: present, events })
     }
 
     /// Emits one event, waiting for room in the client's buffer for as long as [`STALL_LIMIT`].

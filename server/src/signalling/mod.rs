@@ -1,10 +1,12 @@
-//! In: clients that ask for sessions. Out: tokens, and the events of their sessions.
+//! In: clients that ask for sessions. Out: tokens, sessions, their events and results.
 //!
 //! * [`oauth`]: the token endpoint; [`token`]: what a token holds and how it is checked
+//! * [`rest`]: the same for clients that poll, or listen to Server-Sent Events
 //! * [`socketio`]: namespaces, who may join them, and how events look on the wire
 //! * [`client`]: the task of one client that has sent `initialize`
 
 pub mod client;
 pub mod oauth;
+pub mod rest;
 pub mod socketio;
 pub mod token;

@@ -3,10 +3,13 @@
 
 mod a_caller_is_registered_and_verified;
 mod a_client_that_goes_away_frees_everything;
+mod a_polling_client_gets_the_same;
 mod a_request_that_is_wrong_is_told_why;
 mod audio_that_goes_wrong;
 mod limits_hold;
+mod rest_answers_are_the_documented_ones;
 mod support;
 mod the_command_line_says_what_to_do;
 mod the_server_ends_in_order;
+mod what_was_acknowledged_survives;
 mod who_may_connect;

@@ -1,25 +1,44 @@
 //! In: one object of a request. Out: its members by type, and a list of everything that is wrong with them.
+//!
+//! A Socket.IO message keeps its members in sections, a REST body is flat; problems name the member as the client sent it:
+//! `metadata.call_id`, `call_id`.
 
 use serde_json::{Map, Value};
 
 use crate::session::error::FieldProblem;
 
-/// Reads the members of one object and notes problems under `section.member`.
+/// Reads the members of one object and notes problems under the path of the member.
 pub(super) struct Fields<'a> {
-    section: &'static str,
+    /// `metadata.`, or nothing in a flat body.
+    prefix: &'static str,
     object: &'a Map<String, Value>,
     problems: &'a mut Vec<FieldProblem>,
 }
 
+/// The object of a message that holds a group of members.
+#[derive(Clone, Copy)]
+pub(super) struct Section {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What stands before its members in problems.
+    pub(super) prefix: &'static str,
+}
+
 impl<'a> Fields<'a> {
+    /// The members of a flat body.
+    pub(super) fn flat(object: &'a Map<String, Value>, problems: &'a mut Vec<FieldProblem>) -> Self {
+        Self { prefix: "", object, problems }
+    }
+
     /// The object `section` of `body`; `None` (and a problem) if there is none.
     pub(super) fn of(
         body: &'a Map<String, Value>,
-        section: &'static str,
+        section: Section,
         problems: &'a mut Vec<FieldProblem>,
     ) -> Option<Self> {
+        let Section { name: section, prefix } = section;
         match body.get(section) {
-            Some(Value::Object(object)) => Some(Self { section, object, problems }),
+            Some(Value::Object(object)) => Some(Self { prefix, object, problems }),
             None | Some(Value::Null) => {
                 problems.push(FieldProblem::new(section, "is required"));
                 None
@@ -33,7 +52,7 @@ impl<'a> Fields<'a> {
 
     /// Notes that `member` is wrong.
     pub(super) fn problem(&mut self, member: &str, message: impl Into<String>) {
-        self.problems.push(FieldProblem::new(format!("{}.{member}", self.section), message));
+        self.problems.push(FieldProblem::new(format!("{}{member}", self.prefix), message));
     }
 
     /// Whether the member is there and not `null`.

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod carrier;
+pub mod rest;
 pub mod signalling;
 
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ pub fn silence(seconds: usize) -> Vec<u8> {
 pub struct TestServer {
     pub running: Running,
     pub first_run: FirstRun,
-    _data: tempfile::TempDir,
+    pub data: tempfile::TempDir,
 }
 
 /// Starts a server with changed settings.
@@ -77,7 +78,7 @@ pub async fn serve(change: impl FnOnce(&mut Config)) -> TestServer {
     let bound = Bound::new(config).await.unwrap();
     let first_run = bound.first_run().unwrap().clone();
     let engine = tokio::task::spawn_blocking(engine).await.unwrap();
-    TestServer { running: bound.ready(engine).unwrap(), first_run, _data: data }
+    TestServer { running: bound.ready(engine).unwrap(), first_run, data }
 }
 
 impl TestServer {
