@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::{Config, LimitConfig, SessionConfig, SignallingConfig};
+use super::{Config, LimitConfig, SessionConfig, SignallingConfig, StoreConfig};
 
-/// Paths of the server's own, which no setting may take.
-const OWN_PATHS: [&str; 2] = ["/livez", "/readyz"];
+/// Paths of the server's own, which no setting may take, nor anything below them.
+const OWN_PATHS: [&str; 3] = ["/livez", "/readyz", "/v1"];
 
 /// The key of a setting, and what is wrong with it.
 pub(super) type Finding = (&'static str, String);
@@ -20,6 +20,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     paths(&config.signalling, &mut found);
     signalling_times(&config.signalling, &mut found);
     session_times(&config.sessions, &mut found);
+    stored(&config.store, &mut found);
     limits(&config.limits, &mut found);
     found
 }
@@ -35,22 +36,29 @@ fn public_url(config: &Config, found: &mut Vec<Finding>) {
 }
 
 fn paths(signalling: &SignallingConfig, found: &mut Vec<Finding>) {
-    const SOCKETIO: &str = "signalling.socketio_path";
     const AUDIO: &str = "signalling.media_streams_paths";
-    let socketio = signalling.socketio_path.as_str();
-    if OWN_PATHS.contains(&socketio) {
-        found.push((SOCKETIO, format!("{socketio} is the server's own; choose another path")));
-    }
-    for (number, path) in signalling.media_streams_paths.iter().enumerate() {
-        let below = path.strip_prefix(socketio).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if OWN_PATHS.contains(&path.as_str()) {
-            found.push((AUDIO, format!("{path} is the server's own; choose another path")));
-        } else if below {
-            found.push((AUDIO, format!("{path} belongs to Socket.IO ({SOCKETIO} = \"{socketio}\")")));
-        } else if signalling.media_streams_paths[..number].contains(path) {
-            found.push((AUDIO, format!("{path} is there twice")));
+    let channels = [
+        ("signalling.socketio_path", &signalling.socketio_path),
+        ("signalling.rest_path", &signalling.rest_path),
+    ];
+    let audio = signalling.media_streams_paths.iter().map(|path| (AUDIO, path));
+    let mut taken: Vec<(&'static str, &str)> = OWN_PATHS.map(|path| ("the server itself", path)).into();
+    for (key, path) in channels.into_iter().chain(audio) {
+        // An audio path is one address; all others have addresses below them.
+        let collides = |(owner, other): &&(&'static str, &str)| match (key == AUDIO, *owner == AUDIO) {
+            (true, true) => path == other,
+            (true, false) => is_or_is_below(path, other),
+            (false, _) => is_or_is_below(path, other) || is_or_is_below(other, path),
+        };
+        match taken.iter().find(collides) {
+            Some((owner, other)) => found.push((key, format!("{path} collides with {other} of {owner}"))),
+            None => taken.push((key, path)),
         }
     }
+}
+
+fn is_or_is_below(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn signalling_times(signalling: &SignallingConfig, found: &mut Vec<Finding>) {
@@ -69,6 +77,13 @@ fn session_times(sessions: &SessionConfig, found: &mut Vec<Finding>) {
 fn not_zero(key: &'static str, time: Duration, found: &mut Vec<Finding>) {
     if time.is_zero() {
         found.push((key, "must be more than 0: it would be over before it began".to_owned()));
+    }
+}
+
+fn stored(store: &StoreConfig, found: &mut Vec<Finding>) {
+    // The others may be 0: whoever keeps no results, settings or audio has them in events.
+    if store.max_stored == 0 {
+        found.push(("store.max_stored", "must be at least 1: nothing could be created".to_owned()));
     }
 }
 

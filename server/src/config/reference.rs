@@ -92,7 +92,8 @@ fn row(setting: &Setting) -> String {
         code(setting.variable().unwrap_or_default()),
         code(&default),
         values(setting),
-        setting.meaning(),
+        // Otherwise a page takes `<PATH>` for one of its own words.
+        setting.meaning().replace('<', "\\<"),
     ];
     format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
 }
@@ -111,6 +112,7 @@ fn values(setting: &Setting) -> String {
         "MS" => "milliseconds".to_owned(),
         "N" => "whole number".to_owned(),
         "X" => "number".to_owned(),
+        "MIB" => "MiB".to_owned(),
         "DIR" => "folder".to_owned(),
         "URL" => "URL".to_owned(),
         other => other.to_lowercase(),

@@ -212,7 +212,7 @@ fn everything_that_is_wrong_is_said_at_once_with_its_place() {
             r#"PEAKSTREAM_PING_TIMEOUT: must be a number of seconds (this is "soon")"#,
             r#"--score-threshold: must be a number from 0 to 1 (this is "2")"#,
             r#"my.toml:3: limits.max_parked: must be a whole number, 0 or more (this is "1.5")"#,
-            "my.toml:6: signalling.socketio_path: /livez is the server's own; choose another path",
+            "my.toml:6: signalling.socketio_path: /livez collides with /livez of the server itself",
             "--decision-timeout: must be more than 0: it would be over before it began",
             "my.toml:2: limits.max_sessions: must be at least 1: a server that takes nothing is of no use",
         ]
@@ -235,12 +235,25 @@ fn a_file_that_is_overruled_is_checked_all_the_same() {
 
 #[test]
 fn paths_that_collide_are_refused() {
-    for paths in ["/socket.io", "/socket.io/oauth2/token", "/livez", "/readyz/", "/twilio,/twilio/"] {
+    for paths in [
+        "/socket.io",
+        "/socket.io/oauth2/token",
+        "/livez",
+        "/readyz/",
+        "/v1/audio",
+        "/dpsrest/a",
+        "/twilio,/twilio/",
+    ] {
         let problems = Start::new().flags(&["--media-streams-paths", paths]).problems();
         assert_eq!(problems.len(), 1, "{paths}: {problems:?}");
         assert!(problems[0].starts_with("--media-streams-paths: /"), "{problems:?}");
     }
-    assert!(Start::new().flags(&["--media-streams-paths=/socket.io2,/a"]).load().is_ok());
+    assert!(Start::new().flags(&["--media-streams-paths=/socket.io2,/a,/a/b"]).load().is_ok());
+    let one_path_for_both = Start::new().flags(&["--socketio-path=/x", "--rest-path=/x/y"]);
+    assert_eq!(
+        one_path_for_both.problems(),
+        ["--rest-path: /x/y collides with /x of signalling.socketio_path"]
+    );
 }
 
 #[test]
