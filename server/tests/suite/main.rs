@@ -8,6 +8,7 @@ mod a_request_that_is_wrong_is_told_why;
 mod audio_that_goes_wrong;
 mod keys_are_managed_while_the_server_runs;
 mod limits_hold;
+mod rest_access_follows_tenants_keys_and_limits;
 mod rest_answers_are_the_documented_ones;
 mod support;
 mod tenants_do_not_see_each_other;

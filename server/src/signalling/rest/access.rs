@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, header};
 use super::{ApiError, Rest};
 use crate::ids::Tenant;
 use crate::session::request::Kind;
-use crate::signalling::token::bearer;
+use crate::signalling::token::{BearerRefusal, bearer};
 use crate::tenant::keyring::Principal;
 use crate::tenant::scope::Scope;
 
@@ -44,7 +44,11 @@ impl Caller {
             Kind::Register => Scope::Register,
             Kind::Verify => Scope::Verify,
         };
-        if self.principal.scopes.contains(scope) { Ok(self.tenant()) } else { Err(ApiError::Forbidden) }
+        if self.principal.scopes.contains(scope) {
+            Ok(self.tenant())
+        } else {
+            Err(ApiError::Refused(BearerRefusal::InsufficientScope(scope)))
+        }
     }
 }
 
@@ -69,11 +73,13 @@ fn principal(headers: &HeaderMap, rest: &Rest) -> Result<Principal, ApiError> {
         return Ok(anybody.clone());
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let known = match text(API_KEY) {
-        Some(key) => rest.keyring.api_key(key).ok(),
-        None => text(header::AUTHORIZATION.as_str())
-            .and_then(bearer)
-            .and_then(|token| rest.keyring.token(token).ok()),
+    let (presented, known) = match text(API_KEY) {
+        Some(key) => (true, rest.keyring.api_key(key).ok()),
+        None => {
+            let token = text(header::AUTHORIZATION.as_str()).and_then(bearer);
+            (token.is_some(), token.and_then(|token| rest.keyring.token(token).ok()))
+        }
     };
-    known.ok_or(ApiError::Unauthorized)
+    let refusal = if presented { BearerRefusal::InvalidToken } else { BearerRefusal::Missing };
+    known.ok_or(ApiError::Refused(refusal))
 }

@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::session::error::{EngineFault, NotReady, SessionError};
+use crate::signalling::token::{BearerRefusal, bearer_challenge};
 use crate::store::StoreError;
 
 /// When a session that was refused for want of room may be tried again: sessions last some seconds.
@@ -36,8 +37,8 @@ pub(super) enum ApiError {
     NotJson,
     TooLarge,
     TooSlow,
-    Unauthorized,
-    Forbidden,
+    /// No key or token, one that is not good, or not for this.
+    Refused(BearerRefusal),
     NoSuchResource,
     /// There is no such object, or it is another tenant's: both look alike.
     NotFound(&'static str),
@@ -74,8 +75,7 @@ impl ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Refused(refusal) => refusal.status(),
             Self::NoSuchResource | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotCollectedYet | Self::KeyInUse => StatusCode::CONFLICT,
@@ -97,8 +97,10 @@ impl ApiError {
             ),
             Self::TooLarge => ("PayloadTooLargeException", "The body is larger than 256 KiB".into()),
             Self::TooSlow => ("RequestTimeoutException", "The request was not complete within 10 s".into()),
-            Self::Unauthorized => ("Unauthorized", "Missing or invalid apikey".into()),
-            Self::Forbidden => ("Forbidden", "The key's scopes do not include this".into()),
+            Self::Refused(BearerRefusal::InsufficientScope(scope)) => {
+                ("Forbidden", format!("The key's scopes do not include {}", scope.name()))
+            }
+            Self::Refused(_) => ("Unauthorized", "Missing or invalid apikey".into()),
             Self::NoSuchResource => ("NotFoundException", "There is no such resource".into()),
             Self::NotFound(what) => {
                 ("NotFoundException", format!("There is no such {what}, or it has expired"))
@@ -151,7 +153,7 @@ impl ApiError {
                 body.insert("details".into(), json!(problems));
             }
             // A gateway's words, by which existing clients know a missing key.
-            Self::Unauthorized => {
+            Self::Refused(BearerRefusal::Missing | BearerRefusal::InvalidToken) => {
                 body.insert("message".into(), "no Authorization header found".into());
             }
             _ => {}
@@ -184,8 +186,8 @@ impl IntoResponse for ApiError {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        if self == Self::Unauthorized {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"peakstream\""));
+        if let Self::Refused(refusal) = self {
+            headers.insert(header::WWW_AUTHENTICATE, bearer_challenge(refusal));
         }
         response
     }
