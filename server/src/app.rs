@@ -5,7 +5,8 @@
 //! | `/socket.io/` | [`crate::signalling::socketio`] |
 //! | `/socket.io/oauth2/token` | [`crate::signalling::oauth`] |
 //! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
-//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`] |
+//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`]: calls of the tenant `default` |
+//! | `/twilio/{tenant}`, `/dpstwilio/{tenant}` | the same: calls of that tenant |
 //! | `/livez` | 200 as long as the process serves |
 //! | `/readyz` | 200 while it takes sessions; 503 while models load and while it drains |
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +36,7 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the audio channels need.
 #[derive(Clone, Debug)]
 pub struct AudioChannels {
-    /// Whose calls come in here.
+    /// Whose calls come in where the address names nobody.
     pub tenant: Tenant,
     /// Where their sessions are.
     pub sessions: Arc<SessionServices>,
@@ -68,7 +69,9 @@ pub fn ready(
         .route("/livez", get(live))
         .route("/readyz", get(readiness).with_state(shutdown));
     for path in &config.media_streams_paths {
-        router = router.route(path, any(media_streams).with_state(audio.clone()));
+        router = router
+            .route(path, any(media_streams).with_state(audio.clone()))
+            .route(&format!("{path}/{{tenant}}"), any(media_streams).with_state(audio.clone()));
     }
     router
 }
@@ -92,13 +95,22 @@ async fn in_time(request: Request, next: Next) -> Response {
         .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
-async fn media_streams(State(audio): State<AudioChannels>, mut request: Request) -> Response {
+/// A tenant that does not exist is one without sessions: its audio waits and is refused like that of an unknown call.
+async fn media_streams(
+    State(audio): State<AudioChannels>,
+    name: Option<Path<String>>,
+    mut request: Request,
+) -> Response {
+    let Some(tenant) = name.map_or_else(|| Some(audio.tenant.clone()), |Path(name)| Tenant::parse(&name))
+    else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     if audio.sessions.shutdown.has_begun() {
         return unavailable("draining\n");
     }
     match websocket::accept(&mut request) {
         Ok(websocket::Accepted { response, connection }) => {
-            let AudioChannels { tenant, sessions } = audio;
+            let sessions = audio.sessions;
             sessions.tasks.clone().spawn(async move {
                 if let Some(socket) = connection.open().await {
                     driver::serve(socket, tenant, sessions).await;

@@ -3,10 +3,11 @@
 //! The one place where the server meets the engine's models and credentials. Nothing here waits or talks to a network;
 //! [`Biometrics::measure`] is heavy and runs in the inference pool only.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use peakstream::credential::{self, Credential, CredentialError, CredentialKeys};
+use peakstream::credential::{self, Credential, CredentialError};
 use peakstream::{
     AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, CollectedSpeech, Engine, ModelHash,
     OpenError,
@@ -19,18 +20,20 @@ use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
 use crate::session::event::{Finding, Measurement};
 use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Purpose, SessionRequest};
+use crate::tenant::keyring::Keyring;
 
 /// The engine and the keys that seal what it makes.
 #[derive(Debug)]
 pub struct Biometrics {
     engine: Engine,
-    keys: CredentialKeys,
+    /// Asked for the keys at each use: they may be rotated while the server runs.
+    keyring: Arc<Keyring>,
 }
 
 impl Biometrics {
     /// An engine whose models are proved, and the keys of the data directory.
-    pub const fn new(engine: Engine, keys: CredentialKeys) -> Self {
-        Self { engine, keys }
+    pub const fn new(engine: Engine, keyring: Arc<Keyring>) -> Self {
+        Self { engine, keyring }
     }
 
     /// The models and credentials as `tenant` sees them.
@@ -66,8 +69,9 @@ impl Biometrics {
         let finding = match purpose {
             Purpose::Register { .. } => Finding::Registered(self.seal(tenant, analysis.template)?),
             Purpose::Verify { credential, .. } => {
-                let reference = credential::open(&self.keys, tenant.name(), credential.expose())
-                    .map_err(|_| EngineFault::InvalidCredential)?;
+                let reference =
+                    credential::open(&self.keyring.credential_keys(), tenant.name(), credential.expose())
+                        .map_err(|_| EngineFault::InvalidCredential)?;
                 let score = self.engine.compare(&reference.template, &analysis.template);
                 Finding::Verified(score.map_err(|error| internal(&error))?)
             }
@@ -86,8 +90,9 @@ impl Biometrics {
         getrandom::fill(&mut nonce).map_err(|error| internal(&error))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| internal(&error))?;
         let calibration = self.engine.calibration(template.channel_type()).identity().to_owned();
+        let keys = self.keyring.credential_keys();
         let credential = Credential { template, calibration, created_at: now.as_secs() };
-        Ok(Sensitive::new(credential::seal(&self.keys, tenant.name(), &credential, nonce)))
+        Ok(Sensitive::new(credential::seal(&keys, tenant.name(), &credential, nonce)))
     }
 }
 
@@ -114,7 +119,7 @@ impl Catalogue for TenantCatalogue<'_> {
     }
 
     fn inspect(&self, text: &str) -> Result<CredentialFacts, CredentialRefusal> {
-        match credential::open(&self.biometrics.keys, self.tenant.name(), text) {
+        match credential::open(&self.biometrics.keyring.credential_keys(), self.tenant.name(), text) {
             Ok(opened) => {
                 let channel_type: ChannelType = opened.template.channel_type();
                 Ok(CredentialFacts { model: opened.template.model(), channel_type })

@@ -2,10 +2,11 @@
 //!
 //! | file | content | mode |
 //! |---|---|---|
-//! | `secrets.toml` | [`Secrets`]: hashes of what clients know, and the server's own keys | 0600 |
+//! | `secrets.toml` | [`crate::tenant::file`]: hashes of what clients know, and the server's own keys | 0600 |
 //! | `first-run.json` | what the first start made, in clear, for the operator to take away | 0600 |
 //! | `store.redb` | [`crate::store`]: audio settings, sessions, results | 0600 |
 //! | `lock` | held by the running server | 0600 |
+//! | `edit.lock` | held while `secrets.toml` is changed | 0600 |
 //!
 //! The folder is 0700. Files are replaced whole: written beside, synced, renamed.
 
@@ -13,17 +14,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use peakstream::credential::{CredentialKey, CredentialKeys};
-use serde::{Deserialize, Serialize};
-
-use crate::ids::Tenant;
-use crate::sensitive::Sensitive;
-use crate::signalling::oauth::Client;
-
-const SECRETS_FILE: &str = "secrets.toml";
 const LOCK_FILE: &str = "lock";
+const EDIT_LOCK_FILE: &str = "edit.lock";
 
 /// What can be wrong with a data directory.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +36,15 @@ pub enum DataDirError {
         path: PathBuf,
         /// What is wrong, without any of its content.
         what: &'static str,
+    },
+    /// Nobody has made keys in this directory yet.
+    #[error(
+        "{}: no keys there; start the server once with this data directory, or name the right one with --data-dir",
+        path.display()
+    )]
+    NoKeys {
+        /// Which directory.
+        path: PathBuf,
     },
     /// Another server runs with this directory.
     #[error("{}: another server is running with this data directory", path.display())]
@@ -68,85 +69,10 @@ pub struct DataDirLock {
     _file: File,
 }
 
-/// The content of `secrets.toml`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Secrets {
-    /// Signs access tokens: 32 bytes, base64url.
-    token_key: Sensitive<String>,
-    /// Seals credentials; the first seals, all open.
-    credential_keys: Vec<StoredKey>,
-    /// Who may ask for tokens.
-    clients: Vec<StoredClient>,
-    /// Who may use the HTTP interfaces.
-    api_keys: Vec<StoredApiKey>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct StoredKey {
-    /// 8 bytes, hexadecimal.
-    pub(crate) id: String,
-    /// 32 bytes, base64url.
-    pub(crate) key: Sensitive<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct StoredClient {
-    pub(crate) tenant: String,
-    pub(crate) client_id: String,
-    /// PHC string.
-    pub(crate) secret_hash: Sensitive<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct StoredApiKey {
-    pub(crate) tenant: String,
-    /// The key is 256 random bits, for which a plain hash is enough, and cheap enough for every request.
-    pub(crate) sha256: Sensitive<String>,
-}
-
-impl Secrets {
-    pub(crate) const fn new(
-        token_key: Sensitive<String>,
-        credential_keys: Vec<StoredKey>,
-        clients: Vec<StoredClient>,
-        api_keys: Vec<StoredApiKey>,
-    ) -> Self {
-        Self { token_key, credential_keys, clients, api_keys }
-    }
-
-    /// The clients that may ask for tokens.
-    pub fn clients(&self) -> Vec<Client> {
-        let client = |stored: &StoredClient| Client {
-            tenant: Tenant::new(&stored.tenant),
-            client_id: stored.client_id.clone(),
-            secret_hash: stored.secret_hash.clone(),
-        };
-        self.clients.iter().map(client).collect()
-    }
-
-    /// The API keys' SHA-256, and whose they are.
-    pub fn api_keys(&self) -> impl Iterator<Item = ([u8; 32], Tenant)> {
-        self.api_keys
-            .iter()
-            .filter_map(|stored| Some((unhex(stored.sha256.expose())?, Tenant::new(&stored.tenant))))
-    }
-
-    /// The key that signs tokens.
-    pub fn token_key(&self) -> Option<Sensitive<Vec<u8>>> {
-        let bytes = URL_SAFE_NO_PAD.decode(self.token_key.expose()).ok()?;
-        (bytes.len() >= 32).then(|| Sensitive::new(bytes))
-    }
-
-    /// The keys that seal and open credentials.
-    pub fn credential_keys(&self) -> Option<CredentialKeys> {
-        let mut keys = self.credential_keys.iter().map(|stored| {
-            let id = unhex(&stored.id)?;
-            let secret = URL_SAFE_NO_PAD.decode(stored.key.expose()).ok()?;
-            Some(CredentialKey::new(id, secret.try_into().ok()?))
-        });
-        let current = keys.next()??;
-        Some(CredentialKeys::new(current, keys.collect::<Option<Vec<_>>>()?))
-    }
+/// Keeps others from changing the key file for as long as it lives.
+#[derive(Debug)]
+pub struct EditLock {
+    _file: File,
 }
 
 impl DataDir {
@@ -161,6 +87,19 @@ impl DataDir {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path).map_err(|source| DataDirError::Io { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned() })
+    }
+
+    /// The directory at `path`, which must be there.
+    ///
+    /// # Errors
+    /// [`DataDirError::NoKeys`] if it is not.
+    pub fn existing(path: &Path) -> Result<Self, DataDirError> {
+        if path.is_dir() { Self::open(path) } else { Err(DataDirError::NoKeys { path: path.to_owned() }) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where a file of the directory is.
@@ -188,45 +127,33 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError::InUse`] if one is in.
     pub fn lock(&self) -> Result<DataDirLock, DataDirError> {
-        let path = self.file(LOCK_FILE);
-        let io = |source| DataDirError::Io { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        private(&mut options);
-        let file = options.open(&path).map_err(io)?;
+        let file = self.lock_file(LOCK_FILE)?;
         match file.try_lock() {
             Ok(()) => Ok(DataDirLock { _file: file }),
             Err(fs::TryLockError::WouldBlock) => Err(DataDirError::InUse { path: self.path.clone() }),
-            Err(fs::TryLockError::Error(source)) => Err(io(source)),
+            Err(fs::TryLockError::Error(source)) => {
+                Err(DataDirError::Io { path: self.file(LOCK_FILE), source })
+            }
         }
     }
 
-    /// What is kept in the directory; `None` before the first start.
+    /// Waits until nobody else changes the key file, which takes others milliseconds.
     ///
     /// # Errors
-    /// If the file is damaged or cannot be read.
-    pub fn secrets(&self) -> Result<Option<Secrets>, DataDirError> {
-        let path = self.file(SECRETS_FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(DataDirError::Io { path, source }),
-        };
-        let damaged = |what| DataDirError::Damaged { path: path.clone(), what };
-        // The parser's own message would quote the content.
-        let secrets: Secrets = toml::from_str(&text).map_err(|_| damaged("is not a secrets file"))?;
-        if secrets.token_key().is_none() {
-            return Err(damaged("has no token key of at least 32 bytes"));
-        }
-        if secrets.credential_keys().is_none() {
-            return Err(damaged("has no credential key of 8 and 32 bytes"));
-        }
-        Ok(Some(secrets))
+    /// If the file system refuses.
+    pub fn lock_for_edit(&self) -> Result<EditLock, DataDirError> {
+        let file = self.lock_file(EDIT_LOCK_FILE)?;
+        let io = |source| DataDirError::Io { path: self.file(EDIT_LOCK_FILE), source };
+        file.lock().map_err(io)?;
+        Ok(EditLock { _file: file })
     }
 
-    pub(crate) fn store_secrets(&self, secrets: &Secrets) -> Result<(), DataDirError> {
-        let text = toml::to_string(secrets).map_err(|e| DataDirError::Secrets(e.to_string()))?;
-        self.replace(SECRETS_FILE, text.as_bytes())
+    fn lock_file(&self, name: &str) -> Result<File, DataDirError> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        private(&mut options);
+        let path = self.file(name);
+        options.open(&path).map_err(|source| DataDirError::Io { path, source })
     }
 
     /// Writes a private file, whole or not at all.

@@ -2,15 +2,14 @@
 //!
 //! There is no fixed password and no open default: whoever wants to use a fresh server must have read its directory.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::data_dir::{DataDir, DataDirError, Secrets, StoredApiKey, StoredClient, StoredKey, hex};
+use crate::data_dir::{DataDir, DataDirError};
 use crate::ids::DEFAULT_TENANT;
 use crate::sensitive::Sensitive;
-use crate::signalling::oauth::hash_secret;
+use crate::tenant::edit::{EditError, KeyKind, NewSecret};
+use crate::tenant::file::KeyFile;
+use crate::tenant::scope::Scopes;
 
 /// The file with the secrets in clear.
 pub const FIRST_RUN_FILE: &str = "first-run.json";
@@ -28,34 +27,38 @@ pub struct FirstRun {
     pub api_key: Sensitive<String>,
 }
 
-/// The secrets of a directory; made now, if there are none, together with what the operator must know.
+/// Makes the keys of a directory, if it has none, together with what the operator must know. Of two processes that find
+/// a fresh directory at the same time, one makes them and the other finds them.
 ///
 /// # Errors
 /// If they can be neither read nor made.
-pub fn secrets_of(dir: &DataDir) -> Result<(Secrets, Option<FirstRun>), DataDirError> {
-    if let Some(secrets) = dir.secrets()? {
-        return Ok((secrets, None));
+pub fn ensure_keys(dir: &DataDir) -> Result<Option<FirstRun>, DataDirError> {
+    let alone = dir.lock_for_edit()?;
+    if KeyFile::read(dir)?.is_some() {
+        return Ok(None);
     }
-    let client_id = format!("ps-{}", hex(&random::<8>()?));
+    let mut keys = KeyFile::fresh()?;
+    let made = make_tenant(&mut keys).map_err(|error| match error {
+        EditError::DataDir(error) => error,
+        other => DataDirError::Secrets(other.to_string()),
+    });
+    let (client, api_key) = made?;
     let first_run = FirstRun {
         base_url: String::new(),
-        client_id: client_id.clone(),
-        client_secret: secret()?,
-        api_key: secret()?,
+        client_id: client.id,
+        client_secret: client.secret,
+        api_key: api_key.secret,
     };
-    let secret_hash = hash_secret(first_run.client_secret.expose())
-        .map_err(|error| DataDirError::Secrets(error.to_string()))?;
-    let sha256 = Sensitive::new(hex(&Sha256::digest(first_run.api_key.expose())));
-    let secrets = Secrets::new(
-        secret()?,
-        vec![StoredKey { id: hex(&random::<8>()?), key: secret()? }],
-        vec![StoredClient { tenant: DEFAULT_TENANT.into(), client_id, secret_hash }],
-        vec![StoredApiKey { tenant: DEFAULT_TENANT.into(), sha256 }],
-    );
     // The clear text first: without it the hashes are of no use to anybody.
     store(dir, &first_run)?;
-    dir.store_secrets(&secrets)?;
-    Ok((secrets, Some(first_run)))
+    keys.write(dir, &alone)?;
+    Ok(Some(first_run))
+}
+
+fn make_tenant(keys: &mut KeyFile) -> Result<(NewSecret, NewSecret), EditError> {
+    keys.add_tenant(DEFAULT_TENANT)?;
+    let client = keys.add_key(KeyKind::Client, DEFAULT_TENANT, Scopes::ALL, None)?;
+    Ok((client, keys.add_key(KeyKind::ApiKey, DEFAULT_TENANT, Scopes::ALL, None)?))
 }
 
 /// Notes where the server listens, as long as the operator has not removed the file.
@@ -80,16 +83,6 @@ fn store(dir: &DataDir, first_run: &FirstRun) -> Result<(), DataDirError> {
     dir.replace(FIRST_RUN_FILE, &text)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], DataDirError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| DataDirError::Secrets(error.to_string()))?;
-    Ok(bytes)
-}
-
-fn secret() -> Result<Sensitive<String>, DataDirError> {
-    Ok(Sensitive::new(URL_SAFE_NO_PAD.encode(random::<32>()?)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,21 +97,34 @@ mod tests {
     #[test]
     fn a_first_start_makes_secrets_and_a_second_keeps_them() {
         let (_temp, dir) = fresh();
-        let (first, shown) = secrets_of(&dir).unwrap();
-        let shown = shown.unwrap();
-        let (second, again) = secrets_of(&dir).unwrap();
-        assert!(again.is_none());
-        assert_eq!(first.token_key(), second.token_key());
-        assert_eq!(second.clients()[0].client_id, shown.client_id);
-        assert!(second.credential_keys().is_some());
+        let shown = ensure_keys(&dir).unwrap().unwrap();
+        let first = fs::read(dir.file("secrets.toml")).unwrap();
+        assert!(ensure_keys(&dir).unwrap().is_none());
+        assert_eq!(fs::read(dir.file("secrets.toml")).unwrap(), first);
+        let keys = KeyFile::read(&dir).unwrap().unwrap();
+        assert_eq!(keys.clients[0].id, shown.client_id);
+        assert_eq!(keys.tenants[0].name, DEFAULT_TENANT);
+    }
+
+    #[test]
+    fn many_first_starts_at_once_make_one_set_of_keys() {
+        let (_temp, dir) = fresh();
+        let start = || ensure_keys(&dir).unwrap();
+        let made: Vec<FirstRun> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().filter_map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(made.len(), 1);
+        let keys = KeyFile::read(&dir).unwrap().unwrap();
+        assert_eq!(keys.clients[0].id, made[0].client_id);
+        let noted = fs::read_to_string(dir.file(FIRST_RUN_FILE)).unwrap();
+        assert!(noted.contains(&made[0].client_id), "what is shown is what works");
     }
 
     #[test]
     fn two_servers_have_nothing_in_common() {
         let (one, two) = (fresh(), fresh());
-        let (_, one) = secrets_of(&one.1).unwrap();
-        let (_, two) = secrets_of(&two.1).unwrap();
-        let (one, two) = (one.unwrap(), two.unwrap());
+        let (one, two) = (ensure_keys(&one.1).unwrap().unwrap(), ensure_keys(&two.1).unwrap().unwrap());
         assert_ne!(one.client_id, two.client_id);
         assert_ne!(one.client_secret, two.client_secret);
         assert_ne!(one.api_key, two.api_key);
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn what_clients_know_is_stored_hashed() {
         let (_temp, dir) = fresh();
-        let shown = secrets_of(&dir).unwrap().1.unwrap();
+        let shown = ensure_keys(&dir).unwrap().unwrap();
         let stored = fs::read_to_string(dir.file("secrets.toml")).unwrap();
         assert!(stored.contains("$argon2id$") && stored.contains(&shown.client_id));
         assert!(!stored.contains(shown.client_secret.expose()) && !stored.contains(shown.api_key.expose()));
@@ -138,11 +144,11 @@ mod tests {
     fn only_the_owner_can_read_the_directory_and_its_files() {
         use std::os::unix::fs::PermissionsExt;
         let (_temp, dir) = fresh();
-        secrets_of(&dir).unwrap();
+        ensure_keys(&dir).unwrap();
         let _lock = dir.lock().unwrap();
         let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(dir.file("x").parent().unwrap()), 0o700);
-        for file in ["secrets.toml", FIRST_RUN_FILE, "lock"] {
+        for file in ["secrets.toml", FIRST_RUN_FILE, "lock", "edit.lock"] {
             assert_eq!(mode(&dir.file(file)), 0o600, "{file}");
         }
     }
@@ -150,7 +156,7 @@ mod tests {
     #[test]
     fn the_base_url_follows_the_server_until_the_file_is_removed() {
         let (_temp, dir) = fresh();
-        secrets_of(&dir).unwrap();
+        ensure_keys(&dir).unwrap();
         note_base_url(&dir, "http://127.0.0.1:1").unwrap();
         note_base_url(&dir, "http://127.0.0.1:2").unwrap();
         let text = fs::read_to_string(dir.file(FIRST_RUN_FILE)).unwrap();
@@ -168,9 +174,9 @@ mod tests {
             "token_key = \"short\"\ncredential_keys = []\nclients = []\napi_keys = []\n",
         )
         .unwrap();
-        assert!(matches!(secrets_of(&dir), Err(DataDirError::Damaged { .. })));
+        assert!(matches!(ensure_keys(&dir), Err(DataDirError::Damaged { .. })));
         fs::write(dir.file("secrets.toml"), "hunter2").unwrap();
-        let shown = secrets_of(&dir).unwrap_err().to_string();
+        let shown = ensure_keys(&dir).unwrap_err().to_string();
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(fs::read_to_string(dir.file("secrets.toml")).unwrap(), "hunter2");
     }

@@ -18,6 +18,14 @@ impl Tenant {
         Self(name.into())
     }
 
+    /// A tenant by a name that somebody chose: lower-case letters, digits and hyphens, 1 to 63, the first no hyphen, so
+    /// that it can stand in an address and a file name. `None` for any other.
+    pub fn parse(name: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let sound = (1..=63).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('-');
+        sound.then(|| Self::new(name))
+    }
+
     /// The name: part of tokens and of the data a credential is bound to.
     pub fn name(&self) -> &str {
         &self.0
@@ -131,6 +139,16 @@ impl fmt::Display for SessionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenants_name_can_stand_in_an_address() {
+        for good in ["a", "acme", "acme-2", "0", &"x".repeat(63)] {
+            assert!(Tenant::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "-a", "Acme", "a b", "a/b", "a.b", "ä", "a_b", &"x".repeat(64)] {
+            assert!(Tenant::parse(bad).is_none(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_call_id_has_1_to_256_characters_not_bytes() {

@@ -37,3 +37,4 @@ pub mod shutdown;
 pub mod signalling;
 pub mod store;
 pub mod telemetry;
+pub mod tenant;

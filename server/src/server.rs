@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::app::{self, AudioChannels};
 use crate::biometrics::Biometrics;
 use crate::config::Config;
-use crate::data_dir::{DataDir, DataDirError, DataDirLock, Secrets};
+use crate::data_dir::{DataDir, DataDirError, DataDirLock};
 use crate::first_run::{self, FirstRun};
 use crate::ids::{DEFAULT_TENANT, Tenant, Timestamp};
 use crate::inference::InferencePool;
@@ -29,11 +29,12 @@ use crate::session::journal::Journal;
 use crate::session::registry::{Counts, Registry};
 use crate::shutdown::{Shutdown, Tasks};
 use crate::signalling::client::Signalling;
-use crate::signalling::oauth::{HashError, TokenEndpoint};
-use crate::signalling::rest::{self, ApiKeys, Gate, InFlight, Rest};
+use crate::signalling::oauth::TokenEndpoint;
+use crate::signalling::rest::{self, Gate, InFlight, Rest};
 use crate::signalling::socketio::{self, Access, SocketIoConfig};
-use crate::signalling::token::TokenKey;
 use crate::store::{Store, StoreError};
+use crate::tenant::keyring::{Keyring, Principal};
+use crate::tenant::limits::Limiter;
 
 /// Where the store is in the data directory.
 const STORE_FILE: &str = "store.redb";
@@ -56,15 +57,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The keys in the data directory.
-    #[error("the keys in the data directory cannot be used")]
-    Keys,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The token endpoint.
-    #[error(transparent)]
-    Hash(#[from] HashError),
     /// The inference threads.
     #[error("inference threads cannot be started: {0}")]
     Threads(std::io::Error),
@@ -75,7 +70,8 @@ pub enum StartError {
 pub struct Bound {
     config: Config,
     base_url: String,
-    secrets: Secrets,
+    keyring: Arc<Keyring>,
+    limiter: Arc<Limiter>,
     first_run: Option<FirstRun>,
     lock: DataDirLock,
     app: watch::Sender<Router>,
@@ -111,7 +107,8 @@ impl Bound {
     pub async fn new(config: Config) -> Result<Self, StartError> {
         let dir = DataDir::open(&config.data_dir)?;
         let lock = dir.lock()?;
-        let (secrets, first_run) = first_run::secrets_of(&dir)?;
+        let first_run = first_run::ensure_keys(&dir)?;
+        let keyring = Keyring::open(&dir)?;
         let address = config.listen;
         let refused = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
@@ -119,8 +116,8 @@ impl Bound {
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
         first_run::note_base_url(&dir, &base_url)?;
         let first_run = first_run.map(|first_run| FirstRun { base_url: base_url.clone(), ..first_run });
-        let token_key = Arc::new(TokenKey::new(secrets.token_key().ok_or(StartError::Keys)?.expose()));
-        let rest = rest(&config, &dir, &secrets, token_key).await?;
+        let limiter = Arc::new(Limiter::default());
+        let rest = rest(&config, &dir, &keyring, &limiter).await?;
         let routes = rest::build(Arc::clone(&rest), &config.signalling.rest_path);
         let (app, current) = watch::channel(app::loading(routes));
         let slots = Slots::new(config.limits.max_connections);
@@ -131,7 +128,7 @@ impl Bound {
         let shutdown = Shutdown::default();
         tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));
         tokio::spawn(sweep(rest.store.clone(), Arc::clone(&rest.journal), shutdown.clone()));
-        Ok(Self { config, base_url, secrets, first_run, lock, app, rest, slots, shutdown })
+        Ok(Self { config, base_url, keyring, limiter, first_run, lock, app, rest, slots, shutdown })
     }
 
     /// Where clients find it.
@@ -149,23 +146,23 @@ impl Bound {
     /// # Errors
     /// If keys or threads cannot be had.
     pub fn ready(self, engine: Engine) -> Result<Running, StartError> {
-        let Self { config, base_url, secrets, lock, app, rest, slots, shutdown, .. } = self;
-        let keys = secrets.credential_keys().ok_or(StartError::Keys)?;
-        let token_key = Arc::new(TokenKey::new(secrets.token_key().ok_or(StartError::Keys)?.expose()));
+        let Self { config, base_url, keyring, limiter, lock, app, rest, slots, shutdown, .. } = self;
         let limits = &config.limits;
         let sessions = Arc::new(SessionServices {
-            biometrics: Arc::new(Biometrics::new(engine, keys)),
+            biometrics: Arc::new(Biometrics::new(engine, Arc::clone(&keyring))),
             pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
                 .map_err(StartError::Threads)?,
             registry: Registry::new(limits.max_sessions, limits.max_parked),
             journal: Arc::clone(&rest.journal),
+            keyring: Arc::clone(&keyring),
+            limiter: Arc::clone(&limiter),
             shutdown,
             tasks: Tasks::default(),
             timeouts: config.sessions.timeouts(),
             accept_short: config.sessions.accept_short,
         });
-        let tokens = Arc::new(TokenEndpoint::new(secrets.clients(), Arc::clone(&token_key))?);
-        let (socketio, io) = socketio(&config, token_key, &sessions);
+        let tokens = Arc::new(TokenEndpoint::new(keyring, limiter)?);
+        let (socketio, io) = socketio(&config, &sessions);
         let audio = AudioChannels { tenant: Tenant::new(DEFAULT_TENANT), sessions: Arc::clone(&sessions) };
         // Set once: here.
         let _ = rest.services.set(Arc::clone(&sessions));
@@ -180,8 +177,8 @@ impl Bound {
 async fn rest(
     config: &Config,
     dir: &DataDir,
-    secrets: &Secrets,
-    token_key: Arc<TokenKey>,
+    keyring: &Arc<Keyring>,
+    limiter: &Arc<Limiter>,
 ) -> Result<Arc<Rest>, StartError> {
     let store = match config.store.memory_only {
         true => Store::in_memory()?,
@@ -193,8 +190,8 @@ async fn rest(
         tracing::warn!(sessions = interrupted, "the last run ended without notice; its sessions are over");
     }
     let gate = match config.signalling.no_auth {
-        true => Gate::Open(Tenant::new(DEFAULT_TENANT)),
-        false => Gate::Keys(ApiKeys::new(secrets.api_keys()), token_key),
+        true => Gate::Open(Principal::anybody(Tenant::new(DEFAULT_TENANT))),
+        false => Gate::Keys,
     };
     Ok(Arc::new(Rest {
         services: OnceLock::new(),
@@ -202,6 +199,8 @@ async fn rest(
         defaults: config.sessions.defaults(),
         store,
         gate,
+        keyring: Arc::clone(keyring),
+        limiter: Arc::clone(limiter),
         settings_retention: config.store.audio_settings_retention,
         idempotency_retention: config.store.idempotency_retention,
         max_stored: config.store.max_stored,
@@ -227,15 +226,11 @@ async fn sweep(store: Store, journal: Arc<Journal>, shutdown: Shutdown) {
     }
 }
 
-fn socketio(
-    config: &Config,
-    token_key: Arc<TokenKey>,
-    sessions: &Arc<SessionServices>,
-) -> (Router, SocketIo) {
+fn socketio(config: &Config, sessions: &Arc<SessionServices>) -> (Router, SocketIo) {
     let signalling = &config.signalling;
     let access = match signalling.no_auth {
-        true => Access::Open(Tenant::new(DEFAULT_TENANT)),
-        false => Access::Tokens(token_key),
+        true => Access::Open(Principal::anybody(Tenant::new(DEFAULT_TENANT))),
+        false => Access::Tokens,
     };
     let clients = Signalling {
         sessions: Arc::clone(sessions),

@@ -2,7 +2,7 @@
 //!
 //! One task owns the socket, the protocol machine and, once the session is found, the [`CallStream`]: no audio crosses a
 //! thread. Nothing is buffered beyond one message: when the session is behind, the task waits, stops reading, and the
-//! sender's TCP stalls. After every block of audio (about half a second, a few milliseconds of work) the task yields, so
+//! sender's TCP stalls; so does a tenant's limit of bytes. After every block of audio (about half a second, a few milliseconds of work) the task yields, so
 //! that a file sent at full speed takes turns with the live calls.
 
 use std::sync::Arc;
@@ -65,6 +65,7 @@ async fn run(socket: &mut AudioSocket, tenant: Tenant, services: &Arc<SessionSer
         },
     };
     let mut held = Held::default();
+    let pace = Pace::of(services, &tenant);
     let key = CallKey { tenant, call_id: started.call_id.clone() };
     let session = match find_session(&mut feed, &key, &mut held).await {
         Ok(session) => session,
@@ -73,7 +74,27 @@ async fn run(socket: &mut AudioSocket, tenant: Tenant, services: &Arc<SessionSer
     let Ok(attachment) = session.attach().await else {
         return End::Close(CloseCode::Policy, "the call has its audio already");
     };
-    stream(feed, attachment, session, &started, held).await
+    stream(feed, attachment, session, &started, held, pace).await
+}
+
+/// How fast the audio of a tenant may come in, if that is limited. Taken when the connection begins.
+struct Pace {
+    tenant: Tenant,
+    bytes_per_second: Option<f64>,
+}
+
+impl Pace {
+    fn of(services: &SessionServices, tenant: &Tenant) -> Self {
+        let bytes_per_second = services.keyring.limits(tenant).bytes_per_second;
+        Self { tenant: tenant.clone(), bytes_per_second }
+    }
+
+    /// When more may be read, after so many bytes.
+    fn after(&self, services: &SessionServices, bytes: usize) -> Option<Instant> {
+        let (rate, now) = (self.bytes_per_second?, Instant::now());
+        let wait = services.limiter.audio(&self.tenant, rate, bytes, now.into_std());
+        (wait > Duration::ZERO).then(|| now + wait)
+    }
 }
 
 /// Audio that came before its session.
@@ -118,6 +139,7 @@ async fn stream(
     session: SessionHandle,
     started: &Started,
     held: Held,
+    pace: Pace,
 ) -> End {
     let Attachment { session: id, request, stream, stop } = attachment;
     let agreed = request.audio.format;
@@ -135,7 +157,7 @@ async fn stream(
         session.report(Report::Failed(fault, Progress::default())).await;
         return End::Close(CloseCode::Policy, "unsupported media format");
     };
-    let mut call = Call { feed, session, stream: Some(stream), stop, heard: Instant::now() };
+    let mut call = Call { feed, session, stream: Some(stream), stop, heard: Instant::now(), pace };
     let end = call.run(held).await;
     let continuity = call.feed.machine.continuity();
     tracing::debug!(session = %id, ?continuity, "audio of the session ended");
@@ -174,12 +196,13 @@ struct Call<'a> {
     stop: oneshot::Receiver<()>,
     /// When the session last heard of audio.
     heard: Instant,
+    pace: Pace,
 }
 
 impl Call<'_> {
     async fn run(&mut self, held: Held) -> End {
         for piece in held.pieces {
-            if let Some(end) = self.push(&piece).await {
+            if let Some(end) = self.take(&piece).await {
                 return end;
             }
         }
@@ -195,7 +218,7 @@ impl Call<'_> {
             };
             match step {
                 Step::Audio(bytes) => {
-                    if let Some(end) = self.push(&bytes).await {
+                    if let Some(end) = self.take(&bytes).await {
                         return end;
                     }
                 }
@@ -204,6 +227,27 @@ impl Call<'_> {
                 Step::Started(_) => {}
             }
         }
+    }
+
+    /// Takes audio, and then as long as the tenant's limit wants. `Some`: the call needs no more audio.
+    async fn take(&mut self, bytes: &[u8]) -> Option<End> {
+        let end = self.push(bytes).await;
+        if end.is_some() {
+            return end;
+        }
+        let until = self.pace.after(self.feed.services, bytes.len())?;
+        while Instant::now() < until {
+            tokio::select! {
+                biased;
+                () = self.feed.services.shutdown.begun() => return Some(self.stopped()),
+                _ = &mut self.stop => return Some(self.stopped()),
+                () = sleep_until(until.min(Instant::now() + HEARD_INTERVAL)) => {}
+            }
+            // There is audio, only we do not read it: the session must not take that for silence.
+            self.heard = Instant::now();
+            self.session.report(Report::Heard).await;
+        }
+        None
     }
 
     /// Pushes audio and reports what comes out of it. `Some`: the call needs no more audio.

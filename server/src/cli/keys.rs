@@ -11,6 +11,7 @@ use crate::cli::output::CliError;
 use crate::data_dir::{DataDir, DataDirError, hex, unhex};
 use crate::first_run;
 use crate::sensitive::Sensitive;
+use crate::tenant::file::KeyFile;
 
 /// The first line of a key file.
 const HEADER: &str = "# peakstream credential keys: the first seals, all open";
@@ -111,7 +112,7 @@ impl KeyOptions {
             Some(file) => create_key(file)?,
             // What a first start of the server would do.
             None => drop(
-                first_run::secrets_of(&DataDir::open(&self.data_dir).map_err(KeyError::from)?)
+                first_run::ensure_keys(&DataDir::open(&self.data_dir).map_err(KeyError::from)?)
                     .map_err(KeyError::from)?,
             ),
         }
@@ -123,10 +124,10 @@ impl KeyOptions {
         if !self.data_dir.is_dir() {
             return Err(KeyError::Missing { path: self.data_dir.clone() });
         }
-        match DataDir::open(&self.data_dir)?.secrets()? {
+        match KeyFile::read(&DataDir::open(&self.data_dir)?)? {
             None => Err(KeyError::Missing { path: self.data_dir.clone() }),
-            Some(secrets) => {
-                secrets.credential_keys().ok_or_else(|| KeyError::Damaged { dir: self.data_dir.clone() })
+            Some(file) => {
+                file.credential_keys().ok_or_else(|| KeyError::Damaged { dir: self.data_dir.clone() })
             }
         }
     }

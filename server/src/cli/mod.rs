@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod admin;
 pub mod call;
 pub mod compare;
 pub mod config;
@@ -31,6 +32,8 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(Box<serve::Args>),
+    Tenant(admin::tenant::Args),
+    Key(admin::key::Args),
     Call(call::Args),
     Register(register::Args),
     Verify(verify::Args),
@@ -44,6 +47,8 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Tenant(args) => admin::tenant::run(&args),
+        Command::Key(args) => admin::key::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Register(args) => register::run(&args),
         Command::Verify(args) => verify::run(&args),

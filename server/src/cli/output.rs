@@ -14,14 +14,15 @@ use crate::cli::offline::OfflineError;
 use crate::client::ConnectError;
 use crate::config::problem::Problems;
 use crate::model_dir::ModelDirError;
+use crate::tenant::edit::EditError;
 
 /// The end of every command's `--help`.
 pub const EXIT_STATUS: &str = "\
 Exit status:
   0  done; where a question was asked, the answer is yes
   1  the answer is no: another voice, not a live one, a call that ended badly
-  2  the command line or the configuration is wrong
-  3  a file cannot be used: unreadable, not audio, too little speech, no credential
+  2  the command line or the configuration is wrong, or names what is not there
+  3  a file cannot be used: unreadable, not audio, too little speech, no credential, no keys
   4  no models, or models that fail their check (install them with: make models)
   5  no server, or one that does not answer as it should
   130  interrupted";
@@ -54,6 +55,9 @@ pub enum CliError {
     /// A key or a credential.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Tenants and keys.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// The models.
     #[error(transparent)]
     Models(#[from] ModelDirError),
@@ -89,7 +93,8 @@ impl CliError {
     /// The exit status of [`EXIT_STATUS`].
     const fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Configuration(_) => 2,
+            Self::Edit(EditError::DataDir(_)) => 3,
+            Self::Usage(_) | Self::Edit(_) | Self::Configuration(_) => 2,
             Self::AudioFile(_) | Self::Offline(_) | Self::Key(_) | Self::NoDemo(_) | Self::Write { .. } => 3,
             Self::Models(_) => 4,
             Self::Connect(_) | Self::Server(_) => 5,

@@ -24,6 +24,8 @@ use crate::session::record::{SessionRecord, Status};
 use crate::session::registry::{Admission, CallKey, NotAdmitted, Registry};
 use crate::session::request::SessionRequest;
 use crate::shutdown::{Shutdown, Tasks};
+use crate::tenant::keyring::Keyring;
+use crate::tenant::limits::Limiter;
 
 /// Reports that may wait for the session's task; an audio task that is faster waits.
 const INBOX: usize = 16;
@@ -39,6 +41,10 @@ pub struct SessionServices {
     pub registry: Arc<Registry>,
     /// Where sessions are found by their id.
     pub journal: Arc<Journal>,
+    /// Whose keys work, and how much each tenant may have.
+    pub keyring: Arc<Keyring>,
+    /// How much of it each tenant has used.
+    pub limiter: Arc<Limiter>,
     /// The server's end.
     pub shutdown: Shutdown,
     /// Everything that runs for clients and carriers, sessions among it.
@@ -169,9 +175,11 @@ pub fn start(
     let (inbox_sender, inbox) = mpsc::channel(INBOX);
     let handle = SessionHandle { inbox: inbox_sender };
     let key = CallKey { tenant: tenant.clone(), call_id: request.call_id.clone() };
-    let admission = services.registry.admit(key, handle.clone()).map_err(|why| match why {
+    let limit = services.keyring.limits(&tenant).live_sessions;
+    let admission = services.registry.admit(key, handle.clone(), limit).map_err(|why| match why {
         NotAdmitted::CallIdInUse => SessionError::CallIdInUse,
         NotAdmitted::Full => SessionError::NotReady(NotReady::TooManySessions),
+        NotAdmitted::TenantFull => SessionError::NotReady(NotReady::TenantSessions),
     })?;
     let id = SessionId::random();
     let recorder =

@@ -53,6 +53,12 @@ pub enum NotReady {
     TooManySessions,
     /// The server has just started.
     Loading,
+    /// As many sessions of this tenant live as it may have.
+    TenantSessions,
+    /// The tenant asks more often, or sends more, than it may.
+    TenantRate,
+    /// The client, its API key or its tenant was disabled, has expired or was removed since it connected.
+    KeyDisabled,
     /// The server is about to stop and takes no new sessions.
     Draining,
 }
@@ -141,7 +147,7 @@ impl SessionError {
         match self {
             Self::Parameters(_) => "InvalidParametersException",
             Self::CallIdInUse => "CallIdInUseException",
-            Self::NotReady(NotReady::TooManySessions) => "SessionLimitException",
+            Self::NotReady(NotReady::TooManySessions | NotReady::TenantSessions) => "SessionLimitException",
             Self::NotReady(_) => "ConsumerNotReadyException",
             Self::Audio(_) => "AudioStreamException",
             Self::Engine(fault) => fault.exception(),
@@ -160,6 +166,15 @@ impl NotReady {
             }
             Self::Loading => {
                 "Audio consumer for provided audio protocol is not ready: the models are being loaded"
+            }
+            Self::TenantSessions => {
+                "Audio consumer for provided audio protocol is not ready: this tenant's limit of live sessions is reached"
+            }
+            Self::TenantRate => {
+                "Audio consumer for provided audio protocol is not ready: this tenant's limit of requests or bytes per second is exceeded, try again later"
+            }
+            Self::KeyDisabled => {
+                "Audio consumer for provided audio protocol is not ready: this client's key does not work any more"
             }
             Self::Draining => {
                 "Audio consumer for provided audio protocol is not ready: the server is stopping"

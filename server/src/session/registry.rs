@@ -6,6 +6,7 @@
 //! Everything that counts is a guard: dropping it, for whatever reason, undoes it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +32,8 @@ pub enum NotAdmitted {
     CallIdInUse,
     /// As many sessions live as the configuration allows.
     Full,
+    /// As many sessions of this tenant live as it may have.
+    TenantFull,
 }
 
 /// How many of what there are now.
@@ -56,6 +59,8 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Inner {
     live: HashMap<CallKey, SessionHandle>,
+    /// How many of them each tenant has; none is not kept.
+    of_tenant: HashMap<Tenant, usize>,
     waiting: HashMap<CallKey, Arc<Notify>>,
     parked: usize,
 }
@@ -67,11 +72,17 @@ impl Registry {
         Arc::new(Self { max_sessions, max_parked, audio_connections, inner })
     }
 
-    /// Enters a session and wakes the audio connections that wait for it.
+    /// Enters a session and wakes the audio connections that wait for it. `tenant_limit`: how many sessions its tenant may
+    /// have.
     ///
     /// # Errors
-    /// If the call id is in use, or the directory full.
-    pub fn admit(self: &Arc<Self>, key: CallKey, handle: SessionHandle) -> Result<Admission, NotAdmitted> {
+    /// If the call id is in use, or the directory or the tenant's share of it full.
+    pub fn admit(
+        self: &Arc<Self>,
+        key: CallKey,
+        handle: SessionHandle,
+        tenant_limit: Option<usize>,
+    ) -> Result<Admission, NotAdmitted> {
         let mut inner = self.lock();
         if inner.live.contains_key(&key) {
             return Err(NotAdmitted::CallIdInUse);
@@ -79,6 +90,11 @@ impl Registry {
         if inner.live.len() >= self.max_sessions {
             return Err(NotAdmitted::Full);
         }
+        let of_tenant = inner.of_tenant.get(&key.tenant).copied().unwrap_or_default();
+        if tenant_limit.is_some_and(|limit| of_tenant >= limit) {
+            return Err(NotAdmitted::TenantFull);
+        }
+        inner.of_tenant.insert(key.tenant.clone(), of_tenant + 1);
         inner.live.insert(key.clone(), handle);
         if let Some(waiting) = inner.waiting.get(&key) {
             waiting.notify_waiters();
@@ -150,7 +166,14 @@ pub struct Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.registry.lock().live.remove(&self.key);
+        let mut inner = self.registry.lock();
+        inner.live.remove(&self.key);
+        if let Entry::Occupied(mut of_tenant) = inner.of_tenant.entry(self.key.tenant.clone()) {
+            *of_tenant.get_mut() -= 1;
+            if *of_tenant.get() == 0 {
+                of_tenant.remove();
+            }
+        }
     }
 }
 
@@ -196,24 +219,41 @@ mod tests {
     #[tokio::test]
     async fn a_call_id_is_used_once_per_tenant_and_free_again_afterwards() {
         let registry = Registry::new(10, 10);
-        let first = registry.admit(key("a", "1"), SessionHandle::detached()).unwrap();
+        let first = registry.admit(key("a", "1"), SessionHandle::detached(), None).unwrap();
         assert_eq!(
-            registry.admit(key("a", "1"), SessionHandle::detached()).err(),
+            registry.admit(key("a", "1"), SessionHandle::detached(), None).err(),
             Some(NotAdmitted::CallIdInUse)
         );
-        let _other = registry.admit(key("b", "1"), SessionHandle::detached()).unwrap();
+        let _other = registry.admit(key("b", "1"), SessionHandle::detached(), None).unwrap();
         drop(first);
         assert!(registry.find(&key("a", "1")).is_none());
-        assert!(registry.admit(key("a", "1"), SessionHandle::detached()).is_ok());
+        assert!(registry.admit(key("a", "1"), SessionHandle::detached(), None).is_ok());
     }
 
     #[tokio::test]
     async fn the_number_of_sessions_is_limited() {
         let registry = Registry::new(1, 10);
-        let only = registry.admit(key("a", "1"), SessionHandle::detached()).unwrap();
-        assert_eq!(registry.admit(key("a", "2"), SessionHandle::detached()).err(), Some(NotAdmitted::Full));
+        let only = registry.admit(key("a", "1"), SessionHandle::detached(), None).unwrap();
+        assert_eq!(
+            registry.admit(key("a", "2"), SessionHandle::detached(), None).err(),
+            Some(NotAdmitted::Full)
+        );
         drop(only);
         assert_eq!(registry.counts(), Counts::default());
+    }
+
+    #[tokio::test]
+    async fn a_tenants_sessions_are_limited_without_touching_anothers() {
+        let registry = Registry::new(10, 10);
+        let admit = |tenant, call| registry.admit(key(tenant, call), SessionHandle::detached(), Some(2));
+        let (first, second) = (admit("a", "1").unwrap(), admit("a", "2").unwrap());
+        assert_eq!(admit("a", "3").err(), Some(NotAdmitted::TenantFull));
+        let other = admit("b", "1").unwrap();
+        drop(first);
+        let third = admit("a", "3").unwrap();
+        assert_eq!(admit("a", "4").err(), Some(NotAdmitted::TenantFull));
+        drop((second, other, third));
+        assert!(registry.lock().of_tenant.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -226,10 +266,10 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert_eq!(registry.counts().parked, 1);
-        let _foreign = registry.admit(key("b", "1"), SessionHandle::detached()).unwrap();
+        let _foreign = registry.admit(key("b", "1"), SessionHandle::detached(), None).unwrap();
         tokio::task::yield_now().await;
         assert_eq!(registry.counts().parked, 1, "another tenant's session is not this call's");
-        let _session = registry.admit(key("a", "1"), SessionHandle::detached()).unwrap();
+        let _session = registry.admit(key("a", "1"), SessionHandle::detached(), None).unwrap();
         assert!(waiter.await.unwrap());
         assert_eq!(registry.counts().parked, 0);
         assert!(registry.lock().waiting.is_empty());

@@ -15,11 +15,11 @@ use socketioxide::{SendError, SocketError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::ids::Tenant;
 use crate::session::actor::{Audience, SessionServices, start};
-use crate::session::error::{FieldProblem, SessionError};
+use crate::session::error::{FieldProblem, NotReady, SessionError};
 use crate::session::event::Event;
 use crate::session::request::{Defaults, Kind, SessionRequest};
+use crate::tenant::keyring::Principal;
 
 /// Events of a session that may wait for this task.
 const EVENTS: usize = 16;
@@ -102,8 +102,8 @@ pub struct Client {
     pub socket: SocketRef,
     /// Registration or verification.
     pub kind: Kind,
-    /// Whose sessions it starts.
-    pub tenant: Tenant,
+    /// Who it is, and whose sessions it starts.
+    pub principal: Principal,
     /// How its events look.
     pub wire: WireFormat,
     /// Whether the connection has begun, and whether it is over.
@@ -208,12 +208,26 @@ impl Client {
 
     fn initialize(&self, signalling: &Signalling, body: &Value) -> Result<Running, SessionError> {
         let sessions = &signalling.sessions;
-        let catalogue = sessions.biometrics.catalogue(&self.tenant);
+        let tenant = &self.principal.tenant;
+        self.may_start(sessions, body).map_err(SessionError::NotReady)?;
+        let catalogue = sessions.biometrics.catalogue(tenant);
         let request = SessionRequest::parse(self.kind, body, &catalogue, signalling.defaults)?;
         let (sender, events) = mpsc::channel(EVENTS);
         let (present, gone) = oneshot::channel();
-        start(sessions, self.tenant.clone(), request, Audience::Connected { events: sender, gone })?;
+        start(sessions, tenant.clone(), request, Audience::Connected { events: sender, gone })?;
         Ok(Running { _present: present, events })
+    }
+
+    /// Connections stay open for hours: what held when this one was made is asked again.
+    fn may_start(&self, sessions: &SessionServices, body: &Value) -> Result<(), NotReady> {
+        if !sessions.keyring.is_enabled(&self.principal) {
+            return Err(NotReady::KeyDisabled);
+        }
+        let tenant = &self.principal.tenant;
+        let limits = sessions.keyring.limits(tenant);
+        let bytes = if limits.bytes_per_second.is_some() { body.to_string().len() } else { 0 };
+        let now = Instant::now().into_std();
+        sessions.limiter.request(tenant, &limits, bytes, now).map_err(|_| NotReady::TenantRate)
     }
 
     /// Emits one event, waiting for room in the client's buffer for as long as [`STALL_LIMIT`].

@@ -1,113 +1,69 @@
 //! In: `POST …/oauth2/token` with client credentials. Out: a bearer token, or an error of RFC 6749 §5.2.
 //!
-//! Credentials come as a form, as JSON, or by HTTP Basic. Secrets are kept as argon2id hashes; computing one takes
-//! milliseconds of a core, so that happens on blocking threads, a few at a time, behind a bounded queue.
+//! Credentials come as a form, as JSON, or by HTTP Basic. Whether they are right is for [`crate::tenant::guard`] to find
+//! out; requests of a client that proved itself count against its tenant's limits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use crate::ids::Tenant;
+use crate::data_dir::DataDirError;
 use crate::sensitive::Sensitive;
-use crate::signalling::token::{TOKEN_LIFETIME_SECONDS, TokenKey};
-
-/// Verifications computed at the same time.
-const PARALLEL_VERIFICATIONS: usize = 2;
-/// Verifications under way or waiting; more are told to come back.
-const MAX_VERIFICATIONS: usize = 64;
-/// Memory of one hash in KiB, and passes over it. The secrets are 256 random bits, which no hash has to stretch; this is
-/// what keeps a chosen, weaker secret from being guessed quickly, at well under 50 ms a verification.
-const HASH_MEMORY_KIB: u32 = 8 * 1024;
-const HASH_PASSES: u32 = 2;
-
-/// A client that may ask for tokens.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Whose it is.
-    pub tenant: Tenant,
-    /// Its public name.
-    pub client_id: String,
-    /// Its secret as a PHC string.
-    pub secret_hash: Sensitive<String>,
-}
+use crate::tenant::guard::{Denied, Guard, Proven};
+use crate::tenant::keyring::Keyring;
+use crate::tenant::limits::{Exceeded, Limiter};
+use crate::tenant::scope::Scopes;
+use crate::tenant::time::UnixTime;
 
 /// The token endpoint's state.
 #[derive(Debug)]
 pub struct TokenEndpoint {
-    clients: HashMap<String, Client>,
-    key: Arc<TokenKey>,
-    /// The hash of nobody's secret: what an unknown client is compared with, so that it costs the same.
-    nobody: Sensitive<String>,
-    parallel: Semaphore,
-    admitted: Semaphore,
-}
-
-/// A secret could not be hashed: no random bytes, or no memory.
-#[derive(Debug, thiserror::Error)]
-#[error("a client secret could not be hashed: {0}")]
-pub struct HashError(String);
-
-fn hasher() -> Result<Argon2<'static>, HashError> {
-    let params = Params::new(HASH_MEMORY_KIB, HASH_PASSES, 1, None).map_err(|e| HashError(e.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-/// The PHC string of a secret.
-///
-/// # Errors
-/// Without random bytes or memory.
-pub fn hash_secret(secret: &str) -> Result<Sensitive<String>, HashError> {
-    let mut salt = [0u8; 16];
-    getrandom::fill(&mut salt).map_err(|e| HashError(e.to_string()))?;
-    let salt = SaltString::encode_b64(&salt).map_err(|e| HashError(e.to_string()))?;
-    let hash = hasher()?.hash_password(secret.as_bytes(), &salt).map_err(|e| HashError(e.to_string()))?;
-    Ok(Sensitive::new(hash.to_string()))
-}
-
-fn matches(secret: &str, hash: &str) -> bool {
-    // The comparison is constant-time; the parameters come from the hash itself.
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(secret.as_bytes(), &hash).is_ok())
+    keyring: Arc<Keyring>,
+    limiter: Arc<Limiter>,
+    guard: Guard,
 }
 
 impl TokenEndpoint {
-    /// An endpoint for these clients.
+    /// An endpoint for the clients of a keyring.
     ///
     /// # Errors
     /// If the hash that stands for unknown clients cannot be computed.
-    pub fn new(clients: Vec<Client>, key: Arc<TokenKey>) -> Result<Self, HashError> {
-        Ok(Self {
-            clients: clients.into_iter().map(|client| (client.client_id.clone(), client)).collect(),
-            key,
-            nobody: hash_secret("")?,
-            parallel: Semaphore::new(PARALLEL_VERIFICATIONS),
-            admitted: Semaphore::new(MAX_VERIFICATIONS),
-        })
+    pub fn new(keyring: Arc<Keyring>, limiter: Arc<Limiter>) -> Result<Self, DataDirError> {
+        Ok(Self { keyring, limiter, guard: Guard::new()? })
     }
 
-    async fn verify(&self, presented: Presented) -> Result<Tenant, Refusal> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| Refusal::Busy)?;
-        let _turn = self.parallel.acquire().await.map_err(|_| Refusal::Busy)?;
-        let client = self.clients.get(&presented.client_id);
-        let hash = client.map_or(&self.nobody, |client| &client.secret_hash).clone();
-        let secret = presented.client_secret;
-        let matched = tokio::task::spawn_blocking(move || matches(secret.expose(), hash.expose()));
-        match (client, matched.await) {
-            (Some(client), Ok(true)) => Ok(client.tenant.clone()),
-            _ => Err(Refusal::InvalidClient),
-        }
+    /// A token for a client that proves itself.
+    async fn grant(&self, asked: Asked, bytes: usize) -> Result<Response, Refusal> {
+        let Asked { client_id, client_secret, scope } = asked;
+        let Proven { client, secret } = self.guard.prove(&self.keyring, &client_id, client_secret).await?;
+        let keys = self.keyring.keys();
+        let (limits, now) = (keys.limits(&client.tenant), Instant::now().into_std());
+        self.limiter.request(&client.tenant, &limits, bytes, now).map_err(Refusal::TooMany)?;
+        let scopes = match scope {
+            None => client.scopes,
+            Some(wanted) => {
+                wanted.parse().ok().filter(|w| client.scopes.contain(*w)).ok_or(Refusal::InvalidScope)?
+            }
+        };
+        let issued = keys.issue(&client, &secret, scopes, UnixTime::now()).map_err(|_| Refusal::Internal)?;
+        Ok(answer(issued.token.expose(), issued.expires_in.as_secs(), scopes))
     }
+}
+
+fn answer(token: &str, expires_in: u64, scopes: Scopes) -> Response {
+    let answer = json!({
+        "token_type": "bearer", "access_token": token, "expires_in": expires_in, "scope": scopes.to_string(),
+    });
+    no_store(Json(answer).into_response())
 }
 
 /// Client credentials as presented.
@@ -116,14 +72,32 @@ struct Presented {
     client_secret: Sensitive<String>,
 }
 
+/// What was asked for.
+struct Asked {
+    client_id: String,
+    client_secret: Sensitive<String>,
+    scope: Option<String>,
+}
+
 /// Why no token is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     InvalidRequest(&'static str),
     UnsupportedGrantType,
     InvalidClient,
-    Busy,
+    InvalidScope,
+    /// Too many wrong secrets for this client, or too many requests of its tenant.
+    TooMany(Exceeded),
     Internal,
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Wrong => Self::InvalidClient,
+            Denied::TooMany(exceeded) => Self::TooMany(exceeded),
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -136,50 +110,60 @@ impl IntoResponse for Refusal {
             Self::InvalidClient => {
                 (StatusCode::UNAUTHORIZED, "invalid_client", "unknown client or wrong secret")
             }
-            Self::Busy => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too many requests, try again")
+            Self::InvalidScope => {
+                (StatusCode::BAD_REQUEST, "invalid_scope", "the client may not ask for this scope")
             }
+            // The RFC has no code for it at this endpoint; this is the one it has at the other (§4.1.2.1).
+            Self::TooMany(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                "too many requests, try again later",
+            ),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the token could not be made")
             }
         };
         let mut response =
             (status, Json(json!({"error": error, "error_description": description}))).into_response();
-        if self == Self::InvalidClient {
-            let challenge = header::HeaderValue::from_static("Basic realm=\"peakstream\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        match self {
+            // RFC 9110 wants it with every 401; RFC 6749 §5.2 insists where HTTP Basic was used.
+            Self::InvalidClient => {
+                let challenge = HeaderValue::from_static("Basic realm=\"peakstream\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            Self::TooMany(exceeded) => {
+                let seconds = HeaderValue::from(exceeded.retry_after_seconds());
+                response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            }
+            _ => {}
         }
         no_store(response)
     }
 }
 
 fn no_store(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// The handler of `POST …/oauth2/token`.
 pub async fn token(State(endpoint): State<Arc<TokenEndpoint>>, headers: HeaderMap, body: Bytes) -> Response {
-    match grant(&endpoint, &headers, &body).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.into_response(),
-    }
+    let granted = match asked(&headers, &body) {
+        Ok(asked) => endpoint.grant(asked, body.len()).await,
+        Err(refusal) => Err(refusal),
+    };
+    granted.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn grant(endpoint: &TokenEndpoint, headers: &HeaderMap, body: &Bytes) -> Result<Response, Refusal> {
-    let members = members(headers, body)?;
+fn asked(headers: &HeaderMap, body: &Bytes) -> Result<Asked, Refusal> {
+    let mut members = members(headers, body)?;
     match members.get("grant_type").map(String::as_str) {
         Some("client_credentials") => {}
         Some(_) => return Err(Refusal::UnsupportedGrantType),
         None => return Err(Refusal::InvalidRequest("grant_type is required")),
     }
-    let presented = presented(headers, &members)?;
-    let client_id = presented.client_id.clone();
-    let tenant = endpoint.verify(presented).await?;
-    let token = endpoint.key.issue(&tenant, &client_id).map_err(|_| Refusal::Internal)?;
-    let answer =
-        json!({"token_type": "bearer", "access_token": token.expose(), "expires_in": TOKEN_LIFETIME_SECONDS});
-    Ok(no_store(Json(answer).into_response()))
+    let Presented { client_id, client_secret } = presented(headers, &members)?;
+    Ok(Asked { client_id, client_secret, scope: members.remove("scope").filter(|scope| !scope.is_empty()) })
 }
 
 /// The body's string members: of a JSON object if the content type says so, else of a form.
@@ -215,7 +199,7 @@ fn presented(headers: &HeaderMap, members: &HashMap<String, String>) -> Result<P
 }
 
 /// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
-fn basic(value: &header::HeaderValue) -> Result<Presented, Refusal> {
+fn basic(value: &HeaderValue) -> Result<Presented, Refusal> {
     let read = || {
         let (scheme, encoded) = value.to_str().ok()?.trim().split_once(' ')?;
         let decoded =

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Query;
@@ -19,11 +19,12 @@ use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use tokio::sync::{mpsc, watch};
 
-use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::session::request::Kind;
 use crate::signalling::client::{Client, Presence, Signalling, WireFormat};
-use crate::signalling::token::{TokenKey, bearer};
+use crate::signalling::token::bearer;
+use crate::tenant::keyring::Principal;
+use crate::tenant::scope::Scope;
 
 /// `initialize` messages that may wait for the client's task: one, and a few that will be refused.
 const INBOX: usize = 4;
@@ -38,9 +39,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub enum Access {
     /// Holders of a token.
-    Tokens(Arc<TokenKey>),
-    /// Everybody, as this tenant: the operator has switched authentication off.
-    Open(Tenant),
+    Tokens,
+    /// Everybody, as this one: the operator has switched authentication off.
+    Open(Principal),
 }
 
 /// What the namespaces need.
@@ -116,6 +117,10 @@ async fn joined(socket: SocketRef) {
 enum Refused {
     #[error("Unauthorized")]
     Unauthorized,
+    #[error("Insufficient scope")]
+    InsufficientScope,
+    #[error("Too many requests")]
+    TooManyRequests,
     #[error("Invalid {0}")]
     Option(&'static str),
 }
@@ -165,24 +170,41 @@ impl<'a> Introduction<'a> {
     }
 }
 
-fn authenticate(access: &Access, introduction: &Introduction<'_>) -> Result<Tenant, Refused> {
-    match access {
-        Access::Open(tenant) => Ok(tenant.clone()),
-        Access::Tokens(key) => {
+fn authenticate(shared: &Shared, introduction: &Introduction<'_>) -> Result<Principal, Refused> {
+    match &shared.config.access {
+        Access::Open(anybody) => Ok(anybody.clone()),
+        Access::Tokens => {
             let token = introduction.token().ok_or(Refused::Unauthorized)?;
-            key.check(token.expose()).map_err(|_| Refused::Unauthorized)
+            let keyring = &shared.signalling.sessions.keyring;
+            keyring.token(token.expose()).map_err(|_| Refused::Unauthorized)
         }
     }
 }
 
+/// Whether it may join a namespace, and now.
+fn admit(shared: &Shared, kind: Kind, principal: &Principal) -> Result<(), Refused> {
+    let scope = match kind {
+        Kind::Register => Scope::Register,
+        Kind::Verify => Scope::Verify,
+    };
+    if !principal.scopes.contains(scope) {
+        return Err(Refused::InsufficientScope);
+    }
+    let sessions = &shared.signalling.sessions;
+    let limits = sessions.keyring.limits(&principal.tenant);
+    let counted = sessions.limiter.request(&principal.tenant, &limits, 0, Instant::now());
+    counted.map_err(|_| Refused::TooManyRequests)
+}
+
 fn join(shared: &Arc<Shared>, kind: Kind, socket: &SocketRef, auth: Option<&Value>) -> Result<(), Refused> {
     let introduction = Introduction::of(socket, auth);
-    let tenant = authenticate(&shared.config.access, &introduction)?;
+    let principal = authenticate(shared, &introduction)?;
+    admit(shared, kind, &principal)?;
     let wire = introduction.wire(shared.config.wire)?;
     let door = Arc::new(Door {
         shared: Arc::clone(shared),
         kind,
-        tenant,
+        principal,
         wire,
         inbox: Mutex::default(),
         presence: watch::Sender::new(Presence::Joining),
@@ -205,7 +227,7 @@ fn join(shared: &Arc<Shared>, kind: Kind, socket: &SocketRef, auth: Option<&Valu
 
 fn join_alive(shared: &Shared, socket: &SocketRef, auth: Option<&Value>) -> Result<(), Refused> {
     if shared.config.alive_needs_token {
-        authenticate(&shared.config.access, &Introduction::of(socket, auth))?;
+        authenticate(shared, &Introduction::of(socket, auth))?;
     }
     socket.on("alive", async |socket: SocketRef| {
         // If the buffer is full, the heartbeat will end the connection.
@@ -218,7 +240,7 @@ fn join_alive(shared: &Shared, socket: &SocketRef, auth: Option<&Value>) -> Resu
 struct Door {
     shared: Arc<Shared>,
     kind: Kind,
-    tenant: Tenant,
+    principal: Principal,
     wire: WireFormat,
     inbox: Mutex<Option<mpsc::Sender<Value>>>,
     presence: watch::Sender<Presence>,
@@ -248,7 +270,7 @@ impl Door {
         let client = Client {
             socket: socket.clone(),
             kind: self.kind,
-            tenant: self.tenant.clone(),
+            principal: self.principal.clone(),
             wire: self.wire,
             presence: self.presence.subscribe(),
         };

@@ -171,8 +171,8 @@ def assert_token(server, response):
     assert response.status_code == 200, response.text
     assert response.headers["cache-control"] == "no-store"
     answer = response.json()
-    assert set(answer) == {"token_type", "access_token", "expires_in"}
-    assert (answer["token_type"], answer["expires_in"]) == ("bearer", 7200)
+    assert set(answer) == {"token_type", "access_token", "expires_in", "scope"}
+    assert (answer["token_type"], answer["expires_in"], answer["scope"]) == ("bearer", 7200, "register verify")
     server.private.add(answer["access_token"])
 
 
@@ -192,6 +192,7 @@ WRONG = {
     "no client": ({"client_id": None}, 401, "invalid_client"),
     "no grant type": ({"grant_type": None}, 400, "invalid_request"),
     "another grant type": ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+    "an unknown scope": ({"scope": "admin"}, 400, "invalid_scope"),
 }
 
 

@@ -72,7 +72,7 @@ fn every_failure_has_its_exit_status_and_says_what_to_do() {
 
 #[test]
 fn every_command_that_can_fail_tells_its_exit_statuses_and_an_example() {
-    for command in ["call", "register", "verify", "compare", "demo"] {
+    for command in ["call", "register", "verify", "compare", "demo", "tenant", "key"] {
         let help = stdout(&peakstream(&[command, "--help"]));
         assert!(help.contains("Exit status:") && help.contains(&format!("peakstream {command} ")), "{help}");
     }

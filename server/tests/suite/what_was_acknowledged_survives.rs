@@ -12,15 +12,15 @@ use crate::support::{TestServer, engine, serve};
 
 /// Starts a server again on the same data directory.
 async fn again(server: TestServer, change: impl FnOnce(&mut Config)) -> TestServer {
-    let TestServer { running, first_run, data } = server;
+    let TestServer { running, first_run, data_dir, data } = server;
     running.shutdown().await;
     let mut config = Config::defaults().unwrap();
     config.listen = "127.0.0.1:0".parse().unwrap();
-    config.data_dir = data.path().join("data");
+    config.data_dir.clone_from(&data_dir);
     change(&mut config);
     let bound = Bound::new(config).await.unwrap();
     let engine = tokio::task::spawn_blocking(engine).await.unwrap();
-    TestServer { running: bound.ready(engine).unwrap(), first_run, data }
+    TestServer { running: bound.ready(engine).unwrap(), first_run, data_dir, data }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,11 +82,11 @@ async fn while_models_load_what_exists_can_be_read_and_nothing_begins() {
     let server = serve(|_| ()).await;
     let rest = Rest::of(&server);
     let settings = rest.settings().await;
-    let TestServer { running, first_run, data } = server;
+    let TestServer { running, first_run, data_dir, data: _keep } = server;
     running.shutdown().await;
     let mut config = Config::defaults().unwrap();
     config.listen = "127.0.0.1:0".parse().unwrap();
-    config.data_dir = data.path().join("data");
+    config.data_dir.clone_from(&data_dir);
     let bound = Bound::new(config).await.unwrap();
     let url = |path: &str| format!("{}/dpsrest/v1{path}", bound.base_url());
     let http = reqwest::Client::new();

@@ -1,61 +1,79 @@
-//! In: the headers of a request. Out: whose request it is, or 401.
+//! In: the headers of a request. Out: who asks, or 401, 403, 429.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
-use sha2::{Digest, Sha256};
+use axum::http::{HeaderMap, header};
 
 use super::{ApiError, Rest};
 use crate::ids::Tenant;
-use crate::signalling::token::{TokenKey, bearer};
+use crate::session::request::Kind;
+use crate::signalling::token::bearer;
+use crate::tenant::keyring::Principal;
+use crate::tenant::scope::Scope;
 
 /// The header of the documented API keys.
 const API_KEY: &str = "apikey";
-
-/// The keys that are good, by their SHA-256.
-#[derive(Debug, Default)]
-pub struct ApiKeys(HashMap<[u8; 32], Tenant>);
-
-impl ApiKeys {
-    /// These keys.
-    pub fn new(keys: impl IntoIterator<Item = ([u8; 32], Tenant)>) -> Self {
-        Self(keys.into_iter().collect())
-    }
-}
 
 /// Who may use the REST channel.
 #[derive(Debug)]
 pub enum Gate {
     /// Holders of an API key, or of a token.
-    Keys(ApiKeys, Arc<TokenKey>),
-    /// Everybody, as this tenant: the operator has switched authentication off.
-    Open(Tenant),
+    Keys,
+    /// Everybody, as this principal: the operator has switched authentication off.
+    Open(Principal),
 }
 
-/// Whose request it is.
+/// Who asks, within the tenant's limits.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    pub(super) tenant: Tenant,
+    principal: Principal,
+}
+
+impl Caller {
+    /// The tenant, for what needs no scope.
+    pub(super) const fn tenant(&self) -> &Tenant {
+        &self.principal.tenant
+    }
+
+    /// The tenant, if the key's scopes include sessions of this kind.
+    pub(super) fn for_kind(&self, kind: Kind) -> Result<&Tenant, ApiError> {
+        let scope = match kind {
+            Kind::Register => Scope::Register,
+            Kind::Verify => Scope::Verify,
+        };
+        if self.principal.scopes.contains(scope) { Ok(self.tenant()) } else { Err(ApiError::Forbidden) }
+    }
 }
 
 impl FromRequestParts<Arc<Rest>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
-        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let tenant = match &rest.gate {
-            Gate::Open(tenant) => Some(tenant.clone()),
-            Gate::Keys(keys, tokens) => match text(API_KEY) {
-                // The digest is what is looked up: how long that takes says nothing about the key.
-                Some(key) => keys.0.get(&<[u8; 32]>::from(Sha256::digest(key))).cloned(),
-                None => text(header::AUTHORIZATION.as_str())
-                    .and_then(bearer)
-                    .and_then(|token| tokens.check(token).ok()),
-            },
-        };
-        Ok(Self { tenant: tenant.ok_or(ApiError::Unauthorized)? })
+        let principal = principal(&parts.headers, rest)?;
+        let limits = rest.keyring.limits(&principal.tenant);
+        let text = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        // A body of unannounced length counts as a request only; it is limited all the same.
+        let bytes = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        rest.limiter
+            .request(&principal.tenant, &limits, bytes, Instant::now())
+            .map_err(|exceeded| ApiError::TooManyRequests(exceeded.retry_after))?;
+        Ok(Self { principal })
     }
+}
+
+fn principal(headers: &HeaderMap, rest: &Rest) -> Result<Principal, ApiError> {
+    if let Gate::Open(anybody) = &rest.gate {
+        return Ok(anybody.clone());
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let known = match text(API_KEY) {
+        Some(key) => rest.keyring.api_key(key).ok(),
+        None => text(header::AUTHORIZATION.as_str())
+            .and_then(bearer)
+            .and_then(|token| rest.keyring.token(token).ok()),
+    };
+    known.ok_or(ApiError::Unauthorized)
 }

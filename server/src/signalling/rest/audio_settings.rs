@@ -28,9 +28,9 @@ pub(super) async fn create(
     key: IdempotencyKey,
     body: JsonObject,
 ) -> Result<Response, ApiError> {
-    let turn = match key.turn(&rest, &caller.tenant, &body.bytes)? {
+    let turn = match key.turn(&rest, caller.tenant(), &body.bytes)? {
         Turn::First(turn) => turn,
-        Turn::Again(id) => return Ok(created(id, &find(&rest, &caller.tenant, id)?)),
+        Turn::Again(id) => return Ok(created(id, &find(&rest, caller.tenant(), id)?)),
     };
     let settings = AudioSettings::parse(&body.members)?;
     if rest.store.counts()?.settings >= rest.max_stored {
@@ -42,7 +42,7 @@ pub(super) async fn create(
         created_at: now,
         expires_at: now.after(rest.settings_retention),
     };
-    let mut changes = vec![Change::PutSettings(caller.tenant, id, stored.clone())];
+    let mut changes = vec![Change::PutSettings(caller.tenant().clone(), id, stored.clone())];
     changes.extend(turn.remember(id));
     rest.store.commit(changes).await?;
     Ok(created(id, &stored))
@@ -56,7 +56,7 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = parse(&id)?;
-    let stored = find(&rest, &caller.tenant, id)?;
+    let stored = find(&rest, caller.tenant(), id)?;
     let tag = format!("\"{id}\"");
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let mut response = match known {
@@ -80,8 +80,8 @@ pub(super) async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = parse(&id)?;
-    find(&rest, &caller.tenant, id)?;
-    rest.store.commit(vec![Change::DeleteSettings(caller.tenant, id)]).await?;
+    find(&rest, caller.tenant(), id)?;
+    rest.store.commit(vec![Change::DeleteSettings(caller.tenant().clone(), id)]).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -166,7 +166,9 @@ const fn status_of(error: &SessionError) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         SessionError::CallIdInUse => StatusCode::CONFLICT,
-        SessionError::NotReady(NotReady::TooManySessions) => StatusCode::TOO_MANY_REQUESTS,
+        SessionError::NotReady(
+            NotReady::TooManySessions | NotReady::TenantSessions | NotReady::TenantRate,
+        ) => StatusCode::TOO_MANY_REQUESTS,
         SessionError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         // None of these happens while a session is created; they end one.
         SessionError::Audio(_) | SessionError::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,

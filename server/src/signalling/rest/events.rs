@@ -31,7 +31,7 @@ pub(super) async fn listen(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let found = find(&rest, &caller.tenant, kind, parse_id(&id)?)?;
+    let found = find(&rest, caller.for_kind(kind)?, kind, parse_id(&id)?)?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     match found {
         Found::Live(entry) => {

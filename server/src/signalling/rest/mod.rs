@@ -35,6 +35,8 @@ use crate::session::error::{NotReady, SessionError};
 use crate::session::journal::Journal;
 use crate::session::request::{Defaults, Kind};
 use crate::store::Store;
+use crate::tenant::keyring::Keyring;
+use crate::tenant::limits::Limiter;
 
 mod access;
 mod audio_settings;
@@ -44,7 +46,7 @@ mod events;
 mod idempotency;
 mod sessions;
 
-pub use access::{ApiKeys, Gate};
+pub use access::Gate;
 use error::ApiError;
 pub use idempotency::InFlight;
 
@@ -68,6 +70,10 @@ pub struct Rest {
     pub store: Store,
     /// Who may use it.
     pub gate: Gate,
+    /// Whose keys work, and how much each tenant may have.
+    pub keyring: Arc<Keyring>,
+    /// How much of it each tenant has used.
+    pub limiter: Arc<Limiter>,
     /// How long audio settings are kept after their last use.
     pub settings_retention: Duration,
     /// How long an idempotency key is remembered.

@@ -56,7 +56,7 @@ async fn create(
     key: IdempotencyKey,
     body: JsonObject,
 ) -> Result<Response, ApiError> {
-    let tenant = caller.tenant;
+    let tenant = caller.for_kind(kind)?.clone();
     let turn = match key.turn(&rest, &tenant, &body.bytes)? {
         Turn::First(turn) => turn,
         Turn::Again(id) => {
@@ -127,7 +127,7 @@ async fn read(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let found = find(&rest, &caller.tenant, kind, parse_id(&id)?)?;
+    let found = find(&rest, caller.for_kind(kind)?, kind, parse_id(&id)?)?;
     Ok(Json(found.record().resource()).into_response())
 }
 
@@ -145,7 +145,7 @@ async fn find_call(
     let call_id = query.call_id.as_deref().and_then(CallId::new).ok_or_else(|| {
         ApiError::Unreadable("Sessions are looked up by ?call_id=, of 1 to 256 characters".into())
     })?;
-    let found = rest.journal.find_call(&caller.tenant, kind, &call_id)?;
+    let found = rest.journal.find_call(caller.for_kind(kind)?, kind, &call_id)?;
     let found = found.ok_or(ApiError::NotFound(WHAT))?;
     Ok(Json(found.record().resource()).into_response())
 }
@@ -157,7 +157,7 @@ async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = parse_id(&id)?;
-    let found = find(&rest, &caller.tenant, kind, id)?;
+    let found = find(&rest, caller.for_kind(kind)?, kind, id)?;
     let record = found.record();
     if record.status.is_terminal() {
         rest.journal.forget(record).await?;
@@ -177,7 +177,7 @@ async fn collected_audio(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let id = parse_id(&id)?;
-    let record = find(&rest, &caller.tenant, kind, id)?.record();
+    let record = find(&rest, caller.for_kind(kind)?, kind, id)?.record();
     if !record.status.is_terminal() {
         return Err(ApiError::NotCollectedYet);
     }

@@ -118,8 +118,9 @@ class Server:
         return self._token
 
     def token_key(self):
-        """What it signs its tokens with, from its secrets file."""
-        return re.search(r'token_key = "([^"]+)"', (self.data_dir / "secrets.toml").read_text()).group(1)
+        """What it signs its tokens with, from its secrets file: the first of its token keys."""
+        text = (self.data_dir / "secrets.toml").read_text()
+        return re.search(r'\[\[token_keys\]\]\nid = "[^"]+"\nkey = "([^"]+)"', text).group(1)
 
     # ---- what the operating system knows
 

@@ -19,13 +19,22 @@ pub struct Carrier {
 
 impl Carrier {
     pub async fn connect(server: &TestServer) -> Self {
-        let (socket, _) = connect_async(server.ws("/twilio")).await.unwrap();
+        Self::connect_to(server, "/twilio").await
+    }
+
+    async fn connect_to(server: &TestServer, path: &str) -> Self {
+        let (socket, _) = connect_async(server.ws(path)).await.unwrap();
         Self { socket, code: 1006 }
     }
 
     /// Connects and begins the stream of a call.
     pub async fn start(server: &TestServer, call_id: &str) -> Self {
-        let mut carrier = Self::connect(server).await;
+        Self::start_at(server, "/twilio", call_id).await
+    }
+
+    /// The same at another address.
+    pub async fn start_at(server: &TestServer, path: &str, call_id: &str) -> Self {
+        let mut carrier = Self::connect_to(server, path).await;
         carrier.send(&json!({"event": "start", "start": {"callSid": call_id}})).await;
         carrier
     }

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use peakstream::{Engine, EngineOptions};
 use peakstream_server::config::Config;
+use peakstream_server::data_dir::DataDir;
 use peakstream_server::first_run::FirstRun;
 use peakstream_server::server::{Bound, Running};
+use peakstream_server::tenant::edit::{EditError, edit};
+use peakstream_server::tenant::file::KeyFile;
 use serde_json::{Value, json};
 
 /// Nothing in these tests takes longer, on any machine; what does is reported instead of hanging.
@@ -65,6 +68,7 @@ pub fn silence(seconds: usize) -> Vec<u8> {
 pub struct TestServer {
     pub running: Running,
     pub first_run: FirstRun,
+    pub data_dir: PathBuf,
     pub data: tempfile::TempDir,
 }
 
@@ -75,10 +79,11 @@ pub async fn serve(change: impl FnOnce(&mut Config)) -> TestServer {
     config.listen = "127.0.0.1:0".parse().unwrap();
     config.data_dir = data.path().join("data");
     change(&mut config);
+    let data_dir = config.data_dir.clone();
     let bound = Bound::new(config).await.unwrap();
     let first_run = bound.first_run().unwrap().clone();
     let engine = tokio::task::spawn_blocking(engine).await.unwrap();
-    TestServer { running: bound.ready(engine).unwrap(), first_run, data }
+    TestServer { running: bound.ready(engine).unwrap(), first_run, data_dir, data }
 }
 
 impl TestServer {
@@ -96,19 +101,26 @@ impl TestServer {
     }
 
     pub async fn token(&self) -> String {
+        self.token_of(&self.first_run.client_id, self.first_run.client_secret.expose()).await
+    }
+
+    pub async fn token_of(&self, client_id: &str, client_secret: &str) -> String {
+        let answer: Value = self.ask_for_token(client_id, client_secret).await.json().await.unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    }
+
+    pub async fn ask_for_token(&self, client_id: &str, client_secret: &str) -> reqwest::Response {
         let form = [
             ("grant_type", "client_credentials"),
-            ("client_id", &self.first_run.client_id),
-            ("client_secret", self.first_run.client_secret.expose()),
+            ("client_id", client_id),
+            ("client_secret", client_secret),
         ];
-        let answer = reqwest::Client::new()
-            .post(self.url("/socket.io/oauth2/token"))
-            .form(&form)
-            .send()
-            .await
-            .unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        answer["access_token"].as_str().unwrap().to_owned()
+        reqwest::Client::new().post(self.url("/socket.io/oauth2/token")).form(&form).send().await.unwrap()
+    }
+
+    /// Changes the keys, as the command line does: beside the running server.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut KeyFile) -> Result<T, EditError>) -> T {
+        edit(&DataDir::existing(&self.data_dir).unwrap(), change).unwrap()
     }
 
     /// Returns once nothing is served any more, which must be soon.

@@ -76,7 +76,12 @@ impl Client {
 
     /// Joins with a token in the header, as the documented client does.
     pub async fn join(server: &TestServer, namespace: &str) -> Self {
-        let authorization = Some(format!("bearer {}", server.token().await));
+        Self::join_with(server, namespace, &server.token().await).await
+    }
+
+    /// Joins with this token.
+    pub async fn join_with(server: &TestServer, namespace: &str, token: &str) -> Self {
+        let authorization = Some(format!("bearer {token}"));
         let mut client =
             Self::ask(server, namespace, Introduction { authorization, ..Introduction::default() }).await;
         assert!(matches!(client.next().await, Packet::Connected));
@@ -85,7 +90,12 @@ impl Client {
 
     /// Joins and starts a session; returns when it is ready for audio.
     pub async fn start(server: &TestServer, kind: &str, request: &Value) -> Self {
-        let mut client = Self::join(server, &format!("/socket.io/{kind}")).await;
+        Self::start_with(server, kind, request, &server.token().await).await
+    }
+
+    /// The same with this token.
+    pub async fn start_with(server: &TestServer, kind: &str, request: &Value, token: &str) -> Self {
+        let mut client = Self::join_with(server, &format!("/socket.io/{kind}"), token).await;
         client.emit("initialize", request).await;
         assert_eq!(client.event().await.name, "info-consumer-ready");
         client

@@ -1,0 +1,209 @@
+//! `peakstream tenant`. In: a tenant's name. Out: it added, shown, limited, stopped or removed.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::AdminOptions;
+use crate::cli::output::{self, Answer, CliError, print, print_json, table};
+use crate::tenant::file::{KeyFile, StoredTenant};
+use crate::tenant::limits::TenantLimits;
+
+const EXAMPLES: &str = "\
+Examples:
+  peakstream tenant add acme
+  peakstream key add --tenant acme --client
+  peakstream tenant limit acme --live-sessions 50 --requests-per-second 20
+  peakstream tenant disable acme
+";
+
+/// The customers of a server: add, limit, stop, remove
+///
+/// Works on the data directory; a running server notices with its next request. Disabling stops all keys of a tenant, and
+/// tokens already given out, at once; sessions that run are allowed to finish.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: AdminOptions,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Add a tenant; it has no keys yet
+    Add(Named),
+    /// All tenants
+    List,
+    /// One tenant, its limits and its keys
+    Show(Named),
+    /// Set limits; what is not named stays, `none` takes a limit away
+    Limit(Limit),
+    /// Stop all keys of a tenant at once
+    Disable(Named),
+    /// Undo disable
+    Enable(Named),
+    /// Remove a tenant
+    Remove(Remove),
+}
+
+#[derive(Debug, clap::Args)]
+struct Named {
+    /// Name of the tenant: lower-case letters, digits and hyphens
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Limit {
+    /// Name of the tenant
+    name: String,
+    /// Sessions at the same time
+    #[arg(long, value_name = "N|none", value_parser = count)]
+    live_sessions: Option<Setting<usize>>,
+    /// Token and REST requests, connections and `initialize` together
+    #[arg(long, value_name = "X|none", value_parser = rate)]
+    requests_per_second: Option<Setting<f64>>,
+    /// Bytes of request bodies; and, counted by itself, of audio, which is then read no faster
+    #[arg(long, value_name = "X|none", value_parser = rate)]
+    bytes_per_second: Option<Setting<f64>>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Remove {
+    /// Name of the tenant
+    name: String,
+    /// Remove its clients and API keys with it
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A limit, or none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Setting<T>(Option<T>);
+
+fn count(text: &str) -> Result<Setting<usize>, String> {
+    setting(text, |number: &usize| *number > 0)
+}
+
+fn rate(text: &str) -> Result<Setting<f64>, String> {
+    setting(text, |number: &f64| number.is_finite() && *number > 0.0)
+}
+
+fn setting<T: std::str::FromStr>(text: &str, sound: impl Fn(&T) -> bool) -> Result<Setting<T>, String> {
+    if text == "none" {
+        return Ok(Setting(None));
+    }
+    let number = text.parse().ok().filter(|number| sound(number));
+    number.map(|number| Setting(Some(number))).ok_or_else(|| "a number above 0, or none".to_owned())
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> ExitCode {
+    output::finish(execute(args), args.options.json)
+}
+
+fn execute(args: &Args) -> Result<Answer, CliError> {
+    let options = &args.options;
+    match &args.command {
+        Command::List => list(options, &options.read()?)?,
+        Command::Show(Named { name }) => show(options, &options.read()?, name)?,
+        Command::Add(Named { name }) => {
+            options.edit(|file| file.add_tenant(name))?;
+            let next = format!("added; give it a key with: peakstream key add --tenant {name} --client");
+            done(options, name, &next)?;
+        }
+        Command::Limit(limit) => {
+            options.edit(|file| {
+                set(&mut file.tenant_mut(&limit.name)?.limits, limit);
+                Ok(())
+            })?;
+            show(options, &options.read()?, &limit.name)?;
+        }
+        Command::Disable(Named { name }) => {
+            options.edit(|file| file.disable_tenant(name, true))?;
+            done(options, name, "disabled; its running sessions are allowed to finish")?;
+        }
+        Command::Enable(Named { name }) => {
+            options.edit(|file| file.disable_tenant(name, false))?;
+            done(options, name, "enabled")?;
+        }
+        Command::Remove(Remove { name, yes }) => {
+            let keys = options.edit(|file| file.remove_tenant(name, *yes))?;
+            done(options, name, &format!("removed, with {keys} clients and API keys"))?;
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+const fn set(limits: &mut TenantLimits, limit: &Limit) {
+    if let Some(Setting(value)) = limit.live_sessions {
+        limits.live_sessions = value;
+    }
+    if let Some(Setting(value)) = limit.requests_per_second {
+        limits.requests_per_second = value;
+    }
+    if let Some(Setting(value)) = limit.bytes_per_second {
+        limits.bytes_per_second = value;
+    }
+}
+
+fn done(options: &AdminOptions, name: &str, what: &str) -> Result<(), CliError> {
+    if options.json {
+        return print_json(&json!({"tenant": name, "done": what}));
+    }
+    print(&format!("{name}: {what}"))
+}
+
+fn list(options: &AdminOptions, file: &KeyFile) -> Result<(), CliError> {
+    if options.json {
+        let all: Vec<Value> = file.tenants.iter().map(|tenant| as_json(tenant, file)).collect();
+        return print_json(&json!({"tenants": all}));
+    }
+    let mut table = table(["tenant", "state", "clients", "API keys", "sessions", "requests/s", "bytes/s"]);
+    for tenant in &file.tenants {
+        let of_tenant = |keys: &[crate::tenant::file::StoredKey]| {
+            keys.iter().filter(|key| key.tenant == tenant.name).count().to_string()
+        };
+        let limits = &tenant.limits;
+        table.add_row([
+            tenant.name.clone(),
+            super::state(tenant.disabled, None).to_owned(),
+            of_tenant(&file.clients),
+            of_tenant(&file.api_keys),
+            or_dash(limits.live_sessions),
+            or_dash(limits.requests_per_second),
+            or_dash(limits.bytes_per_second),
+        ]);
+    }
+    print(&table.to_string())
+}
+
+fn or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn show(options: &AdminOptions, file: &KeyFile, name: &str) -> Result<(), CliError> {
+    let tenant = file.tenant(name)?;
+    if options.json {
+        return print_json(&as_json(tenant, file));
+    }
+    let limits = &tenant.limits;
+    print(&format!("{name}: {}", super::state(tenant.disabled, None)))?;
+    print(&format!("  added                {}", super::time_or_dash(tenant.created_at)))?;
+    print(&format!("  live sessions        {}", or_dash(limits.live_sessions)))?;
+    print(&format!("  requests per second  {}", or_dash(limits.requests_per_second)))?;
+    print(&format!("  bytes per second     {}\n", or_dash(limits.bytes_per_second)))?;
+    super::key::print_keys(file, Some(name))
+}
+
+fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
+    let keys: Vec<Value> = super::key::listed(file, Some(&tenant.name));
+    json!({
+        "tenant": tenant.name,
+        "disabled": tenant.disabled,
+        "created_at": tenant.created_at.map(|time| time.to_string()),
+        "limits": tenant.limits,
+        "keys": keys,
+    })
+}

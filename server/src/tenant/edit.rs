@@ -1,0 +1,357 @@
+//! In: what an operator wants changed. Out: a changed key file, or why not and what to do instead.
+//!
+//! One process at a time changes the file: it reads, changes and replaces it under a lock. A running server notices.
+
+use std::time::Duration;
+
+use crate::data_dir::{DataDir, DataDirError, hex};
+use crate::ids::Tenant;
+use crate::sensitive::Sensitive;
+use crate::tenant::file::{KeyFile, OwnKey, StoredKey, StoredSecret, StoredTenant};
+use crate::tenant::scope::Scopes;
+use crate::tenant::secret;
+use crate::tenant::time::UnixTime;
+
+/// Secrets of one key that may work at the same time.
+const MAX_SECRETS: usize = 4;
+
+/// Why nothing was changed. Texts say what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// Not a name that a tenant can have.
+    #[error(
+        "{0:?} cannot be a tenant's name; use 1 to 63 lower-case letters, digits and hyphens, the first no hyphen"
+    )]
+    TenantName(String),
+    /// No tenant of that name.
+    #[error("there is no tenant {name:?}{}; see: peakstream tenant list", suggestion(near))]
+    UnknownTenant {
+        /// The name.
+        name: String,
+        /// Names that are like it.
+        near: Vec<String>,
+    },
+    /// A tenant of that name is there.
+    #[error("there is a tenant {0:?} already; give it a key with: peakstream key add --tenant {0} --client")]
+    TenantExists(String),
+    /// The tenant has keys, which would go with it.
+    #[error(
+        "tenant {name:?} has {keys} clients and API keys, which would be removed with it; add --yes to do that, or stop \
+         them for now with: peakstream tenant disable {name}"
+    )]
+    TenantHasKeys {
+        /// The tenant.
+        name: String,
+        /// How many.
+        keys: usize,
+    },
+    /// No client or API key of that id.
+    #[error("there is no client or API key {id:?}{}; see: peakstream key list", suggestion(near))]
+    UnknownKey {
+        /// The id.
+        id: String,
+        /// Ids that are like it.
+        near: Vec<String>,
+    },
+    /// The key was rotated too often within its overlap.
+    #[error(
+        "{MAX_SECRETS} secrets of {id} work at the moment; wait until the overlap of the last rotations has passed, or end \
+         it for all of them with --overlap 0s"
+    )]
+    TooManySecrets {
+        /// The key.
+        id: String,
+    },
+    /// The key has expired: a new secret of it would not work either.
+    #[error(
+        "{id} expired at {at}; renew it with --expires-in, for example --expires-in 90d, or add another key"
+    )]
+    Expired {
+        /// The key.
+        id: String,
+        /// When.
+        at: UnixTime,
+    },
+}
+
+fn suggestion(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
+
+/// What kind of key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// An OAuth client: asks for tokens with its id and secret.
+    Client,
+    /// A key that HTTP requests carry.
+    ApiKey,
+}
+
+/// A secret that was just made; it is kept nowhere in clear.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// Which client or API key.
+    pub id: String,
+    /// Of which kind.
+    pub kind: KeyKind,
+    /// Whose it is.
+    pub tenant: String,
+    /// The client's secret, or the API key itself.
+    pub secret: Sensitive<String>,
+    /// From when on the key does not work.
+    pub expires_at: Option<UnixTime>,
+}
+
+/// Changes the key file of a data directory.
+///
+/// # Errors
+/// What `change` says, and what the directory says. Then nothing is changed.
+pub fn edit<T>(
+    dir: &DataDir,
+    change: impl FnOnce(&mut KeyFile) -> Result<T, EditError>,
+) -> Result<T, EditError> {
+    let alone = dir.lock_for_edit()?;
+    let no_keys = || DataDirError::NoKeys { path: dir.path().to_owned() };
+    let mut file = KeyFile::read(dir)?.ok_or_else(no_keys)?;
+    let changed = change(&mut file)?;
+    file.forget_expired(UnixTime::now());
+    file.write(dir, &alone)?;
+    Ok(changed)
+}
+
+impl KeyFile {
+    /// A tenant of a new name.
+    ///
+    /// # Errors
+    /// If the name cannot be one, or is taken.
+    pub fn add_tenant(&mut self, name: &str) -> Result<(), EditError> {
+        if Tenant::parse(name).is_none() {
+            return Err(EditError::TenantName(name.to_owned()));
+        }
+        if self.tenants.iter().any(|tenant| tenant.name == name) {
+            return Err(EditError::TenantExists(name.to_owned()));
+        }
+        self.tenants.push(StoredTenant::new(name));
+        Ok(())
+    }
+
+    /// A tenant, to be looked at.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn tenant(&self, name: &str) -> Result<&StoredTenant, EditError> {
+        let unknown = || EditError::UnknownTenant {
+            name: name.to_owned(),
+            near: near(name, self.tenants.iter().map(|tenant| tenant.name.as_str())),
+        };
+        self.tenants.iter().find(|tenant| tenant.name == name).ok_or_else(unknown)
+    }
+
+    /// A tenant, to be changed.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn tenant_mut(&mut self, name: &str) -> Result<&mut StoredTenant, EditError> {
+        let unknown = self.tenant(name).err();
+        let found = self.tenants.iter_mut().find(|tenant| tenant.name == name);
+        found.ok_or_else(|| unknown.unwrap_or_else(|| EditError::TenantName(name.to_owned())))
+    }
+
+    /// Stops all keys of a tenant, or undoes that.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn disable_tenant(&mut self, name: &str, disabled: bool) -> Result<(), EditError> {
+        self.tenant_mut(name)?.disabled = disabled;
+        Ok(())
+    }
+
+    /// Removes a tenant; its keys only if that is said.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it has keys.
+    pub fn remove_tenant(&mut self, name: &str, with_keys: bool) -> Result<usize, EditError> {
+        self.tenant(name)?;
+        let keys = self.keys().filter(|key| key.tenant == name).count();
+        if keys > 0 && !with_keys {
+            return Err(EditError::TenantHasKeys { name: name.to_owned(), keys });
+        }
+        self.tenants.retain(|tenant| tenant.name != name);
+        self.clients.retain(|key| key.tenant != name);
+        self.api_keys.retain(|key| key.tenant != name);
+        Ok(keys)
+    }
+
+    /// A new client or API key.
+    ///
+    /// # Errors
+    /// If there is no such tenant, or no random numbers.
+    pub fn add_key(
+        &mut self,
+        kind: KeyKind,
+        tenant: &str,
+        scopes: Scopes,
+        expires_at: Option<UnixTime>,
+    ) -> Result<NewSecret, EditError> {
+        self.tenant(tenant)?;
+        let prefix = match kind {
+            KeyKind::Client => "ps",
+            KeyKind::ApiKey => "ak",
+        };
+        let id = format!("{prefix}-{}", hex(&secret::random::<8>()?));
+        let made = secret::fresh()?;
+        let hash = kind.hash(made.expose(), None)?;
+        let key = StoredKey {
+            id: id.clone(),
+            tenant: tenant.to_owned(),
+            scopes,
+            created_at: Some(UnixTime::now()),
+            expires_at,
+            disabled: false,
+            secrets: vec![StoredSecret { hash, expires_at: None }],
+        };
+        match kind {
+            KeyKind::Client => self.clients.push(key),
+            KeyKind::ApiKey => self.api_keys.push(key),
+        }
+        Ok(NewSecret { id, kind, tenant: tenant.to_owned(), secret: made, expires_at })
+    }
+
+    /// A new secret of a client or API key; those it has work for as long as `overlap`. With `renewed`, the key as a
+    /// whole expires then.
+    ///
+    /// # Errors
+    /// If there is no such key, it has expired, or too many secrets of it work.
+    pub fn rotate_key(
+        &mut self,
+        id: &str,
+        overlap: Duration,
+        renewed: Option<UnixTime>,
+    ) -> Result<NewSecret, EditError> {
+        let now = UnixTime::now();
+        let (kind, key) = self.key_mut(id)?;
+        key.expires_at = renewed.or(key.expires_at);
+        if let Some(at) = key.expires_at.filter(|at| *at <= now) {
+            return Err(EditError::Expired { id: id.to_owned(), at });
+        }
+        let end = now.after(overlap);
+        for secret in &mut key.secrets {
+            secret.expires_at = Some(secret.expires_at.map_or(end, |at| at.min(end)));
+        }
+        key.secrets.retain(|secret| secret.expires_at.is_some_and(|at| at > now));
+        if key.secrets.len() >= MAX_SECRETS {
+            return Err(EditError::TooManySecrets { id: id.to_owned() });
+        }
+        let made = secret::fresh()?;
+        let beside = key.secrets.first().map(|secret| secret.hash.expose().as_str());
+        let hash = kind.hash(made.expose(), beside)?;
+        key.secrets.insert(0, StoredSecret { hash, expires_at: None });
+        let (tenant, expires_at) = (key.tenant.clone(), key.expires_at);
+        Ok(NewSecret { id: id.to_owned(), kind, tenant, secret: made, expires_at })
+    }
+
+    /// A client or an API key, to be changed.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub fn key_mut(&mut self, id: &str) -> Result<(KeyKind, &mut StoredKey), EditError> {
+        let near = near(id, self.keys().map(|key| key.id.as_str()));
+        let clients = self.clients.iter_mut().map(|key| (KeyKind::Client, key));
+        let api_keys = self.api_keys.iter_mut().map(|key| (KeyKind::ApiKey, key));
+        let found = clients.chain(api_keys).find(|(_, key)| key.id == id);
+        found.ok_or_else(|| EditError::UnknownKey { id: id.to_owned(), near })
+    }
+
+    /// Stops a client or an API key, or undoes that.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub fn disable_key(&mut self, id: &str, disabled: bool) -> Result<(), EditError> {
+        self.key_mut(id)?.1.disabled = disabled;
+        Ok(())
+    }
+
+    /// Removes a client or an API key.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub fn remove_key(&mut self, id: &str) -> Result<(), EditError> {
+        self.key_mut(id)?;
+        self.clients.retain(|key| key.id != id);
+        self.api_keys.retain(|key| key.id != id);
+        Ok(())
+    }
+
+    /// Tokens are signed with a new key from now on; what the older ones signed is good for `forget_after`.
+    ///
+    /// # Errors
+    /// If there are no random numbers.
+    pub fn rotate_token_key(&mut self, forget_after: Duration) -> Result<String, EditError> {
+        let end = UnixTime::now().after(forget_after);
+        for key in &mut self.token_keys {
+            key.expires_at = Some(key.expires_at.map_or(end, |at| at.min(end)));
+        }
+        let key = OwnKey::random()?;
+        let id = key.id.clone();
+        self.token_keys.insert(0, key);
+        Ok(id)
+    }
+
+    /// Credentials are sealed with a new key from now on; the older ones open theirs for ever.
+    ///
+    /// # Errors
+    /// If there are no random numbers.
+    pub fn rotate_credential_key(&mut self) -> Result<String, EditError> {
+        let key = OwnKey::random()?;
+        let id = key.id.clone();
+        self.credential_keys.insert(0, key);
+        Ok(id)
+    }
+
+    /// Drops secrets and token keys that are over. Keys that are over stay: their owners want to see that.
+    fn forget_expired(&mut self, now: UnixTime) {
+        let over = |at: Option<UnixTime>| at.is_some_and(|at| at <= now);
+        for key in self.clients.iter_mut().chain(&mut self.api_keys) {
+            key.secrets.retain(|secret| !over(secret.expires_at));
+        }
+        self.token_keys.retain(|key| !over(key.expires_at));
+    }
+}
+
+impl KeyKind {
+    fn hash(self, made: &str, beside: Option<&str>) -> Result<Sensitive<String>, DataDirError> {
+        match self {
+            Self::Client => Ok(secret::hash(made, beside)?),
+            Self::ApiKey => Ok(Sensitive::new(hex(&secret::api_key_digest(made)))),
+        }
+    }
+
+    /// As people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::ApiKey => "api-key",
+        }
+    }
+}
+
+/// At most three names that somebody who typed `name` may have meant, the likeliest first.
+fn near<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut near: Vec<(usize, &str)> = all
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= 2.max(known.len() / 4) && distance < &known.len())
+        .collect();
+    near.sort_unstable();
+    near.into_iter().take(3).map(|(_, known)| known.to_owned()).collect()
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;

@@ -1,0 +1,17 @@
+//! In: what a caller presents. Out: who it is, what it may do, and how much of it.
+//!
+//! * [`mod@file`]: tenants, clients, API keys and the server's own keys, as they stand in the data directory
+//! * [`edit`]: changes of them, one process at a time; what `peakstream tenant` and `peakstream key` do
+//! * [`keyring`]: the running server's view; notices a changed file at the next authentication
+//! * [`guard`]: client secrets proved slowly, refused cheaply, and never at another tenant's cost
+//! * [`limits`]: how many requests and bytes a tenant may send
+//! * [`scope`]: what a key is good for; [`secret`]: secrets and their hashes; [`time`]: seconds since 1970
+
+pub mod edit;
+pub mod file;
+pub mod guard;
+pub mod keyring;
+pub mod limits;
+pub mod scope;
+pub mod secret;
+pub mod time;
