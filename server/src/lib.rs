@@ -35,6 +35,7 @@ pub mod server;
 pub mod session;
 pub mod shutdown;
 pub mod signalling;
+pub mod similar;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;

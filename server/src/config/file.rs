@@ -8,7 +8,8 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Source};
-use super::setting::{Kind, Setting, nearest};
+use super::setting::{Kind, Setting};
+use crate::similar::nearest;
 
 /// What a file says about one setting.
 #[derive(Clone, Debug, PartialEq, Eq)]

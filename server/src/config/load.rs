@@ -12,8 +12,9 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use super::file::{self, Entry};
 use super::problem::{Problem, Problems, Source};
-use super::setting::{Setting, nearest};
+use super::setting::Setting;
 use super::{Config, check};
+use crate::similar::nearest;
 
 /// The file that is read from the data directory where none is named.
 pub const FILE_NAME: &str = "peakstream.toml";
@@ -146,7 +147,7 @@ pub(super) fn misspelt(names: impl Iterator<Item = String>) -> Vec<(String, Stri
     names
         .filter_map(|name| {
             let own = name.strip_prefix(PREFIX).filter(|own| !known.contains(own))?;
-            let meant = nearest(own, known.iter().map(|&known| known.to_owned()))?;
+            let meant = nearest(own, known.iter().copied())?;
             Some((name, format!("{PREFIX}{meant}")))
         })
         .collect()

@@ -206,16 +206,6 @@ impl Setting {
     }
 }
 
-/// The known name that `name` was probably meant to be: at most one slip of the hand in three letters away.
-pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    let limit = (name.chars().count() / 3).max(1);
-    known
-        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, known)| known)
-}
-
 /// What clap found wrong with one value.
 fn explanation(error: &clap::Error) -> String {
     if let Some(reason) = error.source() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::data_dir::{DataDir, DataDirError, hex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
+use crate::similar::similar;
 use crate::tenant::file::{KeyFile, OwnKey, StoredKey, StoredSecret, StoredTenant};
 use crate::tenant::scope::Scopes;
 use crate::tenant::secret;
@@ -149,7 +150,7 @@ impl KeyFile {
     pub fn tenant(&self, name: &str) -> Result<&StoredTenant, EditError> {
         let unknown = || EditError::UnknownTenant {
             name: name.to_owned(),
-            near: near(name, self.tenants.iter().map(|tenant| tenant.name.as_str())),
+            near: similar(name, self.tenants.iter().map(|tenant| tenant.name.clone())),
         };
         self.tenants.iter().find(|tenant| tenant.name == name).ok_or_else(unknown)
     }
@@ -262,7 +263,7 @@ impl KeyFile {
     /// # Errors
     /// If there is none of that id.
     pub fn key_mut(&mut self, id: &str) -> Result<(KeyKind, &mut StoredKey), EditError> {
-        let near = near(id, self.keys().map(|key| key.id.as_str()));
+        let near = similar(id, self.keys().map(|key| key.id.clone()));
         let clients = self.clients.iter_mut().map(|key| (KeyKind::Client, key));
         let api_keys = self.api_keys.iter_mut().map(|key| (KeyKind::ApiKey, key));
         let found = clients.chain(api_keys).find(|(_, key)| key.id == id);
@@ -340,16 +341,6 @@ impl KeyKind {
             Self::ApiKey => "api-key",
         }
     }
-}
-
-/// At most three names that somebody who typed `name` may have meant, the likeliest first.
-fn near<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut near: Vec<(usize, &str)> = all
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= 2.max(known.len() / 4) && distance < &known.len())
-        .collect();
-    near.sort_unstable();
-    near.into_iter().take(3).map(|(_, known)| known.to_owned()).collect()
 }
 
 #[cfg(test)]
