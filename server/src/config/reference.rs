@@ -92,8 +92,7 @@ fn row(setting: &Setting) -> String {
         code(setting.variable().unwrap_or_default()),
         code(&default),
         values(setting),
-        // Otherwise a page takes `<PATH>` for one of its own words.
-        setting.meaning().replace('<', "\\<"),
+        setting.meaning(),
     ];
     format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
 }
