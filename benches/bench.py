@@ -332,6 +332,12 @@ def signalling_rows(report, cpu, node):
     return rows
 
 
+def restart_row(report, cpu):
+    name = f"start to a stored result, {report['results']} of them, after kill -9"
+    times = {key: round(report[f"{key}_ms"], 1) for key in ("minimum", "median", "maximum")}
+    return row(name, "ms", times["minimum"], cpu, median=times["median"], maximum=times["maximum"])
+
+
 def print_table(rows, cores):
     where = f"core {cores.measured}" if cores.bound else "no core, the system does not let us"
     print(f"\n{processor()}, {platform.system()}; bound to {where}; load {load()}")
@@ -396,6 +402,9 @@ def measure(arguments):
     command += ["--core", str(cores.measured)] if cores.bound else []
     with NodeServer(cores) as node:
         rows += signalling_rows(run(cores.beside(command + node.flags), 600), level_of(engines[0]["cpu_features"]), node.name)
+    print("restart: a server killed with many results stored", flush=True)
+    command = [bench, "restart", "--bin", server] + (["--results", "5000", "--starts", "2"] if arguments.quick else [])
+    rows.append(restart_row(run(command, 600), level_of(engines[0]["cpu_features"])))
     for item in rows:
         item["processor"] = processor()
     (FOLDER / "report.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

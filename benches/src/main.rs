@@ -4,6 +4,7 @@ mod audio;
 mod cpu;
 mod embed;
 mod engine;
+mod restart;
 mod server;
 mod signalling;
 
@@ -18,6 +19,8 @@ enum Command {
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
     Engine(engine::Args),
+    /// Times the start of a server after kill -9, with many results stored; prints JSON.
+    Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
     Server(server::Args),
     /// Measures requests, connections and idle clients of a running server; prints JSON.
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),
     };

@@ -10,11 +10,12 @@ use peakstream::{ChannelType, ModelHash, Threshold};
 use peakstream_server::audio_channel::media_streams::machine::{Machine, Output};
 use peakstream_server::client::packet::Decoder;
 use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
+use peakstream_server::session::request::audio::AudioSettings;
 use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
     SessionRequest,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The model that the catalogue has.
 const MODEL: [u8; 28] = [7; 28];
@@ -46,7 +47,7 @@ impl Catalogue for Shelf {
     }
 }
 
-/// The body of `initialize` as JSON text, for both channels: an accepted request is within every documented range, a
+/// The body of `initialize` as JSON text, for both channels, and of a REST request: an accepted request is within every documented range, a
 /// refused one names what is wrong, and the same body sent as a JSON string is judged alike.
 ///
 /// # Panics
@@ -72,10 +73,28 @@ pub fn initialize(data: &[u8]) {
             }
             Err(_) => {}
         }
-        if body.is_object() {
+        if let Value::Object(flat) = &body {
+            rest_body(kind, flat, defaults);
             let as_text = SessionRequest::parse(kind, &Value::String(body.to_string()), &Shelf, defaults);
             assert_eq!(judged, as_text, "sent as a string it is judged otherwise");
         }
+    }
+}
+
+/// The same members as the flat body of a REST request: judged by the same rules, and named without a section.
+fn rest_body(kind: Kind, flat: &Map<String, Value>, defaults: Defaults) {
+    let settings = AudioSettings::parse(flat);
+    if let Ok(settings) = &settings {
+        let again = AudioSettings::from_declared(settings.declared.clone());
+        assert_eq!(again.as_ref(), Some(settings), "settings that were stored are other ones");
+    }
+    let stored = |_| settings.clone().ok();
+    match SessionRequest::parse_flat(kind, flat, &stored, &Shelf, defaults) {
+        Ok(request) => assert!(request.audio_settings_id.is_some()),
+        Err(SessionError::Parameters(problems)) => {
+            assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.field.contains('.')));
+        }
+        Err(_) => {}
     }
 }
 
