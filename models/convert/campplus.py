@@ -1,4 +1,4 @@
-"""CAM++ speaker embedding: PyTorch checkpoint in, ONNX graph out, without PyTorch.
+"""CAM++ speaker embedding: PyTorch checkpoint and our delta in, ONNX graph out, without PyTorch.
 
 The graph takes `features` [1, T, 80] (log-mel features, each bin's mean over the T frames already subtracted) and
 gives `embedding` [1, 192] (not length-normalised); T is symbolic and at least 3.
@@ -9,6 +9,8 @@ Two things differ from a plain export, both for speed and neither for the result
 * the context-aware gate is constant within a segment of 100 frames, so it is computed once per segment and spread over
   the frames by one Gather, instead of being computed for every frame (a quarter of ONNX Runtime's time); the means it
   starts from are one product with a small matrix (pooling in "ceil mode" is defined differently by every runtime).
+
+The delta (models/adaptation, for the telephone band) only changes numbers: the graph and its cost stay the same.
 
 Everything that depends on T goes through Shape of one tensor, so it folds to constants as soon as T is known.
 Same checkpoint, same bytes out: nothing here depends on the clock, the machine or the order of a hash table.
@@ -24,11 +26,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 import torch_checkpoint
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from reference import tensors as safetensors  # noqa: E402
+
 EPSILON = 1e-5  # of every batch normalisation in the published model
 SEGMENT = 100  # frames per segment of the context-aware mask, at half the frame rate
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # (layers, dilation) of the three dense blocks
 OPSET = 17  # the last in which ReduceMean takes its axes as an attribute, which every runtime folds
 IR_VERSION = 8
+LAST_NORM = "xvector.dense.nonlinear.batchnorm"  # published without weight and bias, which a delta may give it
 
 
 class Graph:
@@ -157,6 +163,28 @@ def pooling(g, x, frames_less_one):
     return g.op("Concat", [mean, deviation], "pool.statistics", axis=1)
 
 
+def adapted(tensors, delta):
+    """The checkpoint with the delta added: arrays of the tensors' own shapes, or NAME.left and NAME.right, whose product is
+    added to NAME. Summed one rank after the other in f64, because a library's product may differ by machine."""
+    size = len(tensors[f"{LAST_NORM}.running_mean"])
+    out = {**tensors, f"{LAST_NORM}.weight": np.ones(size, np.float32), f"{LAST_NORM}.bias": np.zeros(size, np.float32)}
+    for part, values in delta.items():
+        name = part.removesuffix(".left")
+        if part.endswith(".right"):
+            continue
+        if name not in out:
+            raise SystemExit(f"campplus: the delta changes {name}, which the checkpoint does not hold")
+        total = out[name].astype(np.float64)
+        if part == name:
+            total = total + values
+        else:
+            left, right = values.astype(np.float64), delta[f"{name}.right"].astype(np.float64)
+            for rank in range(len(right)):
+                total = total + (left[:, rank, None] * right[rank]).reshape(total.shape)
+        out[name] = total.astype(np.float32)
+    return out
+
+
 def build(tensors):
     """The whole network as an ONNX model; refuses a checkpoint that holds weights it has no place for."""
     g = Graph(tensors)
@@ -194,11 +222,14 @@ def main():
     parser = argparse.ArgumentParser(description="Converts the published CAM++ checkpoint to ONNX (no torch needed).")
     parser.add_argument("checkpoint", type=pathlib.Path, help="campplus_cn_en_common.pt")
     parser.add_argument("output", type=pathlib.Path, help="the .onnx file to write")
+    parser.add_argument("--delta", type=pathlib.Path, metavar="FILE", help="safetensors to add; without it, the network as published")
     arguments = parser.parse_args()
     try:
         tensors = torch_checkpoint.read(arguments.checkpoint.read_bytes())
     except torch_checkpoint.RefusedPickle as refusal:
         sys.exit(f"campplus: {refusal}")
+    if arguments.delta:
+        tensors = adapted(tensors, safetensors.load(arguments.delta.read_bytes()))
     arguments.output.write_bytes(build(tensors).SerializeToString(deterministic=True))
 
 

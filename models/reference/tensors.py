@@ -6,13 +6,16 @@ import struct
 import numpy as np
 
 
-def dump(tensors):
-    """Bytes of a safetensors file with the f32 arrays of `tensors`, in their order; same arrays, same bytes."""
+DTYPES = {"F32": "<f4", "F16": "<f2"}
+
+
+def dump(tensors, dtype="F32"):
+    """Bytes of a safetensors file with the arrays of `tensors`, in their order, as `dtype`; same arrays, same bytes."""
     header = {}
     body = b""
     for name, values in tensors.items():
-        raw = np.array(values, dtype="<f4", order="C").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(np.shape(values)), "data_offsets": [len(body), len(body) + len(raw)]}
+        raw = np.array(values, dtype=DTYPES[dtype], order="C").tobytes()
+        header[name] = {"dtype": dtype, "shape": list(np.shape(values)), "data_offsets": [len(body), len(body) + len(raw)]}
         body += raw
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # readers map the body in place and want it aligned
@@ -27,8 +30,9 @@ def load(data):
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        if entry["dtype"] != "F32":
-            raise ValueError(f"{name} is {entry['dtype']}; only F32 is read")
+        if entry["dtype"] not in DTYPES:
+            raise ValueError(f"{name} is {entry['dtype']}; only {' and '.join(DTYPES)} are read")
         begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        tensors[name] = np.frombuffer(data[begin:end], dtype="<f4").reshape(entry["shape"])
+        values = np.frombuffer(data[begin:end], dtype=DTYPES[entry["dtype"]])
+        tensors[name] = values.astype("<f4", copy=False).reshape(entry["shape"])
     return tensors

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Trains the telephone delta of the speaker network from nothing: environment, material, folds, final model, figures, card.
+# Resumable: run it again. One core, about half an hour; needs Debian (or torch, numpy, scipy for $PYTHON) and ../shared/data.
+set -eu
+cd "$(dirname "$0")"
+PYTHON=${PYTHON:-/usr/bin/python3}
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Without these, glibc gives every large tensor back to the kernel after each step.
+export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
+start=$(date +%s)
+step() { printf '== %s (%s s)\n' "$1" "$(($(date +%s) - start))"; }
+
+step "Debian packages"
+PACKAGES="python3-torch python3-numpy python3-scipy python3-venv"
+# shellcheck disable=SC2086
+if command -v dpkg >/dev/null && ! dpkg -s $PACKAGES >/dev/null 2>&1; then
+    apt-get update -q && apt-get install -qy --no-install-recommends $PACKAGES
+fi
+
+step "Python packages"
+mkdir -p .cache/debs
+[ -x .cache/venv/bin/python ] || "$PYTHON" -m venv --system-site-packages .cache/venv
+.cache/venv/bin/pip install -q --require-hashes --no-deps -r requirements.txt
+
+step "Word recordings of the KDE games"
+for package in ktuberling klettres; do
+    if [ ! -d ".cache/debs/$package" ]; then
+        (cd .cache/debs && apt-get download -q "$package-data" && dpkg-deb -x "$package"-data_*.deb "$package")
+    fi
+done
+
+step "The network as published"
+python3 original.py
+
+run() { step "$*"; nice -n 5 .cache/venv/bin/python -u "$@"; }
+run material.py
+for fold in final speechocean762; do run train.py "$fold"; done
+run export.py
+step judge.py
+python3 judge.py
+python3 card.py
+step "done: put the hashes that export.py printed into models/manifest.toml, then see CARD.md"

@@ -1,0 +1,19 @@
+"""Where things lie: the shared clips, the cache, the product."""
+
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+MODELS = HERE.parent
+REPOSITORY = MODELS.parent
+for folder in (MODELS, MODELS / "convert"):
+    sys.path.insert(0, str(folder))
+
+DATA = pathlib.Path(os.environ.get("PEAKSTREAM_DATA", REPOSITORY.parent / "shared" / "data"))
+CACHE = HERE / ".cache"
+DEBS = CACHE / "debs"
+MATERIAL = CACHE / "material"
+RUNS = CACHE / "runs"  # deltas and ONNX files of the final model and of the folds
+DELTA = HERE / "telephone.safetensors"
+FIGURES = HERE / "figures.json"
