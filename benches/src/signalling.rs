@@ -34,8 +34,8 @@ pub(crate) struct Args {
     /// Connections that ask at the same time.
     #[arg(long, default_value_t = 8)]
     parallel: usize,
-    /// Idle Socket.IO clients whose memory is read.
-    #[arg(long, default_value_t = 1000)]
+    /// Idle Socket.IO clients whose memory is read; as many again are connected beside them.
+    #[arg(long, default_value_t = 2000)]
     idle: usize,
     /// Idle clients beside which sessions are started.
     #[arg(long, default_value_t = 5000)]

@@ -18,26 +18,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Connections per second, and bytes that an idle client holds.
 ///
-/// The clients connect twice: what the first crowd leaves behind is the allocator's, not a client's.
+/// A first crowd stays while a second one connects: it fills what the allocator still has of the start.
 pub(super) async fn measure(
     url: &str,
     authorization: &Sensitive<String>,
     clients: usize,
     resident: impl Fn() -> Option<u64>,
 ) -> Result<Value, Box<dyn Error>> {
-    drop(connect(url, authorization, clients).await?);
+    let first = connect(url, authorization, clients).await?;
     sleep(SETTLE).await;
     let before = resident();
     let begun = Instant::now();
-    let idle = connect(url, authorization, clients).await?;
+    let second = connect(url, authorization, clients).await?;
     let seconds = begun.elapsed().as_secs_f64();
     sleep(SETTLE).await;
-    let held =
-        resident().zip(before).map(|(after, before)| after.saturating_sub(before) / clients.max(1) as u64);
-    drop(idle);
-    Ok(
-        json!({"clients": clients, "connects_per_second": clients as f64 / seconds, "bytes_per_idle_client": held}),
-    )
+    let held = resident().zip(before).map(|(after, before)| after.saturating_sub(before) / clients.max(1) as u64);
+    drop((first, second));
+    Ok(json!({"clients": clients, "connects_per_second": clients as f64 / seconds, "bytes_per_idle_client": held}))
 }
 
 /// Starts sessions beside idle clients: from `initialize` to `info-consumer-ready`.
