@@ -32,9 +32,12 @@ pub(super) async fn measure(
     let second = connect(url, authorization, clients).await?;
     let seconds = begun.elapsed().as_secs_f64();
     sleep(SETTLE).await;
-    let held = resident().zip(before).map(|(after, before)| after.saturating_sub(before) / clients.max(1) as u64);
+    let held =
+        resident().zip(before).map(|(after, before)| after.saturating_sub(before) / clients.max(1) as u64);
     drop((first, second));
-    Ok(json!({"clients": clients, "connects_per_second": clients as f64 / seconds, "bytes_per_idle_client": held}))
+    Ok(
+        json!({"clients": clients, "connects_per_second": clients as f64 / seconds, "bytes_per_idle_client": held}),
+    )
 }
 
 /// Starts sessions beside idle clients: from `initialize` to `info-consumer-ready`.

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::Query;
-use axum::http::header;
+use axum::extract::{OriginalUri, Query};
+use axum::http::{HeaderName, HeaderValue, Request, Uri, header};
+use axum::middleware::map_request;
 use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
@@ -30,6 +31,8 @@ use crate::tenant::scope::Scope;
 const INBOX: usize = 4;
 /// The longest message a client may send, over either transport: `initialize` with a credential is under 8 kB.
 const MAX_MESSAGE_BYTES: usize = 256 << 10;
+/// What a WebSocket reserves for reading; it grows for a longer message, of which a client sends one.
+const READ_BUFFER: usize = 512;
 /// Packets that wait for a slow client, before its session has to.
 const BUFFERED_PACKETS: usize = 128;
 /// From the transport's handshake to the first namespace.
@@ -78,6 +81,7 @@ pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>) -> (Router, So
         .max_payload(MAX_MESSAGE_BYTES as u64)
         .ws_max_message_size(MAX_MESSAGE_BYTES)
         .ws_max_frame_size(MAX_MESSAGE_BYTES)
+        .ws_read_buffer_size(READ_BUFFER)
         .max_buffer_size(BUFFERED_PACKETS)
         .build_svc();
     let shared = Arc::new(Shared { config, signalling });
@@ -101,7 +105,29 @@ pub fn build(config: SocketIoConfig, signalling: Arc<Signalling>) -> (Router, So
         io.ns(path, joined.with(join));
     }
     io.ns("/", joined);
-    (Router::new().route_service(&prefix, service.clone()).route_service(&format!("{prefix}/"), service), io)
+    let router = Router::new()
+        .route_service(&prefix, service.clone())
+        .route_service(&format!("{prefix}/"), service)
+        .layer(map_request(detached));
+    (router, io)
+}
+
+/// The library keeps a connection's request as long as the connection. Its address and headers are slices of the 8 KiB that
+/// were read from the socket, and would keep all of it; copies keep themselves only. With it and [`READ_BUFFER`] an idle
+/// client takes 15 kB of the heap instead of 26 (heaptrack, 1,000 clients).
+async fn detached<B>(mut request: Request<B>) -> Request<B> {
+    let copied = request.headers().iter().filter_map(|(name, value)| {
+        let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        copy.set_sensitive(value.is_sensitive() || name == header::AUTHORIZATION);
+        // A known name is a number; another one is a slice too.
+        Some((HeaderName::from_bytes(name.as_str().as_bytes()).ok()?, copy))
+    });
+    *request.headers_mut() = copied.collect();
+    if let Ok(copied) = Uri::try_from(request.uri().to_string()) {
+        *request.uri_mut() = copied;
+    }
+    request.extensions_mut().remove::<OriginalUri>();
+    request
 }
 
 /// Handlers are registered before the client hears that it is connected (in the middlewares), so that nothing it sends can
