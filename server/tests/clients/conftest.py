@@ -30,6 +30,16 @@ def impatient_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def other_server(tmp_path_factory):
+    """Everything that can be set about events is set otherwise; it pings often, and one thread decides."""
+    flags = ["--event-args=results_only", "--payload-encoding=string", "--keep-open", "--alive-needs-token"]
+    often = ["--ping-interval=0.5", "--ping-timeout=3", "--inference-threads=1"]
+    running = Server(tmp_path_factory.mktemp("other"), *flags, *often).ready()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="session")
 def credential(server):
     """The enrolled caller's credential."""
     outcome = calls.register(server)
