@@ -165,7 +165,7 @@ impl Client {
                         FieldProblem::new("initialize", "a session is already running on this connection");
                     let event = Event::error(&SessionError::Parameters(vec![problem]), None);
                     if self.emit(&event).await.is_err() {
-                        return;
+                        break;
                     }
                     continue;
                 }
@@ -178,7 +178,7 @@ impl Client {
                 },
             };
             if self.emit(&event).await.is_err() {
-                return;
+                break;
             }
             if event.is_terminal() {
                 running = None;
@@ -188,6 +188,9 @@ impl Client {
                 }
             }
         }
+        // Given up: the session ends now, and the client hears of it if it ever reads again.
+        drop(running);
+        self.disconnect(Duration::ZERO).await;
     }
 
     async fn wait(&mut self, running: &mut Option<Running>, inbox: &mut mpsc::Receiver<Value>) -> Wake {
@@ -239,11 +242,18 @@ impl Client {
 
     /// Ends the namespace's connection, after the client had time to take the last event.
     async fn disconnect(mut self, grace: Duration) {
-        tokio::select! {
-            biased;
-            () = gone(&mut self.presence) => {}
-            // If the buffer is full, the heartbeat will end the connection.
-            () = sleep(grace) => drop(self.socket.disconnect()),
+        let mut pause = grace;
+        loop {
+            tokio::select! {
+                biased;
+                () = gone(&mut self.presence) => return,
+                () = sleep(pause) => {}
+            }
+            if !matches!(self.socket.clone().disconnect(), Err(SocketError::InternalChannelFull)) {
+                return;
+            }
+            // Until there is room, or the heartbeat ends the connection.
+            pause = STALL_RETRY;
         }
     }
 }
