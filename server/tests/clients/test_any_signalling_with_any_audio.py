@@ -10,6 +10,8 @@ from support.rest import Rest
 from support.signalling import Session, metadata, register_request, start
 
 SECONDS = 3.0
+#: Two statuses, in whole messages of 20 ms.
+BEGINNING = 2 * audio.BLOCK + 128
 
 
 def over_socket_io(transport):
@@ -168,13 +170,13 @@ def test_a_second_initialize_while_a_session_runs_is_refused_and_takes_nothing_f
     request = register_request(SECONDS)
     with start(server, request, transports=(transport,)) as session:
         with Carrier(server, request["metadata"]["call_id"], "minimal").start() as carrier:
-            carrier.play(audio.enrol()[: 2 * audio.BLOCK], 0)
+            carrier.play(audio.enrol()[:BEGINNING], 0)
             session.initialize({"metadata": metadata()})
             events = [session.event() for _ in range(3)]
             assert sorted(event.name for event in events) == ["error-parameters"] + ["info-vad-status"] * 2
             refusal = next(event for event in events if event.is_terminal)
             assert refusal.fields == ["initialize"]
-            carrier.play(audio.enrol()[2 * audio.BLOCK :], 0)
+            carrier.play(audio.enrol()[BEGINNING:], 0)
             assert session.outcome().name == "result-success"
 
 
@@ -184,7 +186,7 @@ def test_a_client_that_disconnects_cancels_its_session_and_its_audio(impatient_s
     request = register_request(SECONDS)
     session = start(impatient_server, request, transports=(transport,))
     with Carrier(impatient_server, request["metadata"]["call_id"]).start() as carrier:
-        carrier.play(audio.enrol()[: 2 * audio.BLOCK], 0)
+        carrier.play(audio.enrol()[:BEGINNING], 0)
         assert session.event().name == "info-vad-status"
         session.leave()
         assert carrier.end().code == 1000

@@ -11,7 +11,7 @@ from support import audio
 from support.carrier import Carrier
 from support.raw import PONG, Closed, Polling, WebSocket
 from support.rest import Rest
-from support.server import SOON, eventually
+from support.server import eventually
 from support.signalling import register_request
 
 #: Packets that wait for a slow client (BUFFERED_PACKETS of the server).
@@ -27,7 +27,7 @@ CONNECTION_ENDED = "a client takes nothing of what it is sent; its connection is
 def grew(server, what):
     """Returns a function that waits until the log says `what` once more."""
     before = server.log().count(what)
-    return lambda within=SOON: eventually(lambda: server.log().count(what) > before, f"the log does not say {what!r}", within)
+    return lambda: eventually(lambda: server.log().count(what) > before, f"the log does not say {what!r}")
 
 
 def test_a_polling_client_that_does_not_poll_is_given_up_and_told_so_if_it_returns(server):
