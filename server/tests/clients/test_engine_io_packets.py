@@ -1,4 +1,4 @@
-"""Engine.IO v4, packet by packet, over raw HTTP and raw WebSocket: every case of the protocol's conformance suite, and more.
+"""Engine.IO v4, packet by packet, over HTTP and WebSocket: the cases of the protocol's conformance suite, and more.
 
 The suite's echo is replaced by what this server answers at once: CONNECT_ERROR to a namespace that nobody knows.
 """

@@ -1,4 +1,4 @@
-"""Clients that do not take what they are sent lose their session, not the server its memory; a busy server answers still."""
+"""Clients that do not take what they are sent lose their session, not the server its memory; busy, it still answers."""
 
 import socket
 import statistics

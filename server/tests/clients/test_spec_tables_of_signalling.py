@@ -77,7 +77,7 @@ REGISTER_REQUEST = {
     "audio_total_duration: number, 3.0 to 30.0, required": ("audio_total_duration", [3.0, 30, "5.0"], 2.99, True),
     "authenticity_threshold: number 0..1, optional": ("authenticity_threshold", [0, 1, "0.8"], 1.01, False),
     "model_hash: string, optional, unknown is error-parameters": ("model_hash", [MODEL], "0" * 56, False),
-    "calibration: string, default telephone-channel": ("calibration", ["telephone-channel"], "satellite-channel", False),
+    "calibration: string, default telephone-channel": ("calibration", ["telephone-channel"], "satellite", False),
 }
 SCORE = ([0, 1, "0.5"], 1.01, False)
 VERIFY_REQUEST = REGISTER_REQUEST | {
@@ -290,7 +290,10 @@ ENDPOINTS = {
     for kind in ("register", "verify")
     for row, (status, ask) in {
         "POST /v1/KIND_session": (201, new_session),
-        "GET /v1/KIND_session/{id}": (200, lambda rest, kind, known, _: rest.get(f"/{kind}_session/{known[kind]['id']}")),
+        "GET /v1/KIND_session/{id}": (
+            200,
+            lambda rest, kind, known, _: rest.get(f"/{kind}_session/{known[kind]['id']}"),
+        ),
         "GET /v1/KIND_session?call_id=": (
             200,
             lambda rest, kind, known, _: rest.get(f"/{kind}_session?call_id={known[kind]['call_id']}"),

@@ -1,4 +1,4 @@
-"""In: packets as text. Out: Engine.IO v4 as it is on the wire, over HTTP and over WebSocket, without any Socket.IO library.
+"""In: packets as text. Out: Engine.IO v4 as it is on the wire, over HTTP and WebSocket, without a Socket.IO library.
 
 What both transports have in common: `send` packets, `packet` for the next one that is no ping (pings are answered),
 `join` a namespace. A server that ends a session ends it here with `Closed`.
