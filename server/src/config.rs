@@ -226,6 +226,10 @@ pub struct LimitConfig {
     #[arg(long, env = "PEAKSTREAM_HEADER_TIMEOUT", value_name = "S", default_value = "10", value_parser = seconds)]
     pub header_timeout: Duration,
 
+    /// Seconds a client may take nothing of what it is sent before its connection is ended
+    #[arg(long, env = "PEAKSTREAM_WRITE_TIMEOUT", value_name = "S", default_value = "20", value_parser = seconds)]
+    pub write_timeout: Duration,
+
     /// Seconds the server may take to end its sessions and connections when it is stopped
     #[arg(long, env = "PEAKSTREAM_SHUTDOWN_TIMEOUT", value_name = "S", default_value = "10", value_parser = seconds)]
     pub shutdown_timeout: Duration,

@@ -2,13 +2,14 @@
 //!
 //! The server listens before its models are loaded, and goes on while it drains; which application answers is therefore
 //! looked up for every request. Each connection occupies one slot, also after it became a WebSocket; without a free slot it
-//! is answered with 503.
+//! is answered with 503. A client that takes nothing of what it is sent loses its connection: libraries that wait for their
+//! output to be taken would otherwise wait for ever.
 
 use std::convert::Infallible;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,7 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use tower::Service;
 
 use crate::shutdown::Shutdown;
@@ -43,6 +44,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// From a connection's beginning, or its last response, to the complete header of a request.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of what it is sent.
+    pub write_timeout: Duration,
 }
 
 /// The occupied part of a listener: lets the shutdown wait for all connections.
@@ -97,7 +100,7 @@ pub async fn serve(
         // Audio and events are small messages that must not wait for each other; without it they are only slower.
         let _ = stream.set_nodelay(true);
         if let Ok(slot) = Arc::clone(&slots.free).try_acquire_owned() {
-            let connection = Connection { stream, _slot: slot };
+            let connection = Connection::new(stream, slot, limits.write_timeout);
             tokio::spawn(serve_connection(connection, app.clone(), limits.header_timeout, shutdown.clone()));
         } else if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
             tokio::spawn(refuse(stream, permit));
@@ -148,21 +151,62 @@ async fn refuse(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
     let _ = timeout(REFUSAL_TIMEOUT, refusal).await;
 }
 
-/// A TCP stream that gives its slot back when it is dropped, whatever it has become by then.
+/// A TCP stream that gives its slot back when it is dropped, whatever it has become by then, and that fails when the other
+/// side does not read.
 struct Connection {
     stream: TcpStream,
+    write_timeout: Duration,
+    /// Runs from the moment something cannot be written until it can.
+    stalled: Option<Pin<Box<Sleep>>>,
+    given_up: bool,
+    /// Who waits for input: told when the connection is given up.
+    reader: Option<Waker>,
     _slot: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    const fn new(stream: TcpStream, slot: OwnedSemaphorePermit, write_timeout: Duration) -> Self {
+        Self { stream, write_timeout, stalled: None, given_up: false, reader: None, _slot: slot }
+    }
+
+    /// Passes on what became of a write, unless it has been waiting for too long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let limit = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        if stalled.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if !std::mem::replace(&mut self.given_up, true) {
+            tracing::warn!("a client takes nothing of what it is sent; its connection is ended");
+        }
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+        let this = self.get_mut();
+        if this.given_up {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        this.reader = read.is_pending().then(|| cx.waker().clone());
+        read
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.in_time(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -178,7 +222,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.in_time(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

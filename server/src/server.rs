@@ -124,6 +124,7 @@ impl Bound {
         let limits = Limits {
             max_connections: config.limits.max_connections,
             header_timeout: config.limits.header_timeout,
+            write_timeout: config.limits.write_timeout,
         };
         let shutdown = Shutdown::default();
         tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));

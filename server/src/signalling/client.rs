@@ -98,27 +98,16 @@ pub struct Signalling {
 
 /// One client: who it is, and how it wants its events.
 pub struct Client {
-    /// Its connection.
-    pub socket: SocketRef,
+    /// Finds its connection, while there is one: holding it would keep it from ending.
+    pub socket: Box<dyn Fn() -> Option<SocketRef> + Send + Sync>,
     /// Registration or verification.
     pub kind: Kind,
     /// Who it is, and whose sessions it starts.
     pub principal: Principal,
     /// How its events look.
     pub wire: WireFormat,
-    /// Whether the connection has begun, and whether it is over.
-    pub presence: watch::Receiver<Presence>,
-}
-
-/// Where a connection stands. It only goes forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Presence {
-    /// The client may already believe to be connected, but nothing can be emitted yet.
-    Joining,
-    /// Events can be emitted.
-    Joined,
-    /// It is over.
-    Gone,
+    /// Whether events can be emitted yet; closed when the connection is over.
+    pub joined: watch::Receiver<bool>,
 }
 
 impl fmt::Debug for Client {
@@ -150,7 +139,7 @@ impl Client {
     pub async fn serve(mut self, signalling: Arc<Signalling>, mut inbox: mpsc::Receiver<Value>) {
         // A message can come in before the library has marked the connection as usable; what was emitted until then would
         // be lost.
-        let joined = self.presence.wait_for(|presence| *presence >= Presence::Joined);
+        let joined = self.joined.wait_for(|joined| *joined);
         if !matches!(timeout(JOIN_LIMIT, joined).await, Ok(Ok(_))) {
             return;
         }
@@ -165,7 +154,7 @@ impl Client {
                         FieldProblem::new("initialize", "a session is already running on this connection");
                     let event = Event::error(&SessionError::Parameters(vec![problem]), None);
                     if self.emit(&event).await.is_err() {
-                        return;
+                        break;
                     }
                     continue;
                 }
@@ -178,7 +167,7 @@ impl Client {
                 },
             };
             if self.emit(&event).await.is_err() {
-                return;
+                break;
             }
             if event.is_terminal() {
                 running = None;
@@ -188,6 +177,9 @@ impl Client {
                 }
             }
         }
+        // Given up: the session ends now, and the client hears of it if it ever reads again.
+        drop(running);
+        self.disconnect(Duration::ZERO).await;
     }
 
     async fn wait(&mut self, running: &mut Option<Running>, inbox: &mut mpsc::Receiver<Value>) -> Wake {
@@ -199,7 +191,7 @@ impl Client {
         };
         tokio::select! {
             biased;
-            () = gone(&mut self.presence) => Wake::Over,
+            () = gone(&mut self.joined) => Wake::Over,
             // A session's task sends its terminal event before it ends; without one it has died.
             event = event => event.map_or(Wake::Over, Wake::Event),
             body = inbox.recv() => body.map_or(Wake::Over, Wake::Initialize),
@@ -234,7 +226,11 @@ impl Client {
     async fn emit(&mut self, event: &Event) -> Result<(), Unreachable> {
         let given_up = Instant::now() + STALL_LIMIT;
         loop {
-            match send(&self.socket, self.wire, event) {
+            let sent = {
+                let socket = (self.socket)().ok_or(Unreachable)?;
+                send(&socket, self.wire, event)
+            };
+            match sent {
                 Ok(()) => return Ok(()),
                 Err(SendError::Socket(SocketError::InternalChannelFull)) if Instant::now() < given_up => {}
                 Err(SendError::Socket(SocketError::InternalChannelFull)) => {
@@ -245,7 +241,7 @@ impl Client {
             }
             tokio::select! {
                 biased;
-                () = gone(&mut self.presence) => return Err(Unreachable),
+                () = gone(&mut self.joined) => return Err(Unreachable),
                 () = sleep(STALL_RETRY) => {}
             }
         }
@@ -253,18 +249,26 @@ impl Client {
 
     /// Ends the namespace's connection, after the client had time to take the last event.
     async fn disconnect(mut self, grace: Duration) {
-        tokio::select! {
-            biased;
-            () = gone(&mut self.presence) => {}
-            // If the buffer is full, the heartbeat will end the connection.
-            () = sleep(grace) => drop(self.socket.disconnect()),
+        let mut pause = grace;
+        loop {
+            tokio::select! {
+                biased;
+                () = gone(&mut self.joined) => return,
+                () = sleep(pause) => {}
+            }
+            let told = (self.socket)().map(|socket| socket.disconnect());
+            if !matches!(told, Some(Err(SocketError::InternalChannelFull))) {
+                return;
+            }
+            // Until there is room, or the heartbeat ends the connection.
+            pause = STALL_RETRY;
         }
     }
 }
 
 /// Returns when the connection is over, however it ended.
-async fn gone(presence: &mut watch::Receiver<Presence>) {
-    let _ = presence.wait_for(|presence| *presence == Presence::Gone).await;
+async fn gone(joined: &mut watch::Receiver<bool>) {
+    let _ = joined.wait_for(|_| false).await;
 }
 
 /// A tuple becomes separate arguments, `Bytes` becomes a binary attachment, `null` keeps the packet a plain one.

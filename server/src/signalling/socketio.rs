@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::sensitive::Sensitive;
 use crate::session::request::Kind;
-use crate::signalling::client::{Client, Presence, Signalling, WireFormat};
+use crate::signalling::client::{Client, Signalling, WireFormat};
 use crate::signalling::token::bearer;
 use crate::tenant::keyring::Principal;
 use crate::tenant::scope::Scope;
@@ -134,7 +134,7 @@ async fn detached<B>(mut request: Request<B>) -> Request<B> {
 /// come too early. What is left is to say that events can be emitted now.
 async fn joined(socket: SocketRef) {
     if let Some(door) = socket.extensions.get::<Arc<Door>>() {
-        door.advance(Presence::Joined);
+        door.joined.send_replace(true);
     }
 }
 
@@ -233,21 +233,17 @@ fn join(shared: &Arc<Shared>, kind: Kind, socket: &SocketRef, auth: Option<&Valu
         principal,
         wire,
         inbox: Mutex::default(),
-        presence: watch::Sender::new(Presence::Joining),
+        joined: watch::Sender::new(false),
     });
     socket.on("initialize", {
         let door = Arc::clone(&door);
-        move |socket: SocketRef, TryData(body): TryData<Value>| {
+        move |io: SocketIo, socket: SocketRef, TryData(body): TryData<Value>| {
             let door = Arc::clone(&door);
             // A body that is missing or no JSON is answered like any other wrong one.
-            async move { door.initialize(&socket, body.unwrap_or_default()) }
+            async move { door.initialize(io, &socket, body.unwrap_or_default()) }
         }
     });
-    socket.extensions.insert(Arc::clone(&door));
-    socket.on_disconnect(move || {
-        let door = Arc::clone(&door);
-        async move { door.advance(Presence::Gone) }
-    });
+    socket.extensions.insert(door);
     Ok(())
 }
 
@@ -263,42 +259,45 @@ fn join_alive(shared: &Shared, socket: &SocketRef, auth: Option<&Value>) -> Resu
 }
 
 /// A connected client that may not have asked for anything yet: as long as it does not, it costs no task.
+///
+/// Only the library's socket owns it: when the connection is over, both are dropped, and who watches `joined` learns it. A
+/// disconnect handler would tell the same, but with one the library forgets the socket in a task of its own, later, and until
+/// then ignores a client that joins again.
 struct Door {
     shared: Arc<Shared>,
     kind: Kind,
     principal: Principal,
     wire: WireFormat,
     inbox: Mutex<Option<mpsc::Sender<Value>>>,
-    presence: watch::Sender<Presence>,
+    /// Told by a task of the library's, perhaps after the first message.
+    joined: watch::Sender<bool>,
 }
 
 impl Door {
-    /// Joining and leaving are told by tasks of the library's, in any order.
-    fn advance(&self, presence: Presence) {
-        self.presence.send_if_modified(|now| {
-            let forward = presence > *now;
-            *now = presence.max(*now);
-            forward
-        });
-    }
-
-    fn initialize(&self, socket: &SocketRef, body: Value) {
+    fn initialize(self: &Arc<Self>, io: SocketIo, socket: &SocketRef, body: Value) {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        let inbox = inbox.get_or_insert_with(|| self.open(socket));
+        let inbox = inbox.get_or_insert_with(|| self.open(io, socket));
         if inbox.try_send(body).is_err() {
             // Full: more than one `initialize` and its refusals at once. Closed: the session has ended.
             tracing::debug!("an initialize message was discarded");
         }
     }
 
-    fn open(&self, socket: &SocketRef) -> mpsc::Sender<Value> {
+    fn open(self: &Arc<Self>, io: SocketIo, socket: &SocketRef) -> mpsc::Sender<Value> {
         let (sender, inbox) = mpsc::channel(INBOX);
+        let (door, namespace, sid) = (Arc::downgrade(self), socket.ns().to_owned(), socket.id);
+        // Who leaves and joins again has the same id, but another door.
+        let find = move || {
+            let socket = io.of(&namespace)?.get_socket(sid)?;
+            let found = socket.extensions.get::<Arc<Self>>()?;
+            (Arc::as_ptr(&found) == door.as_ptr()).then_some(socket)
+        };
         let client = Client {
-            socket: socket.clone(),
+            socket: Box::new(find),
             kind: self.kind,
             principal: self.principal.clone(),
             wire: self.wire,
-            presence: self.presence.subscribe(),
+            joined: self.joined.subscribe(),
         };
         let signalling = Arc::clone(&self.shared.signalling);
         self.shared.signalling.sessions.tasks.spawn(client.serve(signalling, inbox));

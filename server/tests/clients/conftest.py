@@ -24,7 +24,20 @@ def server(tmp_path_factory):
 def impatient_server(tmp_path_factory):
     """A stranger to the common server, with secrets of its own; it waits for little, and for one session at a time."""
     flags = ["--audio-start-timeout=3", "--audio-idle-timeout=3", "--max-stream-duration=20", "--max-sessions=1"]
-    running = Server(tmp_path_factory.mktemp("impatient"), *flags, log="trace").ready()
+    flags += ["--write-timeout=3", "--result-retention=2"]
+    # What it gives back is seen at once.
+    at_once = {"MIMALLOC_PURGE_DELAY": "0"}
+    running = Server(tmp_path_factory.mktemp("impatient"), *flags, log="trace", environment=at_once).ready()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory):
+    """Everything that can be set about events is set otherwise; it pings often, and one thread decides."""
+    flags = ["--event-args=results_only", "--payload-encoding=string", "--keep-open", "--alive-needs-token"]
+    often = ["--ping-interval=0.5", "--ping-timeout=3", "--inference-threads=1"]
+    running = Server(tmp_path_factory.mktemp("other"), *flags, *often).ready()
     yield running
     running.kill()
 

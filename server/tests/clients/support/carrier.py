@@ -116,7 +116,8 @@ class Carrier:
         Returns how the connection ended, or None if it is still open.
         """
         begun, held = time.monotonic(), None
-        self.private.add(base64.b64encode(audio[RATE : RATE + 60]).decode())
+        if len(audio) >= RATE + 60:
+            self.private.add(base64.b64encode(audio[RATE : RATE + 60]).decode())
         try:
             for number, (timestamp, payload) in enumerate(self.pieces(audio, chunk_ms)):
                 if at and timestamp >= at[0] * 1000:

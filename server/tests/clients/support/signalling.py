@@ -136,7 +136,7 @@ class Session:
         """The next event."""
         event = self._arrived.get(timeout=within)
         self.events.append(event)
-        if event.name == "result-success" and "credential" in event.data:
+        if event.name == "result-success" and isinstance(event.data, dict) and "credential" in event.data:
             self.server.private.add(event.data["credential"])
         return event
 
