@@ -3,6 +3,7 @@
 The impatient server takes one session at a time, so each test that begins one also shows that the one before is gone.
 """
 
+import functools
 import json
 import socket
 import time
@@ -13,7 +14,8 @@ from websockets.sync.client import connect
 
 from support import audio, calls
 from support.carrier import Carrier, ended
-from support.server import SOON
+from support.rest import Rest
+from support.server import SOON, eventually
 from support.signalling import Session, register_request, start
 
 #: How long the impatient server waits for a call's first and next audio.
@@ -170,7 +172,13 @@ def waiting_for_audio(server, request):
 
 def attached(server, request):
     session = start(server, request)
-    return session, Carrier(server, request["metadata"]["call_id"]).start()
+    call_id = request["metadata"]["call_id"]
+    carrier = Carrier(server, call_id).start()
+    carrier.send_audio(audio.enrol()[:160])
+    # Too little for an event; polling shows that it has come.
+    look = functools.partial(Rest(server).get, "/register_session", params={"call_id": call_id})
+    eventually(lambda: look().json()["status"] == "streaming", "the audio does not come")
+    return session, carrier
 
 
 def collecting(server, request):

@@ -212,8 +212,8 @@ def test_a_call_id_in_use_is_refused_and_its_owner_goes_on(server):
     request = register_request(3.0)
     with start(server, request) as first:
         event = answer(server, "register", request)
-        assert_names(event, "metadata.call_id")
-        assert "call_id already in use" in event.data["content"]
+        assert (event.name, event.fields) == ("error-parameters", ["metadata.call_id"]), event.data
+        assert event.data["content"] == "Invalid parameters: call_id already in use"
         _, outcome, _ = calls.call(server, register_request(3.0), audio.enrol())
         assert outcome.name == "result-success"
         with Carrier(server, request["metadata"]["call_id"]).start() as carrier:

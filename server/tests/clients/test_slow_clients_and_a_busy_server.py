@@ -107,8 +107,8 @@ def test_a_client_that_does_not_read_is_ended_and_costs_no_memory(quiet):
     quiet.becomes_idle()
 
 
-def test_a_listener_that_does_not_read_is_ended_and_its_session_goes_on(quiet):
-    """Server-Sent Events are told by a record: who listens slowly holds up nobody."""
+def test_a_listener_that_does_not_read_holds_up_nobody(quiet):
+    """Server-Sent Events are told by a record, not by the session."""
     rest = Rest(quiet)
     session = rest.create(audio_total_duration=30.0)
     connection = socket.create_connection(quiet.base.removeprefix("http://").split(":"))
