@@ -87,9 +87,7 @@ fn unavailable(why: &'static str) -> Response {
 
 /// Ends a request that dribbles.
 async fn in_time(request: Request, next: Next) -> Response {
-    timeout(TOKEN_TIMEOUT, next.run(request))
-        .await
-        .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+    timeout(TOKEN_TIMEOUT, next.run(request)).await.unwrap_or_else(|_| oauth::too_slow())
 }
 
 async fn media_streams(State(audio): State<AudioChannels>, mut request: Request) -> Response {

@@ -11,6 +11,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -120,6 +121,8 @@ struct Presented {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     InvalidRequest(&'static str),
+    TooLarge,
+    TooSlow,
     UnsupportedGrantType,
     InvalidClient,
     Busy,
@@ -130,6 +133,12 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, error, description) = match self {
             Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, "invalid_request", why),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the request is larger than 16 KiB")
+            }
+            Self::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the request was not complete within 10 s")
+            }
             Self::UnsupportedGrantType => {
                 (StatusCode::BAD_REQUEST, "unsupported_grant_type", "only client_credentials is supported")
             }
@@ -159,10 +168,30 @@ fn no_store(mut response: Response) -> Response {
 }
 
 /// The handler of `POST …/oauth2/token`.
-pub async fn token(State(endpoint): State<Arc<TokenEndpoint>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn token(
+    State(endpoint): State<Arc<TokenEndpoint>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body.map_err(unread) {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
     match grant(&endpoint, &headers, &body).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The answer to a request that dribbles.
+pub fn too_slow() -> Response {
+    Refusal::TooSlow.into_response()
+}
+
+fn unread(rejection: BytesRejection) -> Refusal {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::InvalidRequest("the body could not be read to its end"),
     }
 }
 

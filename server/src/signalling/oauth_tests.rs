@@ -17,7 +17,7 @@ fn endpoint() -> Arc<TokenEndpoint> {
 
 async fn ask(headers: &[(header::HeaderName, &str)], body: &str) -> (StatusCode, HeaderMap, Value) {
     let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-    let response = token(State(endpoint()), headers, Bytes::from(body.to_owned())).await;
+    let response = token(State(endpoint()), headers, Ok(Bytes::from(body.to_owned()))).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 16).await.unwrap();
     (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
@@ -83,7 +83,8 @@ async fn refusals_are_those_of_the_rfc() {
 async fn more_verifications_than_allowed_are_told_to_come_back() {
     let endpoint = endpoint();
     let _all = endpoint.admitted.acquire_many(MAX_VERIFICATIONS as u32).await.unwrap();
-    let response = token(State(Arc::clone(&endpoint)), HeaderMap::new(), Bytes::from(credentials())).await;
+    let response =
+        token(State(Arc::clone(&endpoint)), HeaderMap::new(), Ok(Bytes::from(credentials()))).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 

@@ -42,6 +42,7 @@ mod body;
 mod error;
 mod events;
 mod idempotency;
+mod params;
 mod sessions;
 
 pub use access::{ApiKeys, Gate};
