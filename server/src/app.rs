@@ -5,6 +5,7 @@
 //! | `/socket.io/` | [`crate::signalling::socketio`] |
 //! | `/socket.io/oauth2/token` | [`crate::signalling::oauth`] |
 //! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
+//! | `/docs`, `/docs/openapi.json`, `/docs/asyncapi.json` | [`crate::signalling::describe`] |
 //! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`] |
 //! | `/livez` | 200 as long as the process serves |
 //! | `/readyz` | 200 while it takes sessions; 503 while models load and while it drains |

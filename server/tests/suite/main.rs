@@ -11,5 +11,6 @@ mod rest_answers_are_the_documented_ones;
 mod support;
 mod the_command_line_says_what_to_do;
 mod the_server_ends_in_order;
+mod what_is_described_is_served;
 mod what_was_acknowledged_survives;
 mod who_may_connect;
