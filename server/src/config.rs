@@ -54,7 +54,7 @@ pub struct SignallingConfig {
     #[arg(long, env = "PEAKSTREAM_SOCKETIO_PATH", value_name = "PATH", default_value = "/socket.io", value_parser = path)]
     pub socketio_path: String,
 
-    /// Path of the REST channel; its resources are below <PATH>/v1, and below /v1
+    /// Path of the REST channel; its resources are below PATH/v1, and below /v1
     #[arg(long, env = "PEAKSTREAM_REST_PATH", value_name = "PATH", default_value = "/dpsrest", value_parser = path)]
     pub rest_path: String,
 

@@ -13,7 +13,7 @@
 //! | `GET /v1/alive` | 204, without a key |
 //!
 //! All of it below `/dpsrest` and without that prefix. Every answer has an `X-Request-Id`; every error has the body
-//! `{"exception", "error"}` ([`error`]); `Idempotency-Key` makes both kinds of creation repeatable ([`idempotency`]).
+//! `{"exception", "error"}` (`error`); `Idempotency-Key` makes both kinds of creation repeatable (`idempotency`).
 //!
 //! The session itself is the same as over Socket.IO: same validation, same machine, same words. What exists can be read as
 //! soon as the server listens; new sessions have to wait for the models.
