@@ -32,6 +32,9 @@ const MAX_VERIFICATIONS: usize = 64;
 const HASH_MEMORY_KIB: u32 = 8 * 1024;
 const HASH_PASSES: u32 = 2;
 
+/// The members of a request that mean something here.
+const MEMBERS: [&str; 3] = ["grant_type", "client_id", "client_secret"];
+
 /// A client that may ask for tokens.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -222,6 +225,10 @@ fn members(headers: &HeaderMap, body: &Bytes) -> Result<HashMap<String, String>,
     }
     let mut members = HashMap::new();
     for (name, value) in form_urlencoded::parse(body) {
+        // Others are ignored, however often they come.
+        if !MEMBERS.contains(&name.as_ref()) {
+            continue;
+        }
         if members.insert(name.into_owned(), value.into_owned()).is_some() {
             return Err(Refusal::InvalidRequest("a member is repeated"));
         }

@@ -57,6 +57,8 @@ async fn tokens_and_their_refusals_are_as_described() {
     ];
     for (request, status) in [
         (post().form(&known), 200),
+        (post().form(&[&known[..], &[("other", "1"), ("other", "2")]].concat()), 200),
+        (post().form(&[&known[..], &known[..1]].concat()), 400),
         (post().form(&known[1..]), 400),
         (post().form(&[("grant_type", "password")]), 400),
         (post().form(&known[..2]), 401),
