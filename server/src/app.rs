@@ -7,6 +7,7 @@
 //! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
 //! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`]: calls of the tenant `default` |
 //! | `/twilio/{tenant}`, `/dpstwilio/{tenant}` | the same: calls of that tenant |
+//! | `/docs`, `/docs/openapi.json`, `/docs/asyncapi.json` | [`crate::signalling::describe`] |
 //! | `/livez` | 200 as long as the process serves |
 //! | `/readyz` | 200 while it takes sessions; 503 while models load and while it drains |
 
@@ -90,9 +91,7 @@ fn unavailable(why: &'static str) -> Response {
 
 /// Ends a request that dribbles.
 async fn in_time(request: Request, next: Next) -> Response {
-    timeout(TOKEN_TIMEOUT, next.run(request))
-        .await
-        .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+    timeout(TOKEN_TIMEOUT, next.run(request)).await.unwrap_or_else(|_| oauth::too_slow())
 }
 
 /// A tenant that does not exist is one without sessions: its audio waits and is refused like that of an unknown call.

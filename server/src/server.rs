@@ -29,6 +29,7 @@ use crate::session::journal::Journal;
 use crate::session::registry::{Counts, Registry};
 use crate::shutdown::{Shutdown, Tasks};
 use crate::signalling::client::Signalling;
+use crate::signalling::describe::{self, Place};
 use crate::signalling::oauth::TokenEndpoint;
 use crate::signalling::rest::{self, Gate, InFlight, Rest};
 use crate::signalling::socketio::{self, Access, SocketIoConfig};
@@ -118,8 +119,7 @@ impl Bound {
         let first_run = first_run.map(|first_run| FirstRun { base_url: base_url.clone(), ..first_run });
         let limiter = Arc::new(Limiter::default());
         let rest = rest(&config, &dir, &keyring, &limiter).await?;
-        let routes = rest::build(Arc::clone(&rest), &config.signalling.rest_path);
-        let (app, current) = watch::channel(app::loading(routes));
+        let (app, current) = watch::channel(app::loading(routes(&rest, &config, &base_url)));
         let slots = Slots::new(config.limits.max_connections);
         let limits = Limits {
             max_connections: config.limits.max_connections,
@@ -168,10 +168,22 @@ impl Bound {
         // Set once: here.
         let _ = rest.services.set(Arc::clone(&sessions));
         let store = rest.store.clone();
-        let routes = rest::build(rest, &config.signalling.rest_path);
+        let routes = routes(&rest, &config, &base_url);
         let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, routes, audio));
         Ok(Running { base_url, config, sessions, store, io, slots, _app: app, _lock: lock })
     }
+}
+
+/// What answers from the beginning: the REST channel, and the description of everything.
+fn routes(rest: &Arc<Rest>, config: &Config, base_url: &str) -> Router {
+    let signalling = &config.signalling;
+    let place = Place {
+        base_url,
+        rest_path: &signalling.rest_path,
+        socketio_path: &signalling.socketio_path,
+        media_streams_path: signalling.media_streams_paths.first().map_or("", String::as_str),
+    };
+    rest::build(Arc::clone(rest), &signalling.rest_path).merge(describe::build(&place))
 }
 
 /// The REST channel, with its store and journal; new sessions wait for the models.
@@ -288,3 +300,7 @@ impl Running {
         self.store.close().await;
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -148,6 +148,7 @@ impl SessionError {
             Self::Parameters(_) => "InvalidParametersException",
             Self::CallIdInUse => "CallIdInUseException",
             Self::NotReady(NotReady::TooManySessions | NotReady::TenantSessions) => "SessionLimitException",
+            Self::NotReady(NotReady::TenantRate) => "TooManyRequestsException",
             Self::NotReady(_) => "ConsumerNotReadyException",
             Self::Audio(_) => "AudioStreamException",
             Self::Engine(fault) => fault.exception(),

@@ -2,10 +2,12 @@
 //!
 //! * [`oauth`]: the token endpoint; [`token`]: what a token holds and how it is checked
 //! * [`rest`]: the same for clients that poll, or listen to Server-Sent Events
+//! * [`describe`]: all of it described, for people and for programs
 //! * [`socketio`]: namespaces, who may join them, and how events look on the wire
 //! * [`client`]: the task of one client that has sent `initialize`
 
 pub mod client;
+pub mod describe;
 pub mod oauth;
 pub mod rest;
 pub mod socketio;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -23,6 +24,9 @@ use crate::tenant::keyring::Keyring;
 use crate::tenant::limits::{Exceeded, Limiter};
 use crate::tenant::scope::Scopes;
 use crate::tenant::time::UnixTime;
+
+/// The members of a request that mean something here.
+const MEMBERS: [&str; 4] = ["grant_type", "client_id", "client_secret", "scope"];
 
 /// The token endpoint's state.
 #[derive(Debug)]
@@ -83,6 +87,8 @@ struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     InvalidRequest(&'static str),
+    TooLarge,
+    TooSlow,
     UnsupportedGrantType,
     InvalidClient,
     InvalidScope,
@@ -104,6 +110,12 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, error, description) = match self {
             Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, "invalid_request", why),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the request is larger than 16 KiB")
+            }
+            Self::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "invalid_request", "the request was not complete within 10 s")
+            }
             Self::UnsupportedGrantType => {
                 (StatusCode::BAD_REQUEST, "unsupported_grant_type", "only client_credentials is supported")
             }
@@ -147,12 +159,32 @@ fn no_store(mut response: Response) -> Response {
 }
 
 /// The handler of `POST …/oauth2/token`.
-pub async fn token(State(endpoint): State<Arc<TokenEndpoint>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn token(
+    State(endpoint): State<Arc<TokenEndpoint>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body.map_err(unread) {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
     let granted = match asked(&headers, &body) {
         Ok(asked) => endpoint.grant(asked, body.len()).await,
         Err(refusal) => Err(refusal),
     };
     granted.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The answer to a request that dribbles.
+pub fn too_slow() -> Response {
+    Refusal::TooSlow.into_response()
+}
+
+fn unread(rejection: BytesRejection) -> Refusal {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::InvalidRequest("the body could not be read to its end"),
+    }
 }
 
 fn asked(headers: &HeaderMap, body: &Bytes) -> Result<Asked, Refusal> {
@@ -177,6 +209,10 @@ fn members(headers: &HeaderMap, body: &Bytes) -> Result<HashMap<String, String>,
     }
     let mut members = HashMap::new();
     for (name, value) in form_urlencoded::parse(body) {
+        // Others are ignored, however often they come.
+        if !MEMBERS.contains(&name.as_ref()) {
+            continue;
+        }
         if members.insert(name.into_owned(), value.into_owned()).is_some() {
             return Err(Refusal::InvalidRequest("a member is repeated"));
         }

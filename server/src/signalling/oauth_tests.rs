@@ -42,7 +42,7 @@ async fn ask_of(
     body: &str,
 ) -> (StatusCode, HeaderMap, Value) {
     let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-    let response = token(State(Arc::clone(endpoint)), headers, Bytes::from(body.to_owned())).await;
+    let response = token(State(Arc::clone(endpoint)), headers, Ok(Bytes::from(body.to_owned()))).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 16).await.unwrap();
     (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())

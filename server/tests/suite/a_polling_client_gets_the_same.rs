@@ -119,6 +119,8 @@ async fn deleting_a_live_session_cancels_it_and_deleting_it_again_forgets_it() {
     let session = rest.register("call").await;
     let path = format!("/register_session/{}", session["id"].as_str().unwrap());
     let mut carrier = Carrier::start(&server, "call").await;
+    carrier.media(&mulaw(&call("allison-en-enrol.wav"))[..8_000]).await;
+    // Until its audio has found it; a carrier that comes after the end is told something else.
     while rest.get(&path).await.json()["status"] != "streaming" {}
     assert_eq!(rest.delete(&path).await.status, StatusCode::NO_CONTENT);
     let cancelled = rest.get(&path).await.json();

@@ -15,5 +15,6 @@ mod tenants_do_not_see_each_other;
 mod tenants_have_limits;
 mod the_command_line_says_what_to_do;
 mod the_server_ends_in_order;
+mod what_is_described_is_served;
 mod what_was_acknowledged_survives;
 mod who_may_connect;

@@ -238,6 +238,28 @@ async fn a_refused_creation_may_be_corrected_under_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_and_deleted_is_not_created_again_under_its_key() {
+    let server = serve(|_| ()).await;
+    let rest = Rest::of(&server);
+    let post = |path: &'static str, body: Value, key: &'static str| {
+        rest.send(rest.request(Method::POST, path).header("idempotency-key", key).json(&body))
+    };
+    let settings = post("/audio_settings", audio_settings(), "k").await.json();
+    let path = format!("/audio_settings/{}", settings["id"].as_str().unwrap());
+    assert_eq!(rest.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_error(&post("/audio_settings", audio_settings(), "k").await, 409, "IdempotencyException");
+
+    let body = registration(&rest.settings().await, "call");
+    let session = post("/register_session", body.clone(), "s").await.json();
+    let path = format!("/register_session/{}", session["id"].as_str().unwrap());
+    // Cancelled, then forgotten.
+    assert_eq!(rest.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(post("/register_session", body.clone(), "s").await.json()["status"], "error");
+    assert_eq!(rest.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_error(&post("/register_session", body, "s").await, 409, "IdempotencyException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn limits_say_when_to_come_back() {
     let server = serve(|config| {
         config.limits.max_sessions = 1;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::access::Caller;
 use super::body::JsonObject;
 use super::idempotency::{IdempotencyKey, Turn};
+use super::params::ResourceId;
 use super::{ApiError, Rest};
 use crate::ids::{Tenant, Timestamp};
 use crate::session::request::audio::AudioSettings;
@@ -30,7 +31,10 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let turn = match key.turn(&rest, caller.tenant(), &body.bytes)? {
         Turn::First(turn) => turn,
-        Turn::Again(id) => return Ok(created(id, &find(&rest, caller.tenant(), id)?)),
+        Turn::Again(id) => {
+            let stored = find(&rest, caller.tenant(), id).map_err(ApiError::of_repetition)?;
+            return Ok(created(id, &stored));
+        }
     };
     let settings = AudioSettings::parse(&body.members)?;
     if rest.store.counts()?.settings >= rest.max_stored {
@@ -52,7 +56,7 @@ pub(super) async fn create(
 pub(super) async fn read(
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Path(id): Path<String>,
+    ResourceId(id): ResourceId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = parse(&id)?;
@@ -77,7 +81,7 @@ pub(super) async fn read(
 pub(super) async fn delete(
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Path(id): Path<String>,
+    ResourceId(id): ResourceId,
 ) -> Result<StatusCode, ApiError> {
     let id = parse(&id)?;
     find(&rest, caller.tenant(), id)?;

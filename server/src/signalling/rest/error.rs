@@ -7,7 +7,8 @@
 //! | 403 | the key's scopes do not include this |
 //! | 404 | no such resource, or another tenant's |
 //! | 405, 408, 413, 415 | method, dribbling, body too large, body not declared as JSON |
-//! | 409 | the call id has a live session; the speech is not collected yet; the same idempotency key is being answered |
+//! | 409 | the call id has a live session; the speech is not collected yet; the same idempotency key is being answered, or
+//! |     | what it created is gone |
 //! | 422 | the idempotency key was used for another request |
 //! | 429 | the tenant's limit is reached; `Retry-After` |
 //! | 500 | a defect, or the store failed |
@@ -46,6 +47,7 @@ pub(super) enum ApiError {
     NotCollectedYet,
     KeyInUse,
     KeyReused,
+    KeySpent,
     TooManyRequests(Duration),
     Full,
     Internal,
@@ -68,6 +70,11 @@ impl From<StoreError> for ApiError {
 }
 
 impl ApiError {
+    /// The error of a repeated creation whose object has been deleted, or has expired. It is not created a second time.
+    pub(super) fn of_repetition(self) -> Self {
+        if matches!(self, Self::NotFound(_)) { Self::KeySpent } else { self }
+    }
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::Session(error) => status_of(error),
@@ -78,7 +85,7 @@ impl ApiError {
             Self::Refused(refusal) => refusal.status(),
             Self::NoSuchResource | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotCollectedYet | Self::KeyInUse => StatusCode::CONFLICT,
+            Self::NotCollectedYet | Self::KeyInUse | Self::KeySpent => StatusCode::CONFLICT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
@@ -119,6 +126,9 @@ impl ApiError {
                 "IdempotencyException",
                 "This Idempotency-Key was used for another request: choose a new one".into(),
             ),
+            Self::KeySpent => {
+                ("IdempotencyException", "What this Idempotency-Key created is gone: choose a new one".into())
+            }
             Self::TooManyRequests(_) => {
                 ("TooManyRequestsException", "The tenant's limit of requests is reached".into())
             }
@@ -192,3 +202,7 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

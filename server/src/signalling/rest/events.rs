@@ -8,13 +8,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 
 use super::access::Caller;
+use super::params::ResourceId;
 use super::sessions::{find, parse_id};
 use super::{ApiError, Rest};
 use crate::session::journal::{Found, Listener, Told};
@@ -28,7 +29,7 @@ pub(super) async fn listen(
     kind: Kind,
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Path(id): Path<String>,
+    ResourceId(id): ResourceId,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let found = find(&rest, caller.for_kind(kind)?, kind, parse_id(&id)?)?;

@@ -44,6 +44,7 @@ mod body;
 mod error;
 mod events;
 mod idempotency;
+mod params;
 mod sessions;
 
 pub use access::Gate;

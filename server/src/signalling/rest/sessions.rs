@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::access::Caller;
 use super::body::JsonObject;
 use super::idempotency::{IdempotencyKey, Turn};
+use super::params::{Asked, ResourceId};
 use super::{ApiError, Rest, audio_settings, events};
 use crate::ids::{CallId, SessionId, Tenant, Timestamp};
 use crate::session::actor::{Audience, Started, start};
@@ -60,7 +61,8 @@ async fn create(
     let turn = match key.turn(&rest, &tenant, &body.bytes)? {
         Turn::First(turn) => turn,
         Turn::Again(id) => {
-            return Ok(created(&find(&rest, &tenant, kind, SessionId::from_uuid(id))?.record()));
+            let found = find(&rest, &tenant, kind, SessionId::from_uuid(id));
+            return Ok(created(&found.map_err(ApiError::of_repetition)?.record()));
         }
     };
     let request = parse(&rest, &tenant, kind, &body)?;
@@ -125,7 +127,7 @@ async fn read(
     kind: Kind,
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Path(id): Path<String>,
+    ResourceId(id): ResourceId,
 ) -> Result<Response, ApiError> {
     let found = find(&rest, caller.for_kind(kind)?, kind, parse_id(&id)?)?;
     Ok(Json(found.record().resource()).into_response())
@@ -140,7 +142,7 @@ async fn find_call(
     kind: Kind,
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Query(query): Query<CallQuery>,
+    Asked(query): Asked<CallQuery>,
 ) -> Result<Response, ApiError> {
     let call_id = query.call_id.as_deref().and_then(CallId::new).ok_or_else(|| {
         ApiError::Unreadable("Sessions are looked up by ?call_id=, of 1 to 256 characters".into())
@@ -154,7 +156,7 @@ async fn delete(
     kind: Kind,
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Path(id): Path<String>,
+    ResourceId(id): ResourceId,
 ) -> Result<StatusCode, ApiError> {
     let id = parse_id(&id)?;
     let found = find(&rest, caller.for_kind(kind)?, kind, id)?;
@@ -174,7 +176,7 @@ async fn collected_audio(
     kind: Kind,
     State(rest): State<Arc<Rest>>,
     caller: Caller,
-    Path(id): Path<String>,
+    ResourceId(id): ResourceId,
 ) -> Result<Response, ApiError> {
     let id = parse_id(&id)?;
     let record = find(&rest, caller.for_kind(kind)?, kind, id)?.record();

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod carrier;
+pub mod description;
 pub mod rest;
 pub mod signalling;
 

@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::TestServer;
+use super::{TestServer, description};
 
 /// The answer to a request.
 pub struct Answer {
@@ -42,10 +42,20 @@ impl Rest {
         self.http.request(method, format!("{}{path}", self.base)).header("apikey", &self.key)
     }
 
+    /// Every answer that a test gets is held against the published description.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let answer = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = self.http.execute(request).await.unwrap();
         let (status, headers) = (answer.status(), answer.headers().clone());
-        Answer { status, headers, bytes: answer.bytes().await.unwrap().to_vec() }
+        let answer = Answer { status, headers, bytes: answer.bytes().await.unwrap().to_vec() };
+        description::check(&method, &path, &answer);
+        answer
+    }
+
+    /// The same for an address outside the REST channel.
+    pub fn request_at(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,269 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jsonschema::Validator;
+use peakstream::{Authenticity, Score};
+use serde_json::{Value, json};
+
+use super::documents::resolve;
+use super::strict::{problems, strict};
+use super::*;
+use crate::audio_channel::media_streams::machine::CloseCode;
+use crate::ids::{CallId, SessionId};
+use crate::sensitive::Sensitive;
+use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};
+use crate::session::event::{Event, Finding, Measurement, Progress};
+use crate::session::request::Kind;
+
+const PLACE: Place<'static> = Place {
+    base_url: "http://127.0.0.1:8080",
+    rest_path: "/dpsrest",
+    socketio_path: "/socket.io",
+    media_streams_path: "/twilio",
+};
+
+/// The messages of a channel: the name of each, and its validator.
+fn messages(document: &Value, channel: &str) -> Vec<(String, Validator)> {
+    let messages = document["channels"][channel]["messages"].as_object().unwrap();
+    let all = messages.values().map(|message| {
+        let message = resolve(document, message);
+        (message["name"].as_str().unwrap().to_owned(), strict(document, &message["payload"]))
+    });
+    all.collect()
+}
+
+fn progress() -> Progress {
+    Progress { net_speech: 5.1321, audio_seconds: 5.13, vad_percentage: 102, received: 7.0 }
+}
+
+fn measured(finding: Finding) -> Measurement {
+    let wav = Some(Sensitive::new(Bytes::from_static(b"RIFF")));
+    Measurement { authenticity: Authenticity::new(0.99).unwrap(), finding, wav }
+}
+
+fn session_errors() -> Vec<SessionError> {
+    let second = Duration::from_secs(1);
+    let audio = [
+        AudioFault::NeverStarted(second),
+        AudioFault::Idle(second),
+        AudioFault::TooLong(second),
+        AudioFault::SessionTooOld(second),
+        AudioFault::EndedEarly { collected: 1.0, wanted: 5.0 },
+        AudioFault::Protocol("not JSON"),
+        AudioFault::Format("of a kind".into()),
+        AudioFault::Cancelled,
+    ];
+    let engine = [
+        EngineFault::InvalidCredential,
+        EngineFault::TooLittleSpeech { centiseconds: 200 },
+        EngineFault::Busy,
+        EngineFault::TimedOut,
+        EngineFault::ShuttingDown,
+        EngineFault::Interrupted,
+        EngineFault::Internal,
+    ];
+    let not_ready = [NotReady::NoAudioHook, NotReady::TooManySessions, NotReady::Loading, NotReady::Draining];
+    let problem = vec![FieldProblem::new("metadata.call_id", "is required")];
+    let mut all = vec![SessionError::Parameters(problem), SessionError::CallIdInUse];
+    all.extend(not_ready.map(SessionError::NotReady));
+    all.extend(audio.map(SessionError::Audio));
+    all.extend(engine.map(SessionError::Engine));
+    all
+}
+
+/// Every event that a session of `kind` can have, bare and with the additive members.
+fn events(kind: Kind) -> Vec<Event> {
+    let finding = || match kind {
+        Kind::Register => Finding::Registered(Sensitive::new("AQ".into())),
+        Kind::Verify => Finding::Verified(Score::new(0.97).unwrap()),
+    };
+    let mut all = vec![
+        Event::consumer_ready(),
+        Event::vad_status(&progress()),
+        Event::success(measured(finding()), &progress()),
+        Event::fail_spoof(measured(finding()), &progress()),
+    ];
+    if kind == Kind::Verify {
+        all.push(Event::fail_score(measured(finding()), &progress()));
+    }
+    all.extend(session_errors().iter().map(|error| Event::error(error, Some(&progress()))));
+    all.extend(session_errors().iter().map(|error| Event::error(error, None)));
+    let mut identified = all.clone();
+    identified
+        .iter_mut()
+        .for_each(|event| event.identify(&CallId::new("call").unwrap(), SessionId::random()));
+    all.extend(identified);
+    all
+}
+
+#[test]
+fn every_event_is_described_and_every_described_event_exists() {
+    let document = Documents::of(&PLACE).asyncapi;
+    for kind in [Kind::Register, Kind::Verify] {
+        let messages = messages(&document, kind.name());
+        let mut told = BTreeSet::from(["initialize".to_owned()]);
+        for event in events(kind) {
+            let (_, validator) = messages
+                .iter()
+                .find(|(name, _)| name == event.name())
+                .unwrap_or_else(|| panic!("{} is not described", event.name()));
+            let body = Value::Object(event.body().clone());
+            assert_eq!(problems(validator, &body), Vec::<String>::new(), "{body}");
+            told.insert(event.name().to_owned());
+        }
+        let described: BTreeSet<String> = messages.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(described, told, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_payload_that_is_not_as_described_is_noticed() {
+    let document = Documents::of(&PLACE).asyncapi;
+    let messages = messages(&document, "register");
+    let (_, validator) = messages.iter().find(|(name, _)| name == "info-vad-status").unwrap();
+    let good = Value::Object(Event::vad_status(&progress()).body().clone());
+    assert!(validator.is_valid(&good));
+    for (member, wrong) in
+        [("vad_percentage", json!(41.5)), ("content", json!("other words")), ("more", json!(1))]
+    {
+        let mut bad = good.clone();
+        bad[member] = wrong;
+        assert!(!validator.is_valid(&bad), "{member}");
+    }
+    let mut missing = good;
+    missing.as_object_mut().unwrap().remove("audio_seconds");
+    assert!(!validator.is_valid(&missing));
+}
+
+#[test]
+fn the_second_argument_is_described_for_every_event() {
+    let document = Documents::of(&PLACE).asyncapi;
+    for kind in [Kind::Register, Kind::Verify] {
+        for event in events(kind) {
+            let all = document["channels"][kind.name()]["messages"].as_object().unwrap().values();
+            let mut found =
+                all.map(|m| resolve(&document, m)).filter(|message| message["name"] == event.name());
+            let described = found.next().unwrap()["x-collected-audio"].as_str();
+            let expected = if event.audio().is_some() { "audio/wav" } else { "null" };
+            assert_eq!(described, Some(expected), "{}", event.name());
+        }
+    }
+}
+
+#[test]
+fn every_close_code_is_described() {
+    let own = [
+        CloseCode::Normal,
+        CloseCode::GoingAway,
+        CloseCode::Unsupported,
+        CloseCode::Invalid,
+        CloseCode::Policy,
+        CloseCode::TooBig,
+        CloseCode::TryAgain,
+    ];
+    for code in own {
+        // A new code does not compile here until it is added above.
+        match code {
+            CloseCode::Normal
+            | CloseCode::GoingAway
+            | CloseCode::Unsupported
+            | CloseCode::Invalid
+            | CloseCode::Policy
+            | CloseCode::TooBig
+            | CloseCode::TryAgain => {}
+        }
+    }
+    let broken = 1002; // Of the WebSocket layer itself.
+    let known: BTreeSet<u64> = own.iter().map(|code| *code as u64).chain([broken]).collect();
+    let document = Documents::of(&PLACE).asyncapi;
+    let described = document["channels"]["mediaStreams"]["x-close-codes"].as_array().unwrap();
+    let described: BTreeSet<u64> = described.iter().map(|end| end["code"].as_u64().unwrap()).collect();
+    assert_eq!(described, known);
+}
+
+#[test]
+fn the_examples_of_the_documents_are_what_the_documents_ask_for() {
+    let Documents { openapi, asyncapi } = Documents::of(&PLACE);
+    for message in asyncapi["components"]["messages"].as_object().unwrap().values() {
+        let validator = strict(&asyncapi, &message["payload"]);
+        for example in message["examples"].as_array().into_iter().flatten() {
+            assert_eq!(problems(&validator, &example["payload"]), Vec::<String>::new(), "{example}");
+        }
+    }
+    let bodies = openapi["paths"].as_object().unwrap().values().map(|item| &item["post"]["requestBody"]);
+    let responses = openapi["components"]["responses"].as_object().unwrap().values();
+    let contents = bodies.chain(responses).map(|holder| &holder["content"]["application/json"]);
+    let mut checked = 0;
+    for content in contents.filter(|content| !content["example"].is_null()) {
+        let validator = strict(&openapi, &content["schema"]);
+        assert_eq!(problems(&validator, &content["example"]), Vec::<String>::new(), "{}", content["example"]);
+        checked += 1;
+    }
+    assert!(checked > 10);
+}
+
+#[test]
+fn version_address_and_paths_are_those_of_the_server() {
+    let place = Place {
+        base_url: "https://voice.example/bio",
+        rest_path: "/speech",
+        socketio_path: "/io",
+        media_streams_path: "/calls",
+    };
+    let Documents { openapi, asyncapi } = Documents::of(&place);
+    assert_eq!(openapi["servers"][0]["url"], "https://voice.example/bio");
+    assert_eq!(openapi["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert!(openapi["paths"]["/speech/v1/register_session"].is_object());
+    assert!(openapi["paths"]["/io/oauth2/token"].is_object());
+    assert_eq!(asyncapi["channels"]["register"]["address"], "/io/register");
+    assert_eq!(asyncapi["channels"]["mediaStreams"]["address"], "/calls");
+    let server = &asyncapi["servers"]["signalling"];
+    assert_eq!((&server["protocol"], &server["pathname"]), (&json!("wss"), &json!("/bio/io/")));
+    let page = page::render(&place, &Documents { openapi, asyncapi });
+    for default in ["/dpsrest", "/socket.io/", "/twilio", "127.0.0.1"] {
+        assert!(!page.contains(default), "{default}");
+    }
+}
+
+#[test]
+fn the_page_is_whole_in_itself() {
+    let page = page::render(&PLACE, &Documents::of(&PLACE));
+    assert!(!page.contains("{{"), "a part is missing");
+    for foreign in ["<script", "<img", "<link", "<iframe", "@import", "url(", "src="] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    for link in page.split("href=\"").skip(1) {
+        let target = link.split('"').next().unwrap();
+        match target.strip_prefix('#') {
+            Some(id) => assert!(page.contains(&format!("id=\"{id}\"")), "{target} leads nowhere"),
+            None => assert!(target.starts_with("/docs/"), "{target} leads elsewhere"),
+        }
+    }
+}
+
+#[test]
+fn the_page_shows_every_operation_and_every_message() {
+    let Documents { openapi, asyncapi } = Documents::of(&PLACE);
+    let page = page::render(&PLACE, &Documents { openapi: openapi.clone(), asyncapi: asyncapi.clone() });
+    let items = openapi["paths"].as_object().unwrap().values();
+    for operation in items.flat_map(|item| item.as_object().unwrap().values()).filter(|o| o.is_object()) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(page.contains(&format!("<details id=\"{id}\">")), "{id}");
+    }
+    for channel in asyncapi["channels"].as_object().unwrap().values() {
+        for message in channel["messages"].as_object().unwrap().values() {
+            let title = resolve(&asyncapi, message)["title"].as_str().unwrap();
+            assert!(page.contains(&html::inline(title)), "{title}");
+        }
+    }
+}
+
+#[test]
+fn what_the_documents_say_is_no_markup() {
+    let text = "<b onclick='x'>\"&`<i>` *<u>*";
+    assert_eq!(
+        html::inline(text),
+        "&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;<code>&lt;i&gt;</code> <em>&lt;u&gt;</em>"
+    );
+}
