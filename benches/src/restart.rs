@@ -18,7 +18,7 @@ use peakstream_server::model_dir::{self, Surroundings};
 use peakstream_server::session::error::{AudioFault, SessionError};
 use peakstream_server::session::event::Event;
 use peakstream_server::session::record::SessionRecord;
-use peakstream_server::session::request::audio::{AudioProtocol, AudioSettings, Declared};
+use peakstream_server::session::request::audio::{AudioSettings, Declared};
 use peakstream_server::session::request::{Purpose, SessionRequest};
 use peakstream_server::store::{Change, Store};
 use serde_json::{Value, json};
@@ -120,18 +120,10 @@ fn ended() -> SessionRecord {
 }
 
 fn request(id: SessionId) -> SessionRequest {
-    let declared = Declared {
-        audio_protocol: AudioProtocol::Twilio,
-        audio_format: "raw".into(),
-        audio_codec: "mulaw".into(),
-        sample_format: String::new(),
-        sample_rate: 8000,
-        channels: 1,
-    };
     let half = Threshold::new(0.5).expect("within 0…1");
     SessionRequest {
         call_id: CallId::new(&id.to_string()).expect("36 characters"),
-        audio: AudioSettings::from_declared(declared).expect("the documented settings"),
+        audio: AudioSettings::from_declared(Declared::telephone()).expect("the documented settings"),
         audio_settings_id: None,
         wanted: 5.0,
         authenticity_threshold: half,

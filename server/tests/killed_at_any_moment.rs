@@ -18,7 +18,7 @@ use peakstream_server::session::error::{AudioFault, SessionError};
 use peakstream_server::session::event::Event;
 use peakstream_server::session::journal::{Journal, Retention};
 use peakstream_server::session::record::SessionRecord;
-use peakstream_server::session::request::audio::{AudioProtocol, AudioSettings, Declared};
+use peakstream_server::session::request::audio::{AudioSettings, Declared};
 use peakstream_server::session::request::{Purpose, SessionRequest};
 use peakstream_server::store::{Change, Store, StoredAnswer, StoredSettings};
 use serde_json::{Value, json};
@@ -43,21 +43,10 @@ fn tenant() -> Tenant {
     Tenant::new("default")
 }
 
-fn declared() -> Declared {
-    Declared {
-        audio_protocol: AudioProtocol::Twilio,
-        audio_format: "raw".into(),
-        audio_codec: "mulaw".into(),
-        sample_format: String::new(),
-        sample_rate: 8000,
-        channels: 1,
-    }
-}
-
 fn record(id: SessionId) -> SessionRecord {
     let request = SessionRequest {
         call_id: CallId::new(&id.to_string()).unwrap(),
-        audio: AudioSettings::from_declared(declared()).unwrap(),
+        audio: AudioSettings::from_declared(Declared::telephone()).unwrap(),
         audio_settings_id: None,
         wanted: 5.0,
         authenticity_threshold: Threshold::new(0.5).unwrap(),
@@ -78,7 +67,8 @@ fn acknowledge(what: &str, id: Uuid) {
 async fn commit_for_ever(store: Store) {
     loop {
         let (id, now) = (Uuid::new_v4(), Timestamp::now());
-        let settings = StoredSettings { declared: declared(), created_at: now, expires_at: now.after(HOUR) };
+        let settings =
+            StoredSettings { declared: Declared::telephone(), created_at: now, expires_at: now.after(HOUR) };
         let answer = StoredAnswer { fingerprint: "f".into(), id, expires_at: now.after(HOUR) };
         let session = SessionId::random();
         let mut record = record(session);
@@ -258,7 +248,7 @@ async fn create_for_ever(base: String, key: String, acknowledged: Arc<std::sync:
         Some(Some(id))
     };
     loop {
-        let Some(settings) = post("audio_settings", json!(declared())).await else { return };
+        let Some(settings) = post("audio_settings", json!(Declared::telephone())).await else { return };
         let session = json!({"audio_settings_id": settings, "call_id": Uuid::new_v4().to_string(), "audio_total_duration": 5});
         if post("register_session", session).await.is_none() {
             return;
@@ -304,7 +294,7 @@ async fn check(program: &Program, acknowledged: &std::sync::Mutex<Vec<String>>) 
     let paths = std::mem::take(&mut *acknowledged.lock().unwrap());
     for path in &paths {
         let request = http.get(format!("{}/dpsrest/v1/{path}", program.base)).header("apikey", &program.key);
-        let answer = request.send().await.unwrap();
+        let answer = request.send().await.expect("the program, which says above why it ended, answers");
         assert_eq!(answer.status(), reqwest::StatusCode::OK, "{path} is lost");
         let body: Value = answer.json().await.unwrap();
         if path.starts_with("register_session") {

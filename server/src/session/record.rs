@@ -205,21 +205,13 @@ pub(crate) mod tests {
     use super::*;
     use crate::session::error::{AudioFault, SessionError};
     use crate::session::event::{Finding, Measurement, Progress};
-    use crate::session::request::audio::{AudioProtocol, AudioSettings, Declared};
+    use crate::session::request::audio::{AudioSettings, Declared};
     use peakstream::{Authenticity, ChannelType, ModelHash, Threshold};
 
     pub(crate) fn request(call_id: &str) -> SessionRequest {
-        let declared = Declared {
-            audio_protocol: AudioProtocol::Twilio,
-            audio_format: "raw".into(),
-            audio_codec: "mulaw".into(),
-            sample_format: String::new(),
-            sample_rate: 8000,
-            channels: 1,
-        };
         SessionRequest {
             call_id: CallId::new(call_id).unwrap(),
-            audio: AudioSettings::from_declared(declared).unwrap(),
+            audio: AudioSettings::from_declared(Declared::telephone()).unwrap(),
             audio_settings_id: None,
             wanted: 5.0,
             authenticity_threshold: Threshold::new(0.8).unwrap(),

@@ -6,18 +6,13 @@ use super::*;
 use crate::ids::SessionId;
 use crate::session::event::Event;
 use crate::session::record::tests::request;
-use crate::session::request::audio::AudioProtocol;
 
 fn settings(now: Timestamp) -> StoredSettings {
-    let declared = Declared {
-        audio_protocol: AudioProtocol::Twilio,
-        audio_format: "raw".into(),
-        audio_codec: "mulaw".into(),
-        sample_format: String::new(),
-        sample_rate: 8000,
-        channels: 1,
-    };
-    StoredSettings { declared, created_at: now, expires_at: now.after(Duration::from_secs(60)) }
+    StoredSettings {
+        declared: Declared::telephone(),
+        created_at: now,
+        expires_at: now.after(Duration::from_secs(60)),
+    }
 }
 
 fn record(tenant: &str, call: &str, now: Timestamp) -> SessionRecord {

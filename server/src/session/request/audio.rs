@@ -36,6 +36,20 @@ pub struct Declared {
     pub channels: u16,
 }
 
+impl Declared {
+    /// What a telephone call is where nothing else is said: µ-law, 8 kHz, one channel, over Media Streams.
+    pub fn telephone() -> Self {
+        Self {
+            audio_protocol: AudioProtocol::Twilio,
+            audio_format: "raw".into(),
+            audio_codec: "mulaw".into(),
+            sample_format: String::new(),
+            sample_rate: 8000,
+            channels: 1,
+        }
+    }
+}
+
 /// The audio of a session, as agreed in signalling.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioSettings {
