@@ -75,6 +75,17 @@ async fn sessions_without_an_end_are_known_as_such() {
 }
 
 #[tokio::test]
+async fn a_beginning_that_comes_late_does_not_replace_the_end() {
+    let (store, now) = (Store::in_memory().unwrap(), Timestamp::now());
+    let session = record("a", "call", now);
+    store.commit(vec![put(&over(session.clone(), now))]).await.unwrap();
+    store.commit(vec![put(&session)]).await.unwrap();
+    assert!(store.unfinished().unwrap().is_empty());
+    let kept = store.session(session.id.uuid(), now).unwrap().unwrap();
+    assert!(kept.status.is_terminal());
+}
+
+#[tokio::test]
 async fn what_has_expired_is_not_found_and_is_swept() {
     let (store, now) = (Store::in_memory().unwrap(), Timestamp::now());
     let (tenant, id) = (Tenant::new("a"), Uuid::new_v4());

@@ -25,7 +25,7 @@ pub enum Change {
     PutSettings(Tenant, Uuid, StoredSettings),
     /// Forgets audio settings.
     DeleteSettings(Tenant, Uuid),
-    /// Keeps a session; replaces its earlier state.
+    /// Keeps a session. Its end replaces its beginning, and never the other way round.
     PutSession(Box<SessionRecord>),
     /// Forgets a session.
     DeleteSession(Box<SessionRecord>),
@@ -185,6 +185,13 @@ fn expire(write: &WriteTransaction, at: Timestamp, kept: Kept, key: &[u8]) -> Re
 fn put_session(write: &WriteTransaction, record: &SessionRecord) -> Result<(), StoreError> {
     let key = record.id.uuid();
     let key = key.as_bytes().as_slice();
+    // A session may end while its beginning is still on the way here: the end stays.
+    let is_beginning = record.expires_at.is_none();
+    if is_beginning
+        && write.open_table(schema::SESSIONS).map_err(database)?.get(key).map_err(database)?.is_some()
+    {
+        return Ok(());
+    }
     put(write, schema::SESSIONS, key, record)?;
     let call =
         schema::call_key(&record.tenant(), record.kind, &record.call_id, record.created_at, record.id.uuid());
