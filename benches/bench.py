@@ -326,10 +326,6 @@ def signalling_rows(report, cpu, node):
     if ours["bytes_per_idle_client"] is not None:
         held = (ours["bytes_per_idle_client"], theirs and theirs["bytes_per_idle_client"])
         rows.append(row(f"Socket.IO: idle client, one of {ours['clients']}", "bytes", held[0], theirs=held[1], **more, **shared))
-    if report["status"]:
-        told = report["status"]
-        beside = {"with_it": round(told["told_us"], 1), "without": round(told["untold_us"], 1), "pairs": told["pairs"]}
-        rows.append(row("info-vad-status to a Socket.IO client, of one block's cost", "µs", round(told["difference_us"], 1), **beside, **shared))
     crowd = report["crowd"]
     name = f"initialize to ready, {crowd['active']} sessions beside {crowd['idle']} idle clients"
     rows.append(row(name, "ms", round(crowd["ready_median_ms"], 3), p99=round(crowd["ready_p99_ms"], 3), **shared))
@@ -363,8 +359,6 @@ def print_table(rows, cores):
             times = f"median {item['median_ms']:.2f} ms, p99 {item['p99_ms']:.2f} ms" if "p99_ms" in item else ""
             beside = f"{item['theirs']:.0f} with {item['alternative']}" if item["theirs"] else ""
             print(f"  {item['name']:<54} {item['ours']:>8.0f} {item['unit']:<15} {times}{beside}".rstrip())
-    for item in (item for item in rows if item["unit"] == "µs"):
-        print(f"  {item['name']:<54} {item['ours']:>8.1f} µs (a block of audio costs {item['with_it']:.0f} with it, {item['without']:.0f} without)")
     print("\nallocations and memory")
     for item in rows:
         if item["unit"] == "allocations":

@@ -44,17 +44,6 @@ pub(crate) fn resident_bytes_of(process: &str) -> Option<u64> {
     status(process, "VmRSS:").map(|kibibytes| kibibytes * 1024)
 }
 
-/// Nanoseconds that all threads of a process have run; `None` where the system has no `/proc`.
-pub(crate) fn nanoseconds_of(process: &str) -> Option<u64> {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
-    let ran = |task: std::fs::DirEntry| {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    // A thread that ends meanwhile takes its time with it; the server's live as long as it does.
-    Some(tasks.filter_map(|task| ran(task.ok()?)).sum())
-}
-
 fn status(process: &str, member: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(member))?;

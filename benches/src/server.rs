@@ -5,7 +5,7 @@
 //! * [`recording`]: calls, and which of their bytes decides
 
 pub(crate) mod child;
-pub(crate) mod customer;
+mod customer;
 mod recording;
 
 use std::error::Error;

@@ -3,11 +3,9 @@
 //!
 //! * [`http`]: a client that costs little, so that the server is what is measured
 //! * [`crowd`]: many Socket.IO clients at once
-//! * [`status`]: what one `info-vad-status` costs
 
 mod crowd;
 mod http;
-mod status;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -87,7 +85,6 @@ async fn measure(args: &Args, server: &Child) -> Result<Value, Box<dyn Error>> {
     Ok(json!({
         "threads": server.threads(),
         "rest": rest,
-        "status": status::measure(server).await?,
         "socketio": {"ours": ours, "theirs": theirs},
         "crowd": crowd,
     }))

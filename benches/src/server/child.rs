@@ -86,11 +86,6 @@ impl Child {
         cpu::threads_of(&self.process.0.id().to_string())
     }
 
-    /// Time it has spent on processors; `None` where the system does not tell.
-    pub(crate) fn cpu_nanoseconds(&self) -> Option<u64> {
-        cpu::nanoseconds_of(&self.process.0.id().to_string())
-    }
-
     /// Physical memory it holds; `None` where the system does not tell.
     pub(crate) fn resident_bytes(&self) -> Option<u64> {
         cpu::resident_bytes_of(&self.process.0.id().to_string())

@@ -26,7 +26,7 @@ const HANG_UP: Duration = Duration::from_secs(2);
 
 /// A call that did not go as it should.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CustomerError {
+pub(super) enum CustomerError {
     #[error(transparent)]
     Signalling(#[from] SocketIoError),
     #[error(transparent)]
@@ -46,35 +46,35 @@ pub(crate) enum CustomerError {
 }
 
 /// What a session is for.
-pub(crate) enum Operation {
+pub(super) enum Operation {
     Register,
     /// Against this credential.
     Verify(Sensitive<String>),
 }
 
 /// A decision, as the customer saw it.
-pub(crate) struct Decided {
+pub(super) struct Decided {
     /// From the packet with the deciding byte being handed to the socket to the terminal event.
-    pub(crate) after: Duration,
+    pub(super) after: Duration,
     /// Of a registration.
-    pub(crate) credential: Option<Sensitive<String>>,
+    pub(super) credential: Option<Sensitive<String>>,
 }
 
 /// A customer of a server, with a token.
-pub(crate) struct Customer {
+pub(super) struct Customer {
     base_url: String,
     authorization: Sensitive<String>,
 }
 
 impl Customer {
     /// Fetches a token.
-    pub(crate) async fn open(base_url: &str, first_run: &FirstRun) -> Result<Self, Box<dyn Error>> {
+    pub(super) async fn open(base_url: &str, first_run: &FirstRun) -> Result<Self, Box<dyn Error>> {
         let authorization = token::request(base_url, &first_run.client_id, &first_run.client_secret).await?;
         Ok(Self { base_url: base_url.to_owned(), authorization })
     }
 
     /// A session that waits for the audio of `call_id`.
-    pub(crate) async fn session(
+    pub(super) async fn session(
         &self,
         call_id: &str,
         operation: &Operation,
@@ -90,7 +90,7 @@ impl Customer {
     }
 
     /// Makes one call until its decision.
-    pub(crate) async fn decide(
+    pub(super) async fn decide(
         &self,
         call_id: &str,
         operation: &Operation,
@@ -136,12 +136,11 @@ impl Customer {
     }
 
     /// A call in real time that stays open after its audio.
-    pub(crate) fn live_call(&self, call_id: &str) -> Call {
+    pub(super) fn live_call(&self, call_id: &str) -> Call {
         self.call(call_id, Speed::REAL_TIME, STAY)
     }
 
-    /// A call that waits this long for the server's close after its audio.
-    pub(crate) fn call(&self, call_id: &str, speed: Speed, patience: Duration) -> Call {
+    fn call(&self, call_id: &str, speed: Speed, patience: Duration) -> Call {
         Call {
             url: format!("{}/twilio", self.base_url.replacen("http", "ws", 1)),
             call_id: call_id.to_owned(),
@@ -160,7 +159,7 @@ impl Customer {
 }
 
 /// Sends `audio` and keeps the call open; tells `arrived` when the server has worked on all `blocks` of it.
-pub(crate) async fn hold(
+pub(super) async fn hold(
     mut socket: SocketIo,
     call: Call,
     audio: Vec<u8>,
