@@ -190,6 +190,14 @@ impl Found {
             Self::Stored(record) => SessionRecord::clone(record),
         }
     }
+
+    /// Its resource now, without a copy of the record.
+    pub fn resource(&self) -> Value {
+        match self {
+            Self::Live(entry) => entry.progress.borrow().record.resource(),
+            Self::Stored(record) => record.resource(),
+        }
+    }
 }
 
 /// A live session: its record, and every event it has had, for those who listen.

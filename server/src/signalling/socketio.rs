@@ -209,11 +209,7 @@ fn authenticate(shared: &Shared, introduction: &Introduction<'_>) -> Result<Prin
 
 /// Whether it may join a namespace, and now.
 fn admit(shared: &Shared, kind: Kind, principal: &Principal) -> Result<(), Refused> {
-    let scope = match kind {
-        Kind::Register => Scope::Register,
-        Kind::Verify => Scope::Verify,
-    };
-    if !principal.scopes.contains(scope) {
+    if !principal.scopes.contains(Scope::from(kind)) {
         return Err(Refused::InsufficientScope);
     }
     let sessions = &shared.signalling.sessions;

@@ -1,5 +1,6 @@
 //! In: the words `register` and `verify`. Out: what a key or a token is good for.
 
+use crate::session::request::Kind;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,6 +27,16 @@ pub struct Scopes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("scopes are: register, verify")]
 pub struct UnknownScope;
+
+impl From<Kind> for Scope {
+    /// What sessions of this kind need.
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Register => Self::Register,
+            Kind::Verify => Self::Verify,
+        }
+    }
+}
 
 impl Scope {
     const ALL: [Self; 2] = [Self::Register, Self::Verify];

@@ -40,10 +40,7 @@ impl Caller {
 
     /// The tenant, if the key's scopes include sessions of this kind.
     pub(super) fn for_kind(&self, kind: Kind) -> Result<&Tenant, ApiError> {
-        let scope = match kind {
-            Kind::Register => Scope::Register,
-            Kind::Verify => Scope::Verify,
-        };
+        let scope = Scope::from(kind);
         if self.principal.scopes.contains(scope) {
             Ok(self.tenant())
         } else {

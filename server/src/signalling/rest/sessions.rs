@@ -130,7 +130,7 @@ async fn read(
     ResourceId(id): ResourceId,
 ) -> Result<Response, ApiError> {
     let found = find(&rest, caller.for_kind(kind)?, kind, parse_id(&id)?)?;
-    Ok(Json(found.record().resource()).into_response())
+    Ok(Json(found.resource()).into_response())
 }
 
 #[derive(Deserialize)]
@@ -149,7 +149,7 @@ async fn find_call(
     })?;
     let found = rest.journal.find_call(caller.for_kind(kind)?, kind, &call_id)?;
     let found = found.ok_or(ApiError::NotFound(WHAT))?;
-    Ok(Json(found.record().resource()).into_response())
+    Ok(Json(found.resource()).into_response())
 }
 
 async fn delete(
