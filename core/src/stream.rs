@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::audio::decoder::Decoder;
+use crate::audio::polyphase::Filters;
 use crate::audio::resample::{Delay, Lower, NARROW_BLOCK, Raise, WIDE_BLOCK};
 use crate::audio::wav;
 use crate::speech::collector::{Collected, Collector};
@@ -31,8 +33,6 @@ const BLOCKS_PER_STATUS: u32 = 16;
 const SPARE_BLOCKS: usize = BLOCKS_PER_STATUS as usize + 8;
 /// Most net speech one call may ask for, in seconds.
 const MOST_WANTED: f64 = 120.0;
-/// Bytes of the largest frame: two channels of two bytes.
-const LARGEST_FRAME: usize = 4;
 
 /// What a call is and how much speech it is to give.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +112,7 @@ impl Status {
 /// Tables and weights that all calls share.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedTables {
+    pub(crate) filters: Arc<Filters>,
     pub(crate) silero: Arc<SileroWeights>,
     pub(crate) fbank: Arc<FbankTables>,
     pub(crate) spectrum: Arc<SpectrumTables>,
@@ -122,9 +123,7 @@ pub struct CallStream {
     format: AudioFormat,
     channel_type: ChannelType,
     wanted: NetSpeech,
-    /// The beginning of a frame whose end has not come.
-    partial: [u8; LARGEST_FRAME],
-    partial_bytes: usize,
+    decoder: Decoder,
     /// Samples of the current block.
     raw: [i16; WIDE_BLOCK],
     filled: usize,
@@ -169,8 +168,7 @@ impl CallStream {
             format,
             channel_type,
             wanted,
-            partial: [0; LARGEST_FRAME],
-            partial_bytes: 0,
+            decoder: Decoder::new(&format, &tables.filters),
             raw: [0; WIDE_BLOCK],
             filled: 0,
             blocks: 0,
@@ -192,9 +190,8 @@ impl CallStream {
         if self.enough {
             return Pushed { consumed: bytes.len(), status: None };
         }
-        let mut at = self.complete_partial(bytes);
-        let frame_bytes = self.format.bytes_per_frame();
         let block = block_samples(self.format.rate());
+        let mut at = 0;
         loop {
             if self.filled == block {
                 self.filled = 0;
@@ -205,22 +202,13 @@ impl CallStream {
                     return Pushed { consumed: at, status: Some(Status { enough: self.enough, ..status }) };
                 }
             }
-            let whole = (bytes.len() - at) / frame_bytes;
-            if whole == 0 {
-                break;
+            let decoded = self.decoder.decode(&bytes[at..], &mut self.raw[self.filled..block]);
+            at += decoded.bytes;
+            self.filled += decoded.samples;
+            if self.filled < block {
+                return Pushed { consumed: bytes.len(), status: None };
             }
-            let taken = whole.min(block - self.filled);
-            let frames = bytes[at..at + taken * frame_bytes].chunks_exact(frame_bytes);
-            for (sample, frame) in self.raw[self.filled..].iter_mut().zip(frames) {
-                *sample = self.format.caller_sample(frame);
-            }
-            self.filled += taken;
-            at += taken * frame_bytes;
         }
-        let rest = &bytes[at..];
-        self.partial[self.partial_bytes..self.partial_bytes + rest.len()].copy_from_slice(rest);
-        self.partial_bytes += rest.len();
-        Pushed { consumed: bytes.len(), status: None }
     }
 
     /// How far the collection is now; also between the boundaries at which [`CallStream::push`] reports.
@@ -245,23 +233,6 @@ impl CallStream {
             rate: self.format.rate(),
             channel_type: self.channel_type,
         }
-    }
-
-    /// Completes the frame that the last push began; returns the bytes taken.
-    fn complete_partial(&mut self, bytes: &[u8]) -> usize {
-        if self.partial_bytes == 0 {
-            return 0;
-        }
-        let frame_bytes = self.format.bytes_per_frame();
-        let taken = (frame_bytes - self.partial_bytes).min(bytes.len());
-        self.partial[self.partial_bytes..self.partial_bytes + taken].copy_from_slice(&bytes[..taken]);
-        self.partial_bytes += taken;
-        if self.partial_bytes == frame_bytes {
-            self.partial_bytes = 0;
-            self.raw[self.filled] = self.format.caller_sample(&self.partial[..frame_bytes]);
-            self.filled += 1;
-        }
-        taken
     }
 
     fn process_block(&mut self) {

@@ -8,7 +8,7 @@ use common::{bytes, engine, formats, open, voice};
 fn push_never_allocates() {
     engine();
     for format in formats() {
-        let audio = bytes(&voice(4.0, 140.0, format.rate()), &format);
+        let audio = bytes(&voice(4.0, 140.0, format.wire_rate()), &format);
         for chunk in [1, 3, 20, 160, 163, 320, 1_600, 4_096, 65_536] {
             let mut stream = open(format, 1.0);
             let counted = allocation_counter::measure(|| {

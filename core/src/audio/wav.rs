@@ -3,7 +3,7 @@
 //! Written: PCM 16-bit mono. Read: PCM 16, 24 and 32-bit, IEEE float 32-bit, G.711 µ-law and A-law, any number of
 //! channels up to 8, also as WAVE_FORMAT_EXTENSIBLE (Microsoft, "Multiple channel audio data and WAVE files").
 
-use super::format::Encoding;
+use super::encoding::Encoding;
 
 /// No converter is faster; a header that says so is damaged.
 const HIGHEST_RATE: u32 = 768_000;
@@ -68,7 +68,7 @@ pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
     file.extend(16u16.to_le_bytes());
     file.extend(b"data");
     file.extend(data_bytes.to_le_bytes());
-    super::format::encode(samples, Encoding::Linear16Le, &mut file);
+    super::encoding::encode(samples, Encoding::Linear16Le, &mut file);
     file
 }
 
@@ -87,8 +87,9 @@ pub fn read(file: &[u8]) -> Result<Wav, WavError> {
         match name {
             b"fmt " => format = Some(parse_format(body)?),
             b"data" => {
-                let (layout, sample) = format.ok_or(WavError::Incomplete("the fmt chunk"))?;
-                let mut samples = sample.decode(body);
+                let (layout, encoding) = format.ok_or(WavError::Incomplete("the fmt chunk"))?;
+                let mut samples = Vec::with_capacity(body.len() / encoding.bytes());
+                super::encoding::decode(body, encoding, &mut samples);
                 // A recording that was cut off may end within a frame.
                 samples.truncate(samples.len() / layout.channels * layout.channels);
                 return Ok(Wav { samples, ..layout });
@@ -108,34 +109,7 @@ fn next_chunk(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((&head[..4], body, after.get(size & 1..).unwrap_or_default()))
 }
 
-#[derive(Clone, Copy)]
-enum Sample {
-    Coded(Encoding),
-    Integer { bytes: usize },
-    Float32,
-}
-
-impl Sample {
-    fn decode(self, body: &[u8]) -> Vec<i16> {
-        match self {
-            Self::Coded(encoding) => {
-                let mut samples = Vec::with_capacity(body.len() / encoding.bytes());
-                super::format::decode(body, encoding, &mut samples);
-                samples
-            }
-            // The two highest bytes of a little-endian sample are its 16-bit value.
-            Self::Integer { bytes } => {
-                body.chunks_exact(bytes).map(|s| i16::from_le_bytes([s[bytes - 2], s[bytes - 1]])).collect()
-            }
-            Self::Float32 => body
-                .chunks_exact(4)
-                .map(|s| (f32::from_le_bytes([s[0], s[1], s[2], s[3]]) * 32_768.0).round() as i16)
-                .collect(),
-        }
-    }
-}
-
-fn parse_format(chunk: &[u8]) -> Result<(Wav, Sample), WavError> {
+fn parse_format(chunk: &[u8]) -> Result<(Wav, Encoding), WavError> {
     let word = |at: usize| chunk.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]]));
     let incomplete = WavError::Incomplete("part of the fmt chunk");
     let (Some(mut tag), Some(channels), Some(rate), Some(bits)) =
@@ -150,15 +124,16 @@ fn parse_format(chunk: &[u8]) -> Result<(Wav, Sample), WavError> {
     if !(1..=8).contains(&channels) || !(1..=HIGHEST_RATE).contains(&rate) {
         return Err(WavError::Layout { channels, rate });
     }
-    let sample = match (tag, bits) {
-        (1, 16) => Sample::Coded(Encoding::Linear16Le),
-        (1, 24 | 32) => Sample::Integer { bytes: usize::from(bits / 8) },
-        (3, 32) => Sample::Float32,
-        (6, 8) => Sample::Coded(Encoding::ALaw),
-        (7, 8) => Sample::Coded(Encoding::MuLaw),
+    let encoding = match (tag, bits) {
+        (1, 16) => Encoding::Linear16Le,
+        (1, 24) => Encoding::Linear24Le,
+        (1, 32) => Encoding::Linear32Le,
+        (3, 32) => Encoding::Float32Le,
+        (6, 8) => Encoding::ALaw,
+        (7, 8) => Encoding::MuLaw,
         _ => return Err(WavError::Unsupported { tag, bits }),
     };
-    Ok((Wav { rate, channels: usize::from(channels), samples: Vec::new() }, sample))
+    Ok((Wav { rate, channels: usize::from(channels), samples: Vec::new() }, encoding))
 }
 
 #[cfg(test)]
