@@ -1,24 +1,21 @@
 //! In: one carrier's connection. Out: its audio in the session's stream, reports, and one close code.
 //!
-//! One task owns the socket, the protocol machine and, once the session is found, the [`CallStream`]: no audio crosses a
-//! thread. Nothing is buffered beyond one message: when the session is behind, the task waits, stops reading, and the
-//! sender's TCP stalls; so does a tenant's limit of bytes. After every block of audio (about half a second, a few milliseconds of work) the task yields, so
-//! that a file sent at full speed takes turns with the live calls.
+//! One task owns the socket, the protocol machine and, once the session is found, its end of the session
+//! ([`crate::audio_channel::attached`]). Nothing is buffered beyond one message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use peakstream::{AudioFormat, CallStream, FormatFields};
-use tokio::sync::oneshot;
+use peakstream::{AudioFormat, FormatFields};
 use tokio::time::{Instant, sleep_until};
 
-use crate::audio_channel::media_streams::machine::{CloseCode, Machine, Output, Started};
-use crate::audio_channel::media_streams::message::{AudioBytes, MediaFormat};
+use crate::audio_channel::attached::{Attached, Over, Pace};
+use crate::audio_channel::media_streams::machine::{Machine, Output, Started};
+use crate::audio_channel::media_streams::message::MediaFormat;
 use crate::audio_channel::websocket::{AudioSocket, Incoming, WireClose};
+use crate::audio_channel::wire::{AudioBytes, CloseCode};
 use crate::ids::Tenant;
-use crate::session::actor::{Attachment, Report, SessionHandle, SessionServices};
-use crate::session::error::AudioFault;
-use crate::session::event::Progress;
+use crate::session::actor::{Attachment, SessionHandle, SessionServices};
 use crate::session::registry::CallKey;
 
 /// How long audio is held for a session that does not exist yet.
@@ -27,8 +24,6 @@ const HOLD: Duration = Duration::from_secs(10);
 const HOLD_BYTES: usize = 16_000;
 /// From the upgrade to the start message.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a session is told that audio arrived, between blocks.
-const HEARD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a connection ends.
 #[derive(Debug)]
@@ -37,6 +32,27 @@ enum End {
     Broken(WireClose),
     /// The other side closed or vanished.
     Gone,
+}
+
+impl End {
+    /// What the other side is told, if it is still there.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Close(_, reason) => reason,
+            Self::Broken(why) => why.reason(),
+            Self::Gone => "connection lost",
+        }
+    }
+}
+
+impl From<Over> for End {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Enough => Self::Close(CloseCode::Normal, "enough audio"),
+            Over::Session => Self::Close(CloseCode::Normal, "session over"),
+            Over::Server => Self::Close(CloseCode::GoingAway, "server is stopping"),
+        }
+    }
 }
 
 /// Serves one connection of `tenant` until its end.
@@ -75,26 +91,6 @@ async fn run(socket: &mut AudioSocket, tenant: Tenant, services: &Arc<SessionSer
         return End::Close(CloseCode::Policy, "the call has its audio already");
     };
     stream(feed, attachment, session, &started, held, pace).await
-}
-
-/// How fast the audio of a tenant may come in, if that is limited. Taken when the connection begins.
-struct Pace {
-    tenant: Tenant,
-    bytes_per_second: Option<f64>,
-}
-
-impl Pace {
-    fn of(services: &SessionServices, tenant: &Tenant) -> Self {
-        let bytes_per_second = services.keyring.limits(tenant).bytes_per_second;
-        Self { tenant: tenant.clone(), bytes_per_second }
-    }
-
-    /// When more may be read, after so many bytes.
-    fn after(&self, services: &SessionServices, bytes: usize) -> Option<Instant> {
-        let (rate, now) = (self.bytes_per_second?, Instant::now());
-        let wait = services.limiter.audio(&self.tenant, rate, bytes, now.into_std());
-        (wait > Duration::ZERO).then(|| now + wait)
-    }
 }
 
 /// Audio that came before its session.
@@ -141,27 +137,53 @@ async fn stream(
     held: Held,
     pace: Pace,
 ) -> End {
-    let Attachment { session: id, request, stream, stop } = attachment;
-    let agreed = request.audio.format;
-    let stream = match carrier_format(&agreed, &request.audio.declared.sample_format, started) {
-        Some(format) if format == agreed => Some(stream),
-        Some(format) => {
-            tracing::info!(session = %id, "the carrier announced another format than the session; its own is used");
-            feed.services.biometrics.open(&request, format).ok().map(Box::new)
-        }
-        None => None,
-    };
+    let agreed = attachment.request.audio.format;
+    let format = carrier_format(&agreed, &attachment.request.audio.declared.sample_format, started);
     feed.machine.set_bytes_per_second(agreed.bytes_per_second());
-    let Some(stream) = stream else {
-        let fault = AudioFault::Format("the carrier's mediaFormat is not supported for this session".into());
-        session.report(Report::Failed(fault, Progress::default())).await;
+    let Ok(attached) = Attached::new(feed.services, session, attachment, format, pace).await else {
         return End::Close(CloseCode::Policy, "unsupported media format");
     };
-    let mut call = Call { feed, session, stream: Some(stream), stop, heard: Instant::now(), pace };
-    let end = call.run(held).await;
-    let continuity = call.feed.machine.continuity();
-    tracing::debug!(session = %id, ?continuity, "audio of the session ended");
+    let session = attached.id();
+    let end = live(&mut feed, attached, held).await;
+    let continuity = feed.machine.continuity();
+    tracing::debug!(%session, ?continuity, "audio of the session ended");
     end
+}
+
+/// From the first audio to the last.
+async fn live(feed: &mut Feed<'_>, mut attached: Attached, held: Held) -> End {
+    for piece in held.pieces {
+        if let Some(over) = attached.take(&piece).await {
+            return over.into();
+        }
+    }
+    if let Some(end) = held.stopped {
+        attached.ended().await;
+        return end;
+    }
+    loop {
+        let step = tokio::select! {
+            biased;
+            over = attached.over() => return over.into(),
+            step = feed.next() => step,
+        };
+        match step {
+            Step::Audio(bytes) => {
+                if let Some(over) = attached.take(&bytes).await {
+                    return over.into();
+                }
+            }
+            Step::Stopped(end) | Step::Ended(end @ End::Gone) => {
+                attached.ended().await;
+                return end;
+            }
+            Step::Ended(end) => {
+                attached.failed(end.reason()).await;
+                return end;
+            }
+            Step::Started(_) => {}
+        }
+    }
 }
 
 /// Which format the bytes have; `None`: one that cannot be decoded.
@@ -185,128 +207,6 @@ fn carrier_format(agreed: &AudioFormat, sample_format: &str, started: &Started) 
         AudioFormat::parse(&fields).ok()
     };
     parse(sample_format).or_else(|| parse(""))
-}
-
-/// A live call: its connection, its session and its stream.
-struct Call<'a> {
-    feed: Feed<'a>,
-    session: SessionHandle,
-    /// `None` once it is given back.
-    stream: Option<Box<CallStream>>,
-    stop: oneshot::Receiver<()>,
-    /// When the session last heard of audio.
-    heard: Instant,
-    pace: Pace,
-}
-
-impl Call<'_> {
-    async fn run(&mut self, held: Held) -> End {
-        for piece in held.pieces {
-            if let Some(end) = self.take(&piece).await {
-                return end;
-            }
-        }
-        if let Some(end) = held.stopped {
-            return self.ended(end).await;
-        }
-        loop {
-            let step = tokio::select! {
-                biased;
-                () = self.feed.services.shutdown.begun() => return End::Close(CloseCode::GoingAway, "server is stopping"),
-                _ = &mut self.stop => return self.stopped(),
-                step = self.feed.next() => step,
-            };
-            match step {
-                Step::Audio(bytes) => {
-                    if let Some(end) = self.take(&bytes).await {
-                        return end;
-                    }
-                }
-                Step::Stopped(end) => return self.ended(end).await,
-                Step::Ended(end) => return self.failed(end).await,
-                Step::Started(_) => {}
-            }
-        }
-    }
-
-    /// Takes audio, and then as long as the tenant's limit wants. `Some`: the call needs no more audio.
-    async fn take(&mut self, bytes: &[u8]) -> Option<End> {
-        let end = self.push(bytes).await;
-        if end.is_some() {
-            return end;
-        }
-        let until = self.pace.after(self.feed.services, bytes.len())?;
-        while Instant::now() < until {
-            tokio::select! {
-                biased;
-                () = self.feed.services.shutdown.begun() => return Some(self.stopped()),
-                _ = &mut self.stop => return Some(self.stopped()),
-                () = sleep_until(until.min(Instant::now() + HEARD_INTERVAL)) => {}
-            }
-            // There is audio, only we do not read it: the session must not take that for silence.
-            self.heard = Instant::now();
-            self.session.report(Report::Heard).await;
-        }
-        None
-    }
-
-    /// Pushes audio and reports what comes out of it. `Some`: the call needs no more audio.
-    async fn push(&mut self, mut bytes: &[u8]) -> Option<End> {
-        while !bytes.is_empty() {
-            let stream = self.stream.as_mut()?;
-            let pushed = stream.push(bytes);
-            bytes = &bytes[pushed.consumed..];
-            let Some(status) = pushed.status else { continue };
-            let progress = Progress::from(&status);
-            self.heard = Instant::now();
-            if status.enough {
-                let speech = self.stream.take()?.finish();
-                self.session.report(Report::Enough(progress, speech)).await;
-                return Some(End::Close(CloseCode::Normal, "enough audio"));
-            }
-            tokio::select! {
-                biased;
-                _ = &mut self.stop => return Some(self.stopped()),
-                () = self.session.report(Report::Progress(progress)) => {}
-            }
-            tokio::task::yield_now().await;
-        }
-        if self.heard.elapsed() >= HEARD_INTERVAL {
-            self.heard = Instant::now();
-            self.session.report(Report::Heard).await;
-        }
-        None
-    }
-
-    /// The session is over, or the server is.
-    fn stopped(&self) -> End {
-        if self.feed.services.shutdown.has_begun() {
-            End::Close(CloseCode::GoingAway, "server is stopping")
-        } else {
-            End::Close(CloseCode::Normal, "session over")
-        }
-    }
-
-    async fn ended(&mut self, end: End) -> End {
-        if let Some(stream) = self.stream.take() {
-            let progress = Progress::from(&stream.status());
-            self.session.report(Report::Ended(progress, stream)).await;
-        }
-        end
-    }
-
-    async fn failed(&mut self, end: End) -> End {
-        let how = match &end {
-            End::Close(_, reason) => reason,
-            End::Broken(why) => why.reason(),
-            End::Gone => return self.ended(end).await,
-        };
-        if let Some(stream) = self.stream.take() {
-            let progress = Progress::from(&stream.status());
-            self.session.report(Report::Failed(AudioFault::Protocol(how), progress)).await;
-        }
-        end
-    }
 }
 
 /// What the connection gives next.

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCo
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use crate::audio_channel::media_streams::machine::CloseCode;
+use crate::audio_channel::wire::CloseCode;
 
 /// The longest message accepted: Twilio's own are under 2 kB, a subset client may send seconds at once.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;

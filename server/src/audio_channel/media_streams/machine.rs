@@ -26,9 +26,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use crate::audio_channel::media_streams::message::{
-    AudioBytes, Body, Media, MediaFormat, Message, NotAMessage, Start,
-};
+use crate::audio_channel::media_streams::message::{Body, Media, MediaFormat, Message, NotAMessage, Start};
+use crate::audio_channel::wire::{AudioBytes, CloseCode};
 use crate::ids::CallId;
 
 /// Media messages without a start before the connection is closed: a sender that lost its `start` sends 50 a second.
@@ -39,25 +38,6 @@ pub const BAD_PAYLOADS_TOLERATED: u32 = 3;
 pub const REORDER_WINDOW: usize = 5;
 /// The track that is listened to: what the carrier receives from the caller.
 const CALLER_TRACK: &str = "inbound";
-
-/// WebSocket close codes this server uses, with their meaning here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCode {
-    /// The normal end: enough audio, or the sender's own stop.
-    Normal = 1000,
-    /// The server stops.
-    GoingAway = 1001,
-    /// A message of a kind this protocol does not have.
-    Unsupported = 1003,
-    /// A message that is not what its kind promises.
-    Invalid = 1007,
-    /// The sender broke a rule, or its call is unknown.
-    Policy = 1008,
-    /// A message over the limit.
-    TooBig = 1009,
-    /// No room now.
-    TryAgain = 1013,
-}
 
 /// What the driver has to do.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// Audio as it came, wiped when it is dropped.
-pub type AudioBytes = Zeroizing<Vec<u8>>;
+use crate::audio_channel::wire::AudioBytes;
 
 /// One message of a carrier.
 #[derive(Debug)]
