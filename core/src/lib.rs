@@ -27,11 +27,11 @@ pub mod stream;
 mod units;
 
 pub use audio::encoding::Encoding;
-pub use audio::format::{AudioFormat, Codec, FieldError, FormatFields};
+pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields};
 pub use decision::CompareError;
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
-pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status};
+pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};
 pub use units::{
     Authenticity, ChannelType, Llr, ModelHash, NetSpeech, ParseHashError, SampleRate, Score, Threshold,
     UnknownChannelType, WireRate,

@@ -80,6 +80,12 @@ impl WireRate {
         Self::ALL.into_iter().find(|rate| rate.hz() == hz)
     }
 
+    /// All of them for a message: "8000, … or 48000".
+    pub(crate) fn in_words() -> String {
+        let [others @ .., last] = Self::ALL.map(|rate| rate.hz().to_string());
+        format!("{} or {last}", others.join(", "))
+    }
+
     /// The rate at which such a call is heard: 8 kHz stays what it is, everything above becomes 16 kHz, because 8 kHz
     /// would take away what the microphone channel is about.
     pub const fn call_rate(self) -> SampleRate {

@@ -11,8 +11,8 @@ use super::encoding::{Encoding, LONGEST_SAMPLE};
 use super::format::{AudioFormat, Codec};
 use super::polyphase::{Converter, Filters};
 
-/// Bytes of the largest frame: two channels of the longest samples.
-const LARGEST_FRAME: usize = 2 * LONGEST_SAMPLE;
+/// Bytes of the largest frame: as many channels as a WAV header may name, of the longest samples.
+const LARGEST_FRAME: usize = 8 * LONGEST_SAMPLE;
 
 /// What [`Decoder::decode`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,9 @@ pub(crate) struct Decoded {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     frames: Frames,
+    /// Room for it, where the rate may need one.
     converter: Option<Converter>,
+    converting: bool,
     /// Samples at the carrier's rate, on their way into the converter.
     stage: [i16; Converter::ROOM],
 }
@@ -41,18 +43,31 @@ impl Drop for Decoder {
 impl Decoder {
     /// A decoder that has heard nothing.
     pub(crate) fn new(format: &AudioFormat, filters: &Arc<Filters>) -> Self {
-        Self {
-            frames: Frames::new(format),
-            converter: Converter::new(filters, format.wire_rate()),
-            stage: [0; Converter::ROOM],
-        }
+        let converter = Converter::new(filters, format.wire_rate());
+        let converting = converter.is_some();
+        Self { frames: Frames::new(format), converter, converting, stage: [0; Converter::ROOM] }
+    }
+
+    /// The same with room for any rate and layout, for a header to choose ([`Decoder::set`]).
+    pub(crate) fn for_any(format: &AudioFormat, filters: &Arc<Filters>) -> Self {
+        let mut decoder = Self::new(format, filters);
+        decoder.converter = Some(Converter::unset(filters));
+        decoder.set(format);
+        decoder
+    }
+
+    /// Begins with another format. Allocates nothing.
+    pub(crate) fn set(&mut self, format: &AudioFormat) {
+        self.frames = Frames::new(format);
+        self.converting = self.converter.as_mut().is_some_and(|converter| converter.set(format.wire_rate()));
     }
 
     /// Decodes until all bytes are taken or all of `samples` is written, and takes no byte more than that needs: where
     /// a block of samples ends in the bytes does not depend on how they were cut.
     pub(crate) fn decode(&mut self, bytes: &[u8], samples: &mut [i16]) -> Decoded {
-        let Some(converter) = &mut self.converter else {
-            return self.frames.decode(bytes, samples);
+        let converter = match &mut self.converter {
+            Some(converter) if self.converting => converter,
+            _ => return self.frames.decode(bytes, samples),
         };
         let mut done = Decoded::default();
         loop {

@@ -10,10 +10,19 @@ pub enum Codec {
     Samples(Encoding),
 }
 
+/// What stands around the signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// Nothing.
+    Raw,
+    /// A RIFF/WAVE header at the beginning of the stream (`audio::wav`), then samples.
+    Wav,
+}
+
 /// The audio fields of a request, as the customer wrote them (spec §5).
 #[derive(Clone, Copy, Debug)]
 pub struct FormatFields<'a> {
-    /// Container: `raw`.
+    /// Container: `raw` or `wav`.
     pub audio_format: &'a str,
     /// `mulaw`, `alaw`, `pcm` or one of their aliases, in either case.
     pub audio_codec: &'a str,
@@ -48,6 +57,7 @@ impl FieldError {
 /// The agreed form of a call's audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AudioFormat {
+    container: Container,
     codec: Codec,
     rate: WireRate,
     channels: usize,
@@ -58,22 +68,36 @@ pub struct AudioFormat {
 impl AudioFormat {
     /// A mono format at one of the rates that need no conversion.
     pub const fn mono(encoding: Encoding, rate: SampleRate) -> Self {
-        Self { codec: Codec::Samples(encoding), rate: rate.on_the_wire(), channels: 1, caller: 0 }
+        Self {
+            container: Container::Raw,
+            codec: Codec::Samples(encoding),
+            rate: rate.on_the_wire(),
+            channels: 1,
+            caller: 0,
+        }
     }
 
     /// Interleaved stereo; `caller` is the caller's channel, 0 or 1. Other channels do not exist.
     pub const fn stereo(encoding: Encoding, rate: SampleRate, caller: usize) -> Option<Self> {
-        if caller > 1 {
-            None
-        } else {
-            Some(Self { codec: Codec::Samples(encoding), rate: rate.on_the_wire(), channels: 2, caller })
-        }
+        if caller > 1 { None } else { Some(Self { channels: 2, caller, ..Self::mono(encoding, rate) }) }
     }
 
     /// The same format at another rate.
     #[must_use]
     pub const fn at(self, rate: WireRate) -> Self {
         Self { rate, ..self }
+    }
+
+    /// The same format behind a WAV header, which may say otherwise.
+    #[must_use]
+    pub const fn in_wav(self) -> Self {
+        Self { container: Container::Wav, ..self }
+    }
+
+    /// What a header says; `None` if the caller's channel is not there. May have up to 8 channels.
+    pub(crate) fn as_recorded(&self, encoding: Encoding, rate: WireRate, channels: usize) -> Option<Self> {
+        let codec = Codec::Samples(encoding);
+        (self.caller < channels).then_some(Self { codec, rate, channels, ..*self })
     }
 
     /// Checks the documented fields.
@@ -84,15 +108,12 @@ impl AudioFormat {
         let mut errors = Vec::new();
         let mut keep = |result: Result<(), FieldError>| errors.extend(result.err());
 
-        keep(if fields.audio_format.eq_ignore_ascii_case("raw") {
-            Ok(())
-        } else {
-            Err(FieldError::new("audio_format", &fields.audio_format, "\"raw\""))
-        });
+        let container = parse_container(fields.audio_format);
+        keep(container.as_ref().map(|_| ()).map_err(Clone::clone));
         let codec = parse_codec(fields.audio_codec, fields.sample_format);
         keep(codec.as_ref().map(|_| ()).map_err(Clone::clone));
         let rate = WireRate::from_hz(fields.sample_rate)
-            .ok_or_else(|| FieldError::new("sample_rate", &fields.sample_rate, &rates()));
+            .ok_or_else(|| FieldError::new("sample_rate", &fields.sample_rate, &WireRate::in_words()));
         keep(rate.as_ref().map(|_| ()).map_err(Clone::clone));
         keep(match fields.channels {
             1 | 2 => Ok(()),
@@ -103,8 +124,9 @@ impl AudioFormat {
             (other, 2..) => Err(FieldError::new("channel", &other, "1 or 2")),
             (other, _) => Err(FieldError::new("channel", &other, "1, the only one that 1 channel has")),
         });
-        match (codec, rate) {
-            (Ok(codec), Ok(rate)) if errors.is_empty() => Ok(Self {
+        match (container, codec, rate) {
+            (Ok(container), Ok(codec), Ok(rate)) if errors.is_empty() => Ok(Self {
+                container,
                 codec,
                 rate,
                 channels: usize::from(fields.channels),
@@ -112,6 +134,11 @@ impl AudioFormat {
             }),
             _ => Err(errors),
         }
+    }
+
+    /// What stands around the signal.
+    pub const fn container(&self) -> Container {
+        self.container
     }
 
     /// How the signal is coded.
@@ -129,7 +156,7 @@ impl AudioFormat {
         self.rate.call_rate()
     }
 
-    /// Interleaved channels: 1 or 2.
+    /// Interleaved channels: 1 or 2, or up to 8 if a header says so.
     pub const fn channels(&self) -> usize {
         self.channels
     }
@@ -147,10 +174,12 @@ impl AudioFormat {
     }
 }
 
-/// The accepted rates in words.
-fn rates() -> String {
-    let [others @ .., last] = WireRate::ALL.map(|rate| rate.hz().to_string());
-    format!("{} or {last}", others.join(", "))
+fn parse_container(name: &str) -> Result<Container, FieldError> {
+    match name.to_ascii_lowercase().as_str() {
+        "raw" => Ok(Container::Raw),
+        "wav" => Ok(Container::Wav),
+        _ => Err(FieldError::new("audio_format", &name, "\"raw\" or \"wav\"")),
+    }
 }
 
 fn parse_codec(codec: &str, sample_format: &str) -> Result<Codec, FieldError> {

@@ -147,11 +147,13 @@ impl Converter {
         converter
     }
 
-    /// The same room for that rate; `None` if it needs no conversion. Allocates nothing.
-    pub(crate) fn set(mut self, from: WireRate) -> Option<Self> {
-        let filter = self.filters.position(from)?;
-        self.start(filter);
-        Some(self)
+    /// Prepares the same room for that rate; false if it needs no conversion. Allocates nothing.
+    pub(crate) fn set(&mut self, from: WireRate) -> bool {
+        let filter = self.filters.position(from);
+        if let Some(filter) = filter {
+            self.start(filter);
+        }
+        filter.is_some()
     }
 
     fn start(&mut self, filter: usize) {

@@ -94,6 +94,27 @@ pub fn bytes(samples: &[i16], format: &AudioFormat) -> Vec<u8> {
     bytes
 }
 
+/// A WAV header of 44 bytes that says these things.
+pub fn wav_header(encoding: Encoding, hz: u32, channels: u16, data_bytes: u32) -> Vec<u8> {
+    let tag: u16 = match encoding {
+        Encoding::MuLaw => 7,
+        Encoding::ALaw => 6,
+        Encoding::Float32Le => 3,
+        _ => 1,
+    };
+    let frame = channels * encoding.bytes() as u16;
+    let mut header = b"RIFF\xFF\xFF\xFF\xFFWAVEfmt \x10\0\0\0".to_vec();
+    header.extend(tag.to_le_bytes());
+    header.extend(channels.to_le_bytes());
+    header.extend(hz.to_le_bytes());
+    header.extend((hz * u32::from(frame)).to_le_bytes());
+    header.extend(frame.to_le_bytes());
+    header.extend((8 * encoding.bytes() as u16).to_le_bytes());
+    header.extend(b"data");
+    header.extend(data_bytes.to_le_bytes());
+    header
+}
+
 /// Opens a telephone call.
 pub fn open(format: AudioFormat, wanted: f64) -> CallStream {
     engine()
