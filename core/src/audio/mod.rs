@@ -4,6 +4,7 @@ pub(crate) mod decoder;
 pub mod encoding;
 pub mod format;
 mod g711;
+pub mod g722;
 pub mod polyphase;
 pub mod resample;
 pub mod wav;
