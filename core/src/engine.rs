@@ -14,7 +14,8 @@ use crate::speech::silero::{self, Silero, SileroWeights};
 use crate::speech::spectrum::SpectrumTables;
 use crate::stream::SharedTables;
 use crate::{
-    Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, ModelHash, OpenError, Score, Template,
+    Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, ModelHash, OpenError, Score,
+    Template,
 };
 
 /// What an operator decides about the engine.
@@ -88,7 +89,8 @@ impl Engine {
     /// Takes a few seconds.
     ///
     /// # Errors
-    /// A file that is missing, damaged or not the one the manifest names, or a model that does not reproduce.
+    /// A file that is missing, damaged or not the one the manifest names, a model that does not reproduce, or a
+    /// `PEAKSTREAM_CPU` that cannot be had.
     pub fn load(
         read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
         options: EngineOptions,
@@ -98,6 +100,7 @@ impl Engine {
             let reason = format!("an assumed attack rate of {rate} is no probability between 0 and 1");
             return Err(LoadError::invalid("options", reason));
         }
+        CpuLevel::chosen()?;
         let source = Source { read };
         let manifest = Manifest::read(&source)?;
         let filters = Arc::new(Filters::new());

@@ -3,7 +3,8 @@
 //! # Realtime safety
 //! [`CallStream::push`] never allocates, locks, blocks or panics, for any bytes and any chunking, and costs a bounded
 //! time proportional to the bytes. Everything it needs is reserved when the stream opens. The signal is worked on in
-//! blocks of 32 ms counted from the first sample, so the same audio cut in any way gives bit-identical results.
+//! blocks of 32 ms counted from the first sample, so the same audio cut in any way gives bit-identical results. Speech is
+//! looked for in four of them at once; every push that completes a fourth block costs the work of all four.
 //!
 //! # Delays
 //! All streams inside are brought to one time line: at 8 kHz it lies [`Raise::DELAY`] = 10 samples (1.25 ms) behind
@@ -23,7 +24,7 @@ use crate::audio::wav::{HeaderReader, Layout};
 use crate::speech::collector::{Collected, Collector};
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::speech::segmenter::Segmenter;
-use crate::speech::silero::{Silero, SileroWeights};
+use crate::speech::silero::{STEPS, Silero, SileroWeights};
 use crate::speech::spectrum::{Spectrum, SpectrumTables};
 use crate::{AudioFormat, ChannelType, Container, NetSpeech, SampleRate, WireRate};
 
@@ -156,8 +157,7 @@ pub struct CallStream {
     chain: Chain,
     /// The one of the other rate, for a header to choose.
     other_chain: Option<Chain>,
-    narrow: [f32; NARROW_BLOCK],
-    wide: [f32; WIDE_BLOCK],
+    waiting: Box<Waiting>,
     silero: Silero,
     segmenter: Segmenter,
     fbank: Fbank,
@@ -178,8 +178,7 @@ impl fmt::Debug for CallStream {
 impl Drop for CallStream {
     fn drop(&mut self) {
         self.raw.zeroize();
-        self.narrow.zeroize();
-        self.wide.zeroize();
+        self.waiting.zeroize();
     }
 }
 
@@ -215,8 +214,7 @@ impl CallStream {
             chain: Chain::new(format.rate(), channel_type),
             other_chain: header.is_some().then(|| Chain::new(other_rate, channel_type)),
             header,
-            narrow: [0.0; NARROW_BLOCK],
-            wide: [0.0; WIDE_BLOCK],
+            waiting: Box::default(),
             silero: Silero::new(Arc::clone(&tables.silero)),
             segmenter: Segmenter::default(),
             fbank: Fbank::new(Arc::clone(&tables.fbank)),
@@ -304,7 +302,8 @@ impl CallStream {
         (self.format != self.declared).then_some(&self.format)
     }
 
-    /// How far the collection is now; also between the boundaries at which [`CallStream::push`] reports.
+    /// How far the collection is now; also between the boundaries at which [`CallStream::push`] reports. Speech is known up
+    /// to the last whole 128 ms.
     pub fn status(&self) -> Status {
         let rate = self.format.rate();
         let received = self.blocks * block_samples(rate) as u64 + self.filled as u64;
@@ -318,6 +317,7 @@ impl CallStream {
 
     /// Ends the call and gives its speech away without copying it.
     pub fn finish(mut self) -> CollectedSpeech {
+        self.decide();
         let Collected { samples, features, spectra } = self.collector.take();
         CollectedSpeech {
             samples,
@@ -329,14 +329,51 @@ impl CallStream {
     }
 
     fn process_block(&mut self) {
-        let Self { raw, narrow, wide, collector, .. } = self;
-        let raw = &mut raw[..block_samples(self.format.rate())];
-        self.chain.process(raw, narrow, wide);
-        let probability = self.silero.step(wide);
-        collector.begin_block(raw);
-        self.fbank.push(wide, |row| collector.add_features(row));
-        self.spectrum.push(narrow, |row| collector.add_spectrum(row));
-        collector.end_block(self.segmenter.step(probability));
+        let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
+        let own = &mut raw[*blocks][..block_samples(self.format.rate())];
+        own.copy_from_slice(&self.raw[..own.len()]);
+        self.chain.process(own, &mut narrow[*blocks], &mut wide[*blocks]);
+        *blocks += 1;
         self.blocks += 1;
+        if *blocks == STEPS {
+            self.decide();
+        }
+    }
+
+    /// Finds out which of the waiting blocks are speech, and collects what is.
+    fn decide(&mut self) {
+        let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
+        let mut probabilities = [0.0; STEPS];
+        self.silero.steps(&wide[..*blocks], &mut probabilities);
+        let collector = &mut self.collector;
+        for (block, probability) in probabilities[..*blocks].iter().enumerate() {
+            collector.begin_block(&raw[block][..block_samples(self.format.rate())]);
+            self.fbank.push(&wide[block], |row| collector.add_features(row));
+            self.spectrum.push(&narrow[block], |row| collector.add_spectrum(row));
+            collector.end_block(self.segmenter.step(*probability));
+        }
+        *blocks = 0;
+    }
+}
+
+/// Blocks that wait for the speech detector: it reads its weights once for several. A whole number of times in a status.
+#[derive(Zeroize)]
+struct Waiting {
+    raw: [[i16; WIDE_BLOCK]; STEPS],
+    narrow: [[f32; NARROW_BLOCK]; STEPS],
+    wide: [[f32; WIDE_BLOCK]; STEPS],
+    blocks: usize,
+}
+
+const _: () = assert!((BLOCKS_PER_STATUS as usize).is_multiple_of(STEPS));
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            raw: [[0; WIDE_BLOCK]; STEPS],
+            narrow: [[0.0; NARROW_BLOCK]; STEPS],
+            wide: [[0.0; WIDE_BLOCK]; STEPS],
+            blocks: 0,
+        }
     }
 }

@@ -30,9 +30,8 @@ const LOW_STEPS: [i32; 16] =
 /// Steps of the higher band's, by code word (WH of RH2).
 const HIGH_STEPS: [i32; 4] = [798, -214, 798, -214];
 /// Inverse quantizer of the lower band with four bits (table 9): what the predictor sees.
-const QM4: [i32; 16] = [
-    0, -20456, -12896, -8968, -6288, -4240, -2584, -1200, 20456, 12896, 8968, 6288, 4240, 2584, 1200, 0,
-];
+const QM4: [i32; 16] =
+    [0, -20456, -12896, -8968, -6288, -4240, -2584, -1200, 20456, 12896, 8968, 6288, 4240, 2584, 1200, 0];
 /// Inverse quantizer of the higher band (table 10).
 const QM2: [i32; 4] = [-7408, -1616, 7408, 1616];
 /// The even taps of the quadrature mirror filter (table 3); the odd ones are the same backwards.

@@ -47,8 +47,7 @@ fn a_second_of_arbitrary_bytes_decodes_as_elsewhere() {
     let mut state = 1;
     let code: Vec<u8> = (0..8_000).map(|_| (next(&mut state) >> 24) as u8).collect();
     let samples = decoded(&code);
-    let begin =
-        [0, 0, -1, -1, 0, 0, 0, -1, -1, 0, 1, -4, 3, -5, -4, -5, -2, 11, 2, -36, -9, -8, -5, -68];
+    let begin = [0, 0, -1, -1, 0, 0, 0, -1, -1, 0, 1, -4, 3, -5, -4, -5, -2, 11, 2, -36, -9, -8, -5, -68];
     assert_eq!(samples[..24], begin);
     assert_eq!(hash(samples.iter().flat_map(|sample| sample.to_le_bytes())), 0x819c_1213_10bd_b951);
 }
