@@ -5,6 +5,10 @@ pub mod encoding;
 pub mod format;
 mod g711;
 pub mod g722;
+#[cfg(feature = "opus")]
+pub mod ogg_opus;
+#[cfg(feature = "opus")]
+pub mod opus;
 pub mod polyphase;
 pub mod resample;
 pub mod wav;
