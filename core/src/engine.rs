@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audio::polyphase::Filters;
 use crate::decision::{Calibration, CompareError};
 use crate::model::authenticity::{AuthenticityModel, posterior};
 use crate::model::golden::Golden;
@@ -102,6 +103,7 @@ impl Engine {
         CpuLevel::chosen()?;
         let source = Source { read };
         let manifest = Manifest::read(&source)?;
+        let filters = Arc::new(Filters::new());
         let fbank = Arc::new(FbankTables::new());
         let spectrum = Arc::new(SpectrumTables::new());
         let speech = manifest.the(Job::SpeechDetection)?;
@@ -113,7 +115,7 @@ impl Engine {
             all: vec![speaker.info.clone(), speech, authenticity.info.clone()],
             telephone: Calibration::load(&source, ChannelType::Telephone)?,
             microphone: Calibration::load(&source, ChannelType::Microphone)?,
-            tables: SharedTables { silero, fbank, spectrum },
+            tables: SharedTables { filters, silero, fbank, spectrum },
             speaker,
             authenticity,
             options,

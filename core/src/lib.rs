@@ -28,13 +28,14 @@ pub mod speech;
 pub mod stream;
 mod units;
 
-pub use audio::format::{AudioFormat, Encoding, FieldError, FormatFields};
+pub use audio::encoding::Encoding;
+pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields};
 pub use decision::CompareError;
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};
-pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status};
+pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};
 pub use units::{
     Authenticity, ChannelType, Llr, ModelHash, NetSpeech, ParseHashError, SampleRate, Score, Threshold,
-    UnknownChannelType,
+    UnknownChannelType, WireRate,
 };

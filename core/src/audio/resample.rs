@@ -170,7 +170,7 @@ impl<T: Copy + Default> Delay<T> {
 
 /// A linear-phase low-pass of unit gain at 0 Hz: windowed sinc with a Kaiser window (Kaiser 1974). `cutoff` is the
 /// −6 dB point as a share of the Nyquist frequency.
-fn low_pass(taps: usize, beta: f64, cutoff: f64) -> Vec<f64> {
+pub(super) fn low_pass(taps: usize, beta: f64, cutoff: f64) -> Vec<f64> {
     let centre = (taps - 1) as f64 / 2.0;
     let mut response: Vec<f64> = (0..taps)
         .map(|i| {

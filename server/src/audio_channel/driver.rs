@@ -17,6 +17,7 @@ use crate::audio_channel::wire::{AudioBytes, CloseCode};
 use crate::ids::Tenant;
 use crate::session::actor::{Attachment, SessionHandle, SessionServices};
 use crate::session::registry::CallKey;
+use crate::session::request::audio::AudioSettings;
 
 /// How long audio is held for a session that does not exist yet.
 const HOLD: Duration = Duration::from_secs(10);
@@ -51,6 +52,7 @@ impl From<Over> for End {
             Over::Enough => Self::Close(CloseCode::Normal, "enough audio"),
             Over::Session => Self::Close(CloseCode::Normal, "session over"),
             Over::Server => Self::Close(CloseCode::GoingAway, "server is stopping"),
+            Over::Audio => Self::Close(CloseCode::Policy, "audio cannot be decoded"),
         }
     }
 }
@@ -138,7 +140,7 @@ async fn stream(
     pace: Pace,
 ) -> End {
     let agreed = attachment.request.audio.format;
-    let format = carrier_format(&agreed, &attachment.request.audio.declared.sample_format, started);
+    let format = carrier_format(&attachment.request.audio, started);
     feed.machine.set_bytes_per_second(agreed.bytes_per_second());
     let Ok(attached) = Attached::new(feed.services, session, attachment, format, pace).await else {
         return End::Close(CloseCode::Policy, "unsupported media format");
@@ -191,22 +193,22 @@ async fn live(feed: &mut Feed<'_>, mut attached: Attached, held: Held) -> End {
 /// The minimal subset announces nothing: signalling decides. Real Twilio announces what it sends: if that contradicts
 /// signalling, the announcement is right, because it comes from the encoder. It does not say how samples are laid out, so
 /// that part is taken from signalling where the two go together.
-fn carrier_format(agreed: &AudioFormat, sample_format: &str, started: &Started) -> Option<AudioFormat> {
+fn carrier_format(agreed: &AudioSettings, started: &Started) -> Option<AudioFormat> {
     let Some(MediaFormat { codec, sample_rate, channels }) = &started.media_format else {
-        return Some(*agreed);
+        return Some(agreed.format);
     };
-    let parse = |sample_format| {
-        let (audio_format, audio_codec) = ("raw", codec.as_str());
-        let fields = FormatFields {
-            audio_format,
-            audio_codec,
-            sample_format,
-            sample_rate: *sample_rate,
-            channels: *channels,
-        };
-        AudioFormat::parse(&fields).ok()
+    let declared = agreed.declared.fields();
+    let announced = FormatFields {
+        audio_codec: codec,
+        sample_rate: *sample_rate,
+        channels: *channels,
+        // One that the carrier does not send cannot be the caller's.
+        channel: if declared.channel > *channels { 1 } else { declared.channel },
+        ..declared
     };
-    parse(sample_format).or_else(|| parse(""))
+    AudioFormat::parse(&announced)
+        .or_else(|_| AudioFormat::parse(&FormatFields { sample_format: "", ..announced }))
+        .ok()
 }
 
 /// What the connection gives next.
