@@ -84,9 +84,7 @@ pub fn accept(
     ];
     let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
     if let Some(subprotocol) = subprotocol {
-        response
-            .headers_mut()
-            .insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
     Ok(Accepted { response, connection: PendingSocket(upgrade), subprotocol })
 }

@@ -93,8 +93,7 @@ fn borrowed_media<'a>(text: &'a str, shape: &'static Shape) -> Option<Message<'a
     if read.event != Some("media") {
         return None;
     }
-    let media =
-        Media { track: read.track, timestamp: read.timestamp, payload: read.payload.and_then(audio) };
+    let media = Media { track: read.track, timestamp: read.timestamp, payload: read.payload.and_then(audio) };
     Some(Message { body: Body::Media(media), number: read.number, stream: read.stream.map(Cow::Borrowed) })
 }
 

@@ -215,8 +215,7 @@ impl Machine {
     fn handle_start(&mut self, start: Start) {
         let named = start.named.as_deref().and_then(CallId::new);
         let address = || self.origin.call_id.clone();
-        let Some(call_id) =
-            named.or_else(address).or_else(|| start.own.as_deref().and_then(CallId::new))
+        let Some(call_id) = named.or_else(address).or_else(|| start.own.as_deref().and_then(CallId::new))
         else {
             return self.close(CloseCode::Policy, "start without a call id");
         };

@@ -293,7 +293,10 @@ fn the_address_names_the_call_unless_the_message_does_so_on_purpose() {
 #[test]
 fn binary_audio_is_taken_where_the_dialect_has_it() {
     let mut machine = machine();
-    feed(&mut machine, &json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000", "call_id": "c"}));
+    feed(
+        &mut machine,
+        &json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000", "call_id": "c"}),
+    );
     machine.handle_binary(&[1, 0]);
     machine.handle_text("text of any kind");
     machine.handle_binary(&[]);

@@ -19,7 +19,13 @@ enum Act {
     /// The beginning of the dialect that is tested, or of any other.
     Begin(usize),
     /// Audio as JSON, under any carrier's names.
-    Media { names: usize, number: Option<u64>, track: u8, payload: Vec<u8>, broken: bool },
+    Media {
+        names: usize,
+        number: Option<u64>,
+        track: u8,
+        payload: Vec<u8>,
+        broken: bool,
+    },
     Binary(Vec<u8>),
     Text(String),
     Stop,

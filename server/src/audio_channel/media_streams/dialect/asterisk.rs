@@ -69,7 +69,13 @@ fn format(name: &str) -> MediaFormat {
         "slin96" => 96_000,
         "slin192" => 192_000,
         _ => {
-            let sample_rate = if name == "opus" { 48_000 } else if name == "g722" { 16_000 } else { 8_000 };
+            let sample_rate = if name == "opus" {
+                48_000
+            } else if name == "g722" {
+                16_000
+            } else {
+                8_000
+            };
             return MediaFormat { codec: name.to_ascii_lowercase(), layout: None, sample_rate, channels: 1 };
         }
     };

@@ -21,7 +21,8 @@ pub(super) static DIALECT: Dialect = Dialect {
 /// A message that another carrier's client sent without its `start` is no metadata, or its mistakes would not be noticed.
 fn open(opening: &Opening<'_>) -> Option<Start> {
     let foreign = opening.json.is_some_and(|json| {
-        !json.is_object() || ["event", "eventType", "command", "media"].iter().any(|name| !json[name].is_null())
+        !json.is_object()
+            || ["event", "eventType", "command", "media"].iter().any(|name| !json[name].is_null())
     });
     let named = opening.json.and_then(named);
     let ours = opening.call_id_known || opening.subprotocol == DIALECT.subprotocol || named.is_some();
@@ -32,7 +33,8 @@ fn open(opening: &Opening<'_>) -> Option<Start> {
 mod tests {
     use super::*;
 
-    const BARE: Opening<'static> = Opening { text: None, json: None, subprotocol: None, call_id_known: false };
+    const BARE: Opening<'static> =
+        Opening { text: None, json: None, subprotocol: None, call_id_known: false };
 
     #[test]
     fn audio_begins_the_stream_only_where_the_call_is_known() {

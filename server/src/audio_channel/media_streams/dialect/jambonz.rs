@@ -46,7 +46,11 @@ mod tests {
         let (dialect, start) = opened(DIALECT.example);
         assert_eq!((dialect, start.own.as_deref()), ("jambonz", Some("CALL")));
         assert_eq!(start.media_format, Some(MediaFormat::linear(16_000, 2)));
-        let (_, mono) = opened(r#"{"callSid":"CALL","sampleRate":8000,"mixType":"mono","metadata":{"call_id":"x"}}"#);
-        assert_eq!((mono.media_format, mono.named.as_deref()), (Some(MediaFormat::linear(8000, 1)), Some("x")));
+        let (_, mono) =
+            opened(r#"{"callSid":"CALL","sampleRate":8000,"mixType":"mono","metadata":{"call_id":"x"}}"#);
+        assert_eq!(
+            (mono.media_format, mono.named.as_deref()),
+            (Some(MediaFormat::linear(8000, 1)), Some("x"))
+        );
     }
 }

@@ -35,7 +35,8 @@ fn an_address_that_names_the_call_hides_no_dialect() {
 
 #[test]
 fn names_and_subprotocols_are_unique() {
-    let unique = |names: Vec<&str>| names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
+    let unique =
+        |names: Vec<&str>| names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
     assert!(unique(TABLE.iter().map(|dialect| dialect.name).collect()));
     assert!(unique(subprotocols().collect()));
 }
