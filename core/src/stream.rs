@@ -18,6 +18,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 use crate::audio::decoder::Decoder;
+use crate::audio::mismatch::Watch;
 use crate::audio::polyphase::Filters;
 use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav::{HeaderReader, Layout};
@@ -148,6 +149,7 @@ pub struct CallStream {
     wanted: NetSpeech,
     wanted_seconds: f64,
     decoder: Decoder,
+    watch: Option<Watch>,
     /// Samples of the current block.
     raw: [i16; WIDE_BLOCK],
     filled: usize,
@@ -206,6 +208,8 @@ impl CallStream {
                 None => Decoder::new(&format, &tables.filters),
                 Some(_) => Decoder::for_any(&format, &tables.filters),
             },
+            // A header says what its recording is.
+            watch: if header.is_some() { None } else { Watch::new(&format) },
             raw: [0; WIDE_BLOCK],
             filled: 0,
             blocks: 0,
@@ -287,6 +291,11 @@ impl CallStream {
                 Ok(decoded) => decoded,
                 Err(fault) => return self.fail(fault, bytes),
             };
+            if let Some(watch) = &mut self.watch
+                && let Err(mismatch) = watch.look(&bytes[at..at + decoded.bytes])
+            {
+                return self.fail(mismatch.into(), bytes);
+            }
             at += decoded.bytes;
             self.left -= decoded.bytes as u64;
             self.filled += decoded.samples;

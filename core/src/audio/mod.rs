@@ -5,6 +5,7 @@ pub mod encoding;
 pub mod format;
 mod g711;
 pub mod g722;
+pub mod mismatch;
 #[cfg(feature = "opus")]
 pub mod ogg_opus;
 #[cfg(feature = "opus")]

@@ -1,6 +1,7 @@
 //! Why the audio of a call cannot be heard, found out while it came.
 
 use crate::WireRate;
+use crate::audio::mismatch::Mismatch;
 #[cfg(feature = "opus")]
 use crate::audio::ogg_opus::OggError;
 #[cfg(feature = "opus")]
@@ -14,6 +15,9 @@ pub enum StreamFault {
     /// The stream was declared to begin with a WAV header, and does not, or with one of another kind.
     #[error(transparent)]
     Wav(#[from] WavError),
+    /// The bytes are not what was declared.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
     /// A header with a rate that is not converted.
     #[error("a WAV header with {0} Hz; use {rates}", rates = WireRate::in_words())]
     Rate(u32),
