@@ -52,6 +52,7 @@ impl From<Over> for End {
             Over::Enough => Self::Close(CloseCode::Normal, "enough audio"),
             Over::Session => Self::Close(CloseCode::Normal, "session over"),
             Over::Server => Self::Close(CloseCode::GoingAway, "server is stopping"),
+            Over::Audio => Self::Close(CloseCode::Policy, "audio cannot be decoded"),
         }
     }
 }
@@ -157,7 +158,7 @@ async fn stream(
 ) -> End {
     let audio = &attachment.request.audio;
     let format = match &started.media_format {
-        Some(announced) => carrier_format(announced, &audio.declared.sample_format),
+        Some(announced) => carrier_format(announced, audio.declared.fields()),
         None => Some(audio.format),
     };
     if let Some(format) = &format {
@@ -211,18 +212,20 @@ async fn live(feed: &mut impl Feed, mut attached: Attached, held: Held) -> End {
 ///
 /// Where the announcement contradicts signalling it is right, because it comes from the encoder. It mostly does not say how
 /// samples are laid out; then that part is taken from signalling where the two go together.
-fn carrier_format(announced: &MediaFormat, sample_format: &str) -> Option<AudioFormat> {
+fn carrier_format(announced: &MediaFormat, declared: FormatFields<'_>) -> Option<AudioFormat> {
     let parse = |sample_format| {
         let fields = FormatFields {
-            audio_format: "raw",
             audio_codec: &announced.codec,
             sample_format,
             sample_rate: announced.sample_rate,
             channels: announced.channels,
+            // One that the carrier does not send cannot be the caller's.
+            channel: if declared.channel > announced.channels { 1 } else { declared.channel },
+            ..declared
         };
         AudioFormat::parse(&fields).ok()
     };
-    parse(announced.layout.unwrap_or(sample_format)).or_else(|| parse(""))
+    parse(announced.layout.unwrap_or(declared.sample_format)).or_else(|| parse(""))
 }
 
 /// Returns when the time has come; never, if there is none.
