@@ -134,6 +134,10 @@ pub struct AudioConfig {
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_TRACK", value_name = "TRACK", default_value = "inbound", value_parser = track)]
     pub media_streams_track: Track,
 
+    /// Refuse Media Streams that present no API key, of tenants without a Twilio auth token too
+    #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_NEED_KEY")]
+    pub media_streams_need_key: bool,
+
     /// Address and port for Asterisk's AudioSocket. The protocol has no authentication: a loopback or private address
     #[arg(long, env = "PEAKSTREAM_AUDIOSOCKET_LISTEN", value_name = "ADDRESS")]
     pub audiosocket_listen: Option<SocketAddr>,

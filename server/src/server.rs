@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{self, AudioChannels};
 use crate::audio_channel::audiosocket;
+use crate::audio_channel::media_streams;
 use crate::biometrics::Biometrics;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
@@ -188,6 +189,10 @@ impl Bound {
         let audio = AudioChannels {
             tenant: Tenant::new(DEFAULT_TENANT),
             track: config.audio.media_streams_track,
+            access: Arc::new(media_streams::access::Access {
+                needs_key: config.audio.media_streams_need_key,
+                public_url: config.public_url.clone(),
+            }),
             sessions: Arc::clone(&sessions),
         };
         // Set once: here.
