@@ -5,6 +5,7 @@ mod cpu;
 mod embed;
 mod engine;
 mod mismatch;
+mod load;
 mod restart;
 mod server;
 mod signalling;
@@ -22,6 +23,8 @@ enum Command {
     Engine(engine::Args),
     /// Counts how often a stream of the wrong name is noticed, and a right one suspected.
     Mismatch(mismatch::Args),
+    /// Measures a running server under many live calls in real time: lateness, cost of a message; prints JSON.
+    Load(load::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
     Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Mismatch(args) => mismatch::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),
