@@ -4,8 +4,9 @@ mod audio;
 mod cpu;
 mod embed;
 mod engine;
-mod mismatch;
 mod load;
+mod messages;
+mod mismatch;
 mod restart;
 mod server;
 mod signalling;
@@ -25,6 +26,8 @@ enum Command {
     Mismatch(mismatch::Args),
     /// Measures a running server under many live calls in real time: lateness, cost of a message; prints JSON.
     Load(load::Args),
+    /// Times what one message of a carrier costs; prints JSON.
+    Messages(messages::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
     Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Engine(args) => engine::run(&args),
         Command::Mismatch(args) => mismatch::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Messages(args) => messages::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),

@@ -13,3 +13,6 @@ pub mod driver;
 pub mod media_streams;
 pub mod websocket;
 pub mod wire;
+
+#[cfg(test)]
+mod faulted_calls;
