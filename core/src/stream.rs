@@ -223,6 +223,11 @@ impl CallStream {
         Pushed { consumed: bytes.len(), status: None }
     }
 
+    /// What its bytes are.
+    pub const fn format(&self) -> AudioFormat {
+        self.format
+    }
+
     /// How far the collection is now; also between the boundaries at which [`CallStream::push`] reports.
     pub fn status(&self) -> Status {
         let rate = self.format.rate();

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{self, AudioChannels};
+use crate::audio_channel::audiohook::upgrade::AudioHook;
 use crate::biometrics::Biometrics;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
@@ -164,12 +165,17 @@ impl Bound {
         });
         let tokens = Arc::new(TokenEndpoint::new(keyring, limiter)?);
         let (socketio, io) = socketio(&config, &sessions);
-        let audio = AudioChannels { tenant: Tenant::new(DEFAULT_TENANT), sessions: Arc::clone(&sessions) };
+        let audiohook = AudioHook::new(config.audiohook.settings(config.public_url.as_deref()));
+        let audio = AudioChannels {
+            tenant: Tenant::new(DEFAULT_TENANT),
+            audiohook: Arc::new(audiohook),
+            sessions: Arc::clone(&sessions),
+        };
         // Set once: here.
         let _ = rest.services.set(Arc::clone(&sessions));
         let store = rest.store.clone();
         let routes = routes(&rest, &config, &base_url);
-        let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, routes, audio));
+        let _loading = app.send_replace(app::ready(&config, tokens, socketio, routes, audio));
         Ok(Running { base_url, config, sessions, store, io, slots, _app: app, _lock: lock })
     }
 }

@@ -1,12 +1,14 @@
 //! In: a carrier's WebSocket. Out: audio pushed into the call's stream, reports to its session, one close code.
 //!
 //! * [`attached`]: a session's end of the connection: audio in, statuses and results out
+//! * [`audiohook`]: Genesys AudioHook
 //! * [`media_streams`]: the sans-IO machine of Twilio Media Streams and of its minimal subset
 //! * [`websocket`]: the upgrade, and a close that the other side really receives
 //! * [`driver`]: the task that owns one connection
 //! * [`wire`]: the words all channels share
 
 pub mod attached;
+pub mod audiohook;
 pub mod driver;
 pub mod media_streams;
 pub mod websocket;

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -84,19 +84,20 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 impl PendingSocket {
-    /// Waits until the 101 is sent. `None`: the client has gone meanwhile.
-    pub async fn open(self) -> Option<AudioSocket> {
+    /// Waits until the 101 is sent. Messages of more than `limit` bytes end the connection. `None`: the client has gone
+    /// meanwhile.
+    pub async fn open(self, limit: usize) -> Option<AudioSocket> {
         let upgraded = TokioIo::new(self.0.await.ok()?);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
         let stream = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
         Some(AudioSocket { stream })
     }
 }
 
-/// The server's end of one WebSocket. It never sends a message; it answers pings, and it closes.
+/// The server's end of one WebSocket. It answers pings by itself.
 pub struct AudioSocket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
 }
@@ -117,7 +118,7 @@ pub enum Incoming {
 /// A close that the WebSocket layer itself calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireClose {
-    /// 1009: a message over [`MAX_MESSAGE_BYTES`].
+    /// 1009: a message over the connection's limit.
     TooBig,
     /// 1007: text that is not UTF-8.
     NotUtf8,
@@ -137,7 +138,7 @@ impl WireClose {
     /// The close reason.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::TooBig => "message over 1 MiB",
+            Self::TooBig => "message over the limit",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::Protocol => "WebSocket protocol error",
         }
@@ -157,6 +158,12 @@ impl AudioSocket {
                 Some(Err(error)) => return broken(&error),
             }
         }
+    }
+
+    /// Sends a text message. `false`: the connection is gone. Waits while the other side takes nothing, which the listener
+    /// ends.
+    pub async fn send(&mut self, text: String) -> bool {
+        self.stream.send(Message::Text(text.into())).await.is_ok()
     }
 
     /// Closes with one of our codes: sends the close frame, then discards whatever still comes until the other side has

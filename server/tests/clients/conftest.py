@@ -50,6 +50,18 @@ def credential(server):
     return outcome.data["credential"]
 
 
+@pytest.fixture(scope="session")
+def audiohook_key(server):
+    """What Genesys would be configured with: an API key and a client secret."""
+    return server.key("--audiohook")
+
+
+@pytest.fixture(scope="session")
+def unsigned_key(server):
+    """An AudioHook API key whose requests need no signature."""
+    return server.key("--audiohook", "--unsigned")
+
+
 @pytest.fixture(autouse=True)
 def the_server_lives(request):
     """Whatever a test did to the common server, it is the same process afterwards."""

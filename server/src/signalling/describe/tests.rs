@@ -63,7 +63,7 @@ fn session_errors() -> Vec<SessionError> {
         EngineFault::Interrupted,
         EngineFault::Internal,
     ];
-    let not_ready = [NotReady::NoAudioHook, NotReady::TooManySessions, NotReady::Loading, NotReady::Draining];
+    let not_ready = [NotReady::TooManySessions, NotReady::Loading, NotReady::Draining];
     let problem = vec![FieldProblem::new("metadata.call_id", "is required")];
     let mut all = vec![SessionError::Parameters(problem), SessionError::CallIdInUse];
     all.extend(not_ready.map(SessionError::NotReady));
