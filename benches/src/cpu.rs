@@ -44,6 +44,16 @@ pub(crate) fn resident_bytes_of(process: &str) -> Option<u64> {
     status(process, "VmRSS:").map(|kibibytes| kibibytes * 1024)
 }
 
+/// Seconds of a core that a process has used; `None` where the system has no `/proc`.
+pub(crate) fn seconds_of(process: &str) -> Option<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name, which may have anything in it: the 12th and 13th are user and system time (proc(5)).
+    let mut times = text.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<f64>);
+    let ticks = times.next()?.ok()? + times.next()?.ok()?;
+    // What the kernel tells user space is in hundredths of a second, whatever its own clock (USER_HZ).
+    Some(ticks / 100.0)
+}
+
 fn status(process: &str, member: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(member))?;

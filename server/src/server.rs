@@ -188,6 +188,7 @@ fn routes(rest: &Arc<Rest>, config: &Config, base_url: &str) -> Router {
         rest_path: &signalling.rest_path,
         socketio_path: &signalling.socketio_path,
         media_streams_path: signalling.media_streams_paths.first().map_or("", String::as_str),
+        audiohook_path: config.audiohook.audiohook_paths.first().map_or("", String::as_str),
     };
     rest::build(Arc::clone(rest), &signalling.rest_path).merge(describe::build(&place))
 }

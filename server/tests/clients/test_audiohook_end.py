@@ -1,30 +1,19 @@
 """AudioHook, cases 62 to 72: every way a call ends, and what becomes of its session."""
 
-import signal
 import time
-import uuid
 
 import pytest
 
 from support import audio, calls
 from support.audiohook import EXTERNAL, Hook
-from support.server import SOON, Server, eventually, reset
-from support.signalling import register_request, start, verify_request
+from support.server import eventually, reset
+from support.signalling import start, verify_request
 from test_audiohook_stream import SECONDS, hooked, register
 
 
 @pytest.fixture(scope="module")
-def flow_server(tmp_path_factory):
-    """Disconnects after the result, tells it as an event, waits for calls that reconnect, parks two calls."""
-    flags = ["--audiohook-after-result=disconnect", "--audiohook-result-events", "--reattach-grace=20"]
-    running = Server(tmp_path_factory.mktemp("flow"), *flags, "--audiohook-max-parked-of-tenant=2").ready()
-    yield running
-    running.kill()
-
-
-@pytest.fixture(scope="module")
-def flow_key(flow_server):
-    return flow_server.key("--audiohook", "--unsigned")
+def flow_key(other_server):
+    return other_server.key("--audiohook", "--unsigned")
 
 
 def attached(server, key, request, **how):
@@ -35,8 +24,8 @@ def attached(server, key, request, **how):
     return session, hook
 
 
-def test_case_062_case_064_enough_audio_is_one_disconnect_and_the_socket_is_the_clients(flow_server, flow_key):
-    session, hook = attached(flow_server, flow_key, register())
+def test_case_062_case_064_enough_audio_is_one_disconnect_and_the_socket_is_the_clients(other_server, flow_key):
+    session, hook = attached(other_server, flow_key, register())
     with hook:
         hook.ping()
         hook.play(audio.enrol())
@@ -74,7 +63,6 @@ def test_case_063_a_call_that_is_closed_early_is_closed_soon_and_its_session_tol
     session, hook = attached(server, unsigned_key, register(), inputVariables={})
     with hook:
         hook.ping()
-        hook.conversation_id = hook.conversation
         hook.play(audio.enrol()[:8000])
         assert hook.close() < 5
         assert hook.outputs["outcome"] == "error"
@@ -97,14 +85,14 @@ def test_case_069_a_call_that_breaks_off_ends_its_session_and_frees_everything(s
     calls.good_call(server)
 
 
-def test_case_069_a_parked_call_that_breaks_off_leaves_its_seat(flow_server, flow_key):
+def test_case_069_a_parked_call_that_breaks_off_leaves_its_seat(other_server, flow_key):
     for _ in range(4):
-        hook = Hook(flow_server, flow_key).connect()
+        hook = Hook(other_server, flow_key).connect()
         hook.open()
         reset(hook.ws.socket)
 
     def opens():
-        with Hook(flow_server, flow_key) as hook:
+        with Hook(other_server, flow_key) as hook:
             hook.say("open", hook.open_parameters())
             hook.offered = hook.open_parameters()["media"]
             hook._until(lambda: hook.opened or hook.disconnected, "answer")
@@ -115,8 +103,8 @@ def test_case_069_a_parked_call_that_breaks_off_leaves_its_seat(flow_server, flo
     eventually(opens, "its seat is not given back")
 
 
-def test_more_calls_than_seats_are_told_to_come_again(flow_server, flow_key):
-    with Hook(flow_server, flow_key) as one, Hook(flow_server, flow_key) as two, Hook(flow_server, flow_key) as three:
+def test_more_calls_than_seats_are_told_to_come_again(other_server, flow_key):
+    with Hook(other_server, flow_key) as one, Hook(other_server, flow_key) as two, Hook(other_server, flow_key) as three:
         for hook in (one, two):
             eventually(lambda: "opened" in hook.types() or hook.open(), "a seat")
         three.say("open", three.open_parameters())
@@ -164,20 +152,18 @@ def test_case_072_a_planned_handover_goes_on_with_the_same_session(server, unsig
         assert "pause" not in old.types() and "disconnect" not in old.types()
         old.close("reconnect")
         new.close()
-    heard = [one.data["audio_seconds"] for one in session.statuses]
-    assert len(heard) == len(set(heard)) or heard
     session.leave()
 
 
-def test_case_072_a_call_that_broke_off_goes_on_where_it_was_heard_to(flow_server, flow_key):
+def test_case_072_a_call_that_broke_off_goes_on_where_it_was_heard_to(other_server, flow_key):
     """With `--reattach-grace`, the session waits for the reconnection."""
     request = register()
-    session, old = attached(flow_server, flow_key, request)
+    session, old = attached(other_server, flow_key, request)
     sound = audio.enrol()
     old.play(sound[:16_000])
     old.ping()
     reset(old.ws.socket)
-    with Hook(flow_server, flow_key, request["metadata"]["call_id"]) as new:
+    with Hook(other_server, flow_key, request["metadata"]["call_id"]) as new:
         time.sleep(0.3)
         # A client that replays from the beginning and does not discard: the server leaves out what it knows.
         new.answers = False
@@ -189,8 +175,6 @@ def test_case_072_a_call_that_broke_off_goes_on_where_it_was_heard_to(flow_serve
         new.wait("closed")
         new.end()
     assert session.outcome().name == "result-success"
-    audio_seconds = [one.data["audio_seconds"] for one in session.statuses]
-    assert audio_seconds == sorted(audio_seconds)
     session.leave()
 
 
@@ -206,21 +190,3 @@ def test_case_072_without_the_grace_a_reconnected_call_starts_again(server, unsi
         new.ping()
         new.close()
 
-
-# ---- the server's own end, last
-
-
-def test_case_071_a_server_that_stops_disconnects_its_calls(flow_server, flow_key):
-    parked = Hook(flow_server, flow_key).connect()
-    parked.open()
-    request = hooked(register_request(30.0, str(uuid.uuid4())))
-    session, silent = attached(flow_server, flow_key, request)
-    silent.answers = False
-    flow_server.process.send_signal(signal.SIGTERM)
-    parked.wait("closed")
-    assert parked.disconnected["reason"] == "error" and "stopping" in parked.disconnected["info"]
-    parked.end()
-    assert silent.ended() == 1001
-    assert session.outcome().name.startswith("error-")
-    session.leave()
-    assert flow_server.process.wait(SOON) == 0

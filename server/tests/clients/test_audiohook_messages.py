@@ -40,7 +40,7 @@ def test_case_018_the_first_seq_is_one(hook):
 def test_case_019_serverseq_may_be_behind_and_not_ahead(hook):
     hook.open()
     hook.ping()
-    hook.awaits_pong = hook.seq + 1
+    hook.awaits_pong.append(hook.seq + 1)
     hook.say("ping", serverseq=0)
     hook._until(lambda: len(hook.pongs) == 2, "pong")
     hook.say("ping", serverseq=99)
@@ -71,17 +71,17 @@ def test_case_019_serverseq_may_be_behind_and_not_ahead(hook):
 )
 def test_case_020_case_021_case_022_a_wrong_envelope_is_an_error(hook, replaced):
     hook.open()
-    hook.say("ping", **replaced)
+    message = hook.envelope("ping") | replaced
+    hook.text(json.dumps({name: value for name, value in message.items() if value is not None}))
     fails(hook)
 
 
 def test_case_022_positions_may_be_written_in_three_ways(hook):
     hook.open()
     for position in ("PT.5S", "PT1S", "PT1.250S"):
-        hook.awaits_pong = hook.seq + 1
+        hook.awaits_pong.append(hook.seq + 1)
         hook.say("ping", position=position)
-    hook._until(lambda: hook.awaits_pong is None and len(hook.pongs) >= 1, "pong")
-    hook.violations.clear()  # three pings at once: the client's own bookkeeping expects one
+    hook._until(lambda: len(hook.pongs) == 3, "pong")
     hook.close()
 
 

@@ -150,32 +150,32 @@ impl Connection {
         let legacy =
             if continued.is_empty() { None } else { calls.take_over(&key, &continued, format).await };
         self.entry = Some(calls.enter(key.clone(), &self.whose.session_id));
-        let (streaming, discard_to) =
-            legacy.map_or((None, None), |legacy| (legacy.streaming, Some(legacy.position)));
+        let streaming = legacy.and_then(|legacy| {
+            self.machine.handle_command(now(), Command::Known(legacy.position));
+            legacy.streaming
+        });
         let taken_over = streaming.is_some();
         let link = Link::new(&self.services, key, format, self.audiohook.settings.parking, streaming);
         let command = if taken_over {
-            Some(Command::Answer { listen: true, discard_to })
+            Some(Command::Answer(true))
         } else if !link.has_room() {
             Some(Command::Refuse("too many calls wait for a session"))
         } else if link.has_session() {
             // The session's own task answers at once; `opened` is sent with what it says.
             None
         } else {
-            Some(Command::Answer { listen: false, discard_to })
+            Some(Command::Answer(false))
         };
         if let Some(command) = command {
             self.machine.handle_command(now(), command);
-        } else if let Some(point) = discard_to {
-            self.machine.know_until(point);
         }
         self.link = Some(link);
     }
 
     fn follow(&mut self, change: Change) {
         let commands = match change {
-            Change::Listen => vec![Command::Answer { listen: true, discard_to: None }],
-            Change::Waits => vec![Command::Answer { listen: false, discard_to: None }],
+            Change::Listen => vec![Command::Answer(true)],
+            Change::Waits => vec![Command::Answer(false)],
             // A connection that ends with the result anyway need not be paused before.
             Change::Enough if self.ends_with_result() => Vec::new(),
             Change::Enough => vec![Command::Listen(false)],

@@ -262,6 +262,7 @@ pub struct Streaming {
     queue: VecDeque<AudioBytes>,
     queued: usize,
     left_out: usize,
+    told_of_hold: Instant,
 }
 
 enum Work {
@@ -281,7 +282,7 @@ impl std::fmt::Debug for Streaming {
 impl Streaming {
     fn new(attached: Attached, subject: Subject) -> Self {
         let (work, queue) = (Work::Resting(Box::new(attached)), VecDeque::new());
-        Self { subject, work, queue, queued: 0, left_out: 0 }
+        Self { subject, work, queue, queued: 0, left_out: 0, told_of_hold: Instant::now() }
     }
 
     fn push(&mut self, bytes: AudioBytes) {
@@ -307,17 +308,11 @@ impl Streaming {
                         self.begin(bytes);
                         continue;
                     }
-                    let held = async {
-                        if !on_hold {
-                            std::future::pending::<()>().await;
-                        }
-                        tokio::time::sleep(HOLD_INTERVAL).await;
-                    };
                     tokio::select! {
                         biased;
                         _ = attached.over() => self.work = Work::Done,
                         // A caller on hold is silent, and must not be taken for one who is gone.
-                        () = held => self.tell_of_hold(),
+                        () = sleep_until(self.told_of_hold + HOLD_INTERVAL), if on_hold => self.tell_of_hold(),
                     }
                 }
                 Work::Done => return,
@@ -335,6 +330,7 @@ impl Streaming {
     }
 
     fn tell_of_hold(&mut self) {
+        self.told_of_hold = Instant::now();
         if let Work::Resting(mut attached) = std::mem::replace(&mut self.work, Work::Done) {
             self.work = Work::Busy(Box::pin(async move {
                 attached.heard().await;

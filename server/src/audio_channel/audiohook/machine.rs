@@ -86,13 +86,10 @@ pub struct Opening {
 /// What the driver has decided.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// The answer to `open`.
-    Answer {
-        /// Audio is wanted now.
-        listen: bool,
-        /// Everything before this point is known already.
-        discard_to: Option<StreamTime>,
-    },
+    /// Everything before this point of the stream was heard on another connection.
+    Known(StreamTime),
+    /// The answer to `open`: whether audio is wanted now.
+    Answer(bool),
     /// Audio is wanted, or not any more.
     Listen(bool),
     /// Something to tell.
@@ -237,7 +234,8 @@ impl Machine {
     /// Takes in a decision of the driver.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Answer { listen, discard_to } => self.answer(now, listen, discard_to),
+            Command::Known(point) => self.timeline.skip_to(point),
+            Command::Answer(listen) => self.answer(now, listen),
             Command::Listen(listen) => self.listen = listen,
             Command::Event(entity) => self.queue(Waiting::Event(entity)),
             Command::Disconnect { info, outputs } => self.end(now, info, outputs),
@@ -262,7 +260,7 @@ impl Machine {
         if self.until.is_some_and(|until| now >= until) {
             match self.state {
                 State::Preparing => self.close(CloseCode::Policy, "no open in time"),
-                State::Opening => self.answer(now, false, None),
+                State::Opening => self.answer(now, false),
                 State::Live => self.close(CloseCode::Policy, "no ping in time"),
                 State::Closing => self.closed(now, None),
                 State::Disconnecting => self.close(CloseCode::Policy, "no close in time"),
@@ -294,11 +292,6 @@ impl Machine {
     /// Where the stream stands.
     pub const fn position(&self) -> StreamTime {
         self.timeline.position()
-    }
-
-    /// Everything before this point was heard on another connection.
-    pub const fn know_until(&mut self, point: StreamTime) {
-        self.timeline.skip_to(point);
     }
 
     /// Whether the client takes `outputVariables`.
@@ -371,15 +364,12 @@ impl Machine {
                 self.outputs.push_back(Output::Opening(Box::new(opening)));
             }
             // Nothing to listen to, so there is nothing to look for either.
-            None => self.answer(now, false, None),
+            None => self.answer(now, false),
         }
     }
 
-    fn answer(&mut self, now: Instant, listen: bool, discard_to: Option<StreamTime>) {
+    fn answer(&mut self, now: Instant, listen: bool) {
         self.listen = listen;
-        if let Some(point) = discard_to {
-            self.timeline.skip_to(point);
-        }
         if self.state != State::Opening {
             return;
         }
@@ -388,7 +378,7 @@ impl Machine {
         let offers: Vec<&Value> = self.media.iter().map(|chosen| &chosen.offer).collect();
         // A session without media has nothing to pause.
         let mut parameters = json!({"media": offers, "startPaused": !listen && self.media.is_some()});
-        if let Some(point) = discard_to {
+        if let Some(point) = self.timeline.known() {
             parameters["discardTo"] = point.text().into();
         }
         self.send(now, "opened", &parameters);
@@ -422,7 +412,7 @@ impl Machine {
             State::Opening | State::Live => {
                 if self.state == State::Opening {
                     // The client waits for this too; it is the first half of what it asked for.
-                    self.answer(now, false, None);
+                    self.answer(now, false);
                 }
                 let patience = if self.stopping { STOP_TIMEOUT } else { FLUSH_TIMEOUT };
                 self.enter(State::Closing, now + patience);

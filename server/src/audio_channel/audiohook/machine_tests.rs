@@ -54,7 +54,7 @@ impl Call {
     fn live() -> Self {
         let mut call = Self::new();
         call.say("open", open_parameters());
-        call.command(Command::Answer { listen: true, discard_to: None });
+        call.command(Command::Answer(true));
         assert_eq!(call.types(), ["opened"]);
         call
     }
@@ -252,7 +252,7 @@ fn case_045_a_slow_server_answers_open_in_time_all_the_same() {
     let mut call = Call::new();
     call.say("open", open_parameters()).wait(ANSWER_TIMEOUT);
     assert_eq!(call.sent[0]["parameters"]["startPaused"], json!(true));
-    call.command(Command::Answer { listen: true, discard_to: None });
+    call.command(Command::Answer(true));
     assert_eq!(call.types(), ["opened", "resume"], "what was found later resumes");
 }
 
@@ -261,7 +261,7 @@ fn case_048_case_049_no_bytes_are_no_audio_and_half_a_frame_breaks_a_rule() {
     let mut call = Call::new();
     let mut stereo = open_parameters();
     stereo["media"].as_array_mut().unwrap().truncate(1);
-    call.say("open", stereo).command(Command::Answer { listen: true, discard_to: None });
+    call.say("open", stereo).command(Command::Answer(true));
     call.binary(&[]).binary(&[0xff; 1600]);
     assert_eq!((call.audio, call.machine.position()), (1600, StreamTime::of_samples(800)));
     assert!(call.binary(&[0xff; 1601]).has_failed());
@@ -323,11 +323,11 @@ fn case_057_a_client_that_was_sent_too_much_is_left_alone_but_not_unanswered() {
 #[test]
 fn case_058_a_parked_call_is_resumed_and_paused_again_and_its_client_answers() {
     let mut call = Call::new();
-    call.say("open", open_parameters()).command(Command::Answer { listen: false, discard_to: None });
+    call.say("open", open_parameters()).command(Command::Answer(false));
     assert_eq!(call.sent[0]["parameters"]["startPaused"], json!(true));
     call.say("paused", json!({})).say("ping", json!({})).wait(60 * SECOND - QUIET);
     assert_eq!(call.types(), ["opened", "pong"], "a parked call is left alone");
-    call.command(Command::Answer { listen: true, discard_to: None });
+    call.command(Command::Answer(true));
     call.say("resumed", json!({"start": "PT0S", "discarded": "PT60S"})).binary(&[0xff; 1600]);
     call.command(Command::Listen(false)).binary(&[0xff; 1600]).say("paused", json!({}));
     assert_eq!((call.types(), call.audio), (vec!["opened", "pong", "resume", "pause"], 1600));
@@ -339,8 +339,7 @@ fn case_058_a_parked_call_is_resumed_and_paused_again_and_its_client_answers() {
 fn case_059_an_event_has_an_entity_and_comes_after_opened() {
     let mut call = Call::new();
     call.command(Command::Event(json!({"early": true}))).say("open", open_parameters());
-    call.command(Command::Event(json!({"early": true})))
-        .command(Command::Answer { listen: true, discard_to: None });
+    call.command(Command::Event(json!({"early": true}))).command(Command::Answer(true));
     call.say("ping", json!({})).command(Command::Event(json!({"type": "x", "data": 1})));
     assert_eq!(call.types(), ["opened", "pong", "event"]);
     assert_eq!(call.last()["parameters"]["entities"], json!([{"type": "x", "data": 1}]));
@@ -369,9 +368,7 @@ fn outputs_are_for_clients_that_sent_inputs() {
     let mut flow = Call::new();
     let mut parameters = open_parameters();
     parameters["inputVariables"] = json!({});
-    flow.say("open", parameters)
-        .command(Command::Answer { listen: true, discard_to: None })
-        .say("ping", json!({}));
+    flow.say("open", parameters).command(Command::Answer(true)).say("ping", json!({}));
     flow.command(Command::Disconnect { info: "result", outputs: outputs() });
     assert_eq!(flow.last()["parameters"]["outputVariables"], json!({"outcome": "success"}));
     let mut plain = Call::live();
@@ -406,9 +403,7 @@ fn case_067_close_before_open_is_answered() {
     assert_eq!(call.say("close", json!({"reason": "end"})).types(), ["closed"]);
     let mut opening = Call::new();
     opening.say("open", open_parameters()).say("close", json!({"reason": "end"}));
-    opening
-        .command(Command::Answer { listen: true, discard_to: None })
-        .command(Command::Closed { outputs: None });
+    opening.command(Command::Answer(true)).command(Command::Closed { outputs: None });
     assert_eq!(opening.types(), ["opened", "closed"]);
 }
 
@@ -445,7 +440,7 @@ fn case_072_a_continued_session_discards_what_was_heard_before() {
     call.text(&open.to_string());
     assert_eq!(call.opening.as_ref().unwrap().continued, [CONVERSATION]);
     let known = StreamTime::of_samples(12 * 8000);
-    call.command(Command::Answer { listen: true, discard_to: Some(known) });
+    call.command(Command::Known(known)).command(Command::Answer(true));
     assert_eq!(call.sent[0]["parameters"]["discardTo"], "PT12.000000S");
     // A client that does not discard: the second that is known is left out here.
     call.binary(&vec![0xff; 3 * 8000]);
@@ -510,8 +505,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ]);
     let outputs = || Some(json!({"outcome": "success"}));
     let commands = prop::sample::select(vec![
-        Command::Answer { listen: true, discard_to: None },
-        Command::Answer { listen: false, discard_to: Some(StreamTime::of_samples(800)) },
+        Command::Answer(true),
+        Command::Known(StreamTime::of_samples(800)),
         Command::Listen(true),
         Command::Listen(false),
         Command::Event(json!({"type": "x"})),

@@ -76,7 +76,7 @@ fn case_022_positions_are_seconds_and_nothing_else() {
 }
 
 #[test]
-fn case_018_to_case_021_each_member_of_the_envelope_is_looked_at() {
+fn case_018_case_019_case_020_case_021_each_member_of_the_envelope_is_looked_at() {
     assert!(parse(&envelope("ping", &json!({}))).is_ok());
     for (path, wrong) in [
         ("/version", vec![None, Some(json!("1")), Some(json!(2)), Some(json!(null))]),

@@ -38,6 +38,11 @@ impl Timeline {
         self.position = if end > self.position { end } else { self.position.plus(length) };
     }
 
+    /// What is not to be heard again ends here.
+    pub fn known(&self) -> Option<StreamTime> {
+        Some(self.known).filter(|known| *known > StreamTime::default())
+    }
+
     /// Where it stands.
     pub const fn position(&self) -> StreamTime {
         self.position

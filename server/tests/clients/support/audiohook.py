@@ -91,8 +91,7 @@ class Hook:
         self.position = 0.0
         self.violations, self.messages, self.opened = [], [], None
         self.paused = self.closing = False
-        self.awaits_pong = None
-        self.pongs = []
+        self.awaits_pong, self.pongs = [], []
         self.disconnected = self.outputs = None
         self.offered = []
         self.answers = True
@@ -126,7 +125,8 @@ class Hook:
         self.server.private.add(self.conversation)
         url = self.server.base.replace("http", "ws", 1) + self.path
         begun = time.monotonic()
-        how = {"open_timeout": SOON, "close_timeout": SOON, "ping_interval": None, "max_size": 65_535} | self.how
+        how = {"open_timeout": SOON, "close_timeout": SOON, "ping_interval": None, "max_size": 65_535, "legacy": True}
+        how |= self.how
         try:
             self.ws = connect(url, additional_headers=self.headers(), user_agent_header=None, **how)
         except InvalidStatus as refused:
@@ -242,9 +242,9 @@ class Hook:
         """`ping`, and how long its `pong` took."""
         begun = time.monotonic()
         with self._sending:
-            self.awaits_pong = self.seq + 1
+            count = len(self.pongs) + len(self.awaits_pong)
+            self.awaits_pong.append(self.seq + 1)
             self.say("ping")
-        count = len(self.pongs)
         self._until(lambda: len(self.pongs) > count, "pong", PONG_WITHIN)
         return time.monotonic() - begun
 
@@ -331,11 +331,10 @@ class Hook:
                 self.say("discarded", lost)
 
     def _on_pong(self, _, data):
-        if self.awaits_pong is None:
+        if not self.awaits_pong:
             self._broken("a pong too many")
-        elif data["clientseq"] != self.awaits_pong:
-            self._broken(f"pong for {data['clientseq']} instead of {self.awaits_pong}")
-        self.awaits_pong = None
+        elif data["clientseq"] != (pinged := self.awaits_pong.pop(0)):
+            self._broken(f"pong for {data['clientseq']} instead of {pinged}")
         self.pongs.append(data["seq"])
 
     def _on_pause(self, *_):
