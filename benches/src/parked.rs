@@ -15,7 +15,6 @@ use peakstream_server::model_dir::{self, Surroundings};
 use peakstream_server::tenant::edit::{KeyKind, Origin, edit};
 use serde_json::{Value, json};
 
-use crate::cpu;
 use crate::server::child::Child;
 
 /// Calls opened before memory is read: they fill what the allocator still holds of the server's start.

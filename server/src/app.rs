@@ -5,7 +5,7 @@
 //! | `/socket.io/` | [`crate::signalling::socketio`] |
 //! | `/socket.io/oauth2/token` | [`crate::signalling::oauth`] |
 //! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
-//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`]: calls of the tenant `default` |
+//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::media_streams`]: calls of the tenant `default` |
 //! | `/twilio/{tenant}`, `/dpstwilio/{tenant}` | the same: calls of that tenant |
 //! | `/audiohook`, `/dpsaudiohook`, `/api/v1/audiohook/ws` | [`crate::audio_channel::audiohook`]: whose calls, the API key says |
 //! | `/docs`, `/docs/openapi.json`, `/docs/asyncapi.json` | [`crate::signalling::describe`] |
@@ -25,7 +25,10 @@ use tokio::time::timeout;
 
 use crate::audio_channel::audiohook::driver as audiohook_driver;
 use crate::audio_channel::audiohook::upgrade::AudioHook;
-use crate::audio_channel::{driver, websocket};
+use crate::audio_channel::media_streams::machine::Origin;
+use crate::audio_channel::media_streams::message::Track;
+use crate::audio_channel::media_streams::{dialect, feed};
+use crate::audio_channel::websocket;
 use crate::config::Config;
 use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
@@ -44,6 +47,8 @@ pub struct AudioChannels {
     pub tenant: Tenant,
     /// What AudioHook connections share.
     pub audiohook: Arc<AudioHook>,
+    /// Whose voice is listened to where nothing else is said.
+    pub track: Track,
     /// Where their sessions are.
     pub sessions: Arc<SessionServices>,
 }
@@ -115,12 +120,17 @@ async fn media_streams(
     if audio.sessions.shutdown.has_begun() {
         return unavailable("draining\n");
     }
-    match websocket::accept(&mut request) {
-        Ok(websocket::Accepted { response, connection }) => {
+    let origin = match Origin::of(&request, audio.track) {
+        Ok(origin) => origin,
+        Err(wrong) => return (StatusCode::BAD_REQUEST, format!("{wrong}\n")).into_response(),
+    };
+    match websocket::accept(&mut request, dialect::subprotocols()) {
+        Ok(websocket::Accepted { response, connection, subprotocol }) => {
+            let origin = Origin { subprotocol, ..origin };
             let sessions = audio.sessions;
             sessions.tasks.clone().spawn(async move {
                 if let Some(socket) = connection.open(websocket::MAX_MESSAGE_BYTES).await {
-                    driver::serve(socket, tenant, sessions).await;
+                    feed::serve(socket, tenant, origin, sessions).await;
                 }
             });
             response
@@ -139,8 +149,8 @@ async fn audiohook(State(audio): State<AudioChannels>, mut request: Request) -> 
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
-    match websocket::accept(&mut request) {
-        Ok(websocket::Accepted { response, connection }) => {
+    match websocket::accept(&mut request, std::iter::empty()) {
+        Ok(websocket::Accepted { response, connection, .. }) => {
             sessions.tasks.clone().spawn(async move {
                 if let Some(socket) = connection.open(audiohook_driver::MAX_MESSAGE_BYTES).await {
                     audiohook_driver::serve(socket, admitted, audiohook, sessions).await;

@@ -168,6 +168,7 @@ impl Bound {
         let audiohook = AudioHook::new(config.audiohook.settings(config.public_url.as_deref()));
         let audio = AudioChannels {
             tenant: Tenant::new(DEFAULT_TENANT),
+            track: config.audio.media_streams_track,
             audiohook: Arc::new(audiohook),
             sessions: Arc::clone(&sessions),
         };

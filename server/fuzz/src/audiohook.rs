@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use peakstream_server::audio_channel::audiohook::machine::{Command, Machine, Output};
+use peakstream_server::audio_channel::audiohook::exchange::{Command, Output};
+use peakstream_server::audio_channel::audiohook::machine::Machine;
 use peakstream_server::audio_channel::audiohook::media::ByteOrder;
 use peakstream_server::audio_channel::audiohook::message::StreamTime;
 use peakstream_server::audio_channel::audiohook::signature::{Signed, Window, check};

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peakstream::{AudioFormat, CallStream};
+use peakstream::{AudioFormat, CallStream, StreamFault};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -29,6 +29,8 @@ pub enum Over {
     Session,
     /// The server stops.
     Server,
+    /// The audio is not what was declared, or cannot be decoded; the session has been told.
+    Audio,
 }
 
 /// How fast the audio of a tenant may come in, if that is limited. Taken when the connection begins.
@@ -65,6 +67,7 @@ pub struct Attached {
     /// When the session last heard of audio.
     heard: Instant,
     pace: Pace,
+    contradiction_told: bool,
 }
 
 impl Attached {
@@ -83,7 +86,7 @@ impl Attached {
         let Attachment { session: id, request, stream, stop } = attachment;
         let stream = match format {
             // After a connection that ended early, the stream is the one of that connection.
-            Some(format) if format == stream.format() => Some(stream),
+            Some(format) if format == *stream.declared() => Some(stream),
             Some(format) => {
                 tracing::info!(session = %id, "the carrier announced another format than the session; its own is used");
                 services.biometrics.open(&request, format).ok().map(Box::new)
@@ -97,7 +100,7 @@ impl Attached {
             return Err(UnsupportedFormat);
         };
         let (services, heard) = (Arc::clone(services), Instant::now());
-        Ok(Self { services, session, id, stream: Some(stream), stop, heard, pace })
+        Ok(Self { services, session, id, stream: Some(stream), stop, heard, pace, contradiction_told: false })
     }
 
     /// Which session this is.
@@ -139,7 +142,11 @@ impl Attached {
             let stream = self.stream.as_mut()?;
             let pushed = stream.push(bytes);
             bytes = &bytes[pushed.consumed..];
+            if let Some(fault) = pushed.fault {
+                return Some(self.unheard(fault).await);
+            }
             let Some(status) = pushed.status else { continue };
+            self.tell_contradiction();
             let progress = Progress::from(&status);
             self.heard = Instant::now();
             if status.enough {
@@ -159,6 +166,24 @@ impl Attached {
             self.session.report(Report::Heard).await;
         }
         None
+    }
+
+    /// The call cannot be heard: its session ends.
+    async fn unheard(&mut self, fault: StreamFault) -> Over {
+        if let Some(stream) = self.stream.take() {
+            let progress = Progress::from(&stream.status());
+            self.session.report(Report::Failed(AudioFault::Format(fault.to_string()), progress)).await;
+        }
+        Over::Audio
+    }
+
+    /// Says once in the log that a header in the stream contradicts signalling.
+    fn tell_contradiction(&mut self) {
+        let actual = self.stream.as_ref().and_then(|stream| stream.contradiction());
+        if let (Some(actual), false) = (actual, self.contradiction_told) {
+            tracing::info!(session = %self.id, ?actual, "the stream's header contradicts the session; it is right");
+            self.contradiction_told = true;
+        }
     }
 
     fn stopped(&self) -> Over {

@@ -1,8 +1,9 @@
-//! In: one carrier's connection. Out: its audio in the session's stream, reports, and one close code.
+//! In: one carrier's connection, whatever its transport. Out: its audio in the session's stream, reports, and how to end it.
 //!
-//! One task owns the socket, the protocol machine and, once the session is found, its end of the session
-//! ([`crate::audio_channel::attached`]). Nothing is buffered beyond one message.
+//! One task owns the socket, the protocol machine (both behind [`Feed`]) and, once the session is found, its end of the
+//! session ([`crate::audio_channel::attached`]). Nothing is buffered beyond one message.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,8 @@ use peakstream::{AudioFormat, FormatFields};
 use tokio::time::{Instant, sleep_until};
 
 use crate::audio_channel::attached::{Attached, Over, Pace};
-use crate::audio_channel::media_streams::machine::{Machine, Output, Started};
-use crate::audio_channel::media_streams::message::MediaFormat;
-use crate::audio_channel::websocket::{AudioSocket, Incoming, WireClose};
-use crate::audio_channel::wire::{AudioBytes, CloseCode};
+use crate::audio_channel::websocket::WireClose;
+use crate::audio_channel::wire::{AudioBytes, CloseCode, MediaFormat, Started};
 use crate::ids::Tenant;
 use crate::session::actor::{Attachment, SessionHandle, SessionServices};
 use crate::session::registry::CallKey;
@@ -22,13 +21,15 @@ use crate::session::registry::CallKey;
 const HOLD: Duration = Duration::from_secs(10);
 /// How much of it: two seconds of the leanest format (8 kHz, one byte), less of any other. Then reading stops.
 const HOLD_BYTES: usize = 16_000;
-/// From the upgrade to the start message.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the connection to the message that begins its stream.
+pub const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a connection ends.
 #[derive(Debug)]
-enum End {
+pub enum End {
+    /// The server ends it; the text says why.
     Close(CloseCode, &'static str),
+    /// The transport's own rules were broken.
     Broken(WireClose),
     /// The other side closed or vanished.
     Gone,
@@ -51,46 +52,59 @@ impl From<Over> for End {
             Over::Enough => Self::Close(CloseCode::Normal, "enough audio"),
             Over::Session => Self::Close(CloseCode::Normal, "session over"),
             Over::Server => Self::Close(CloseCode::GoingAway, "server is stopping"),
+            Over::Audio => Self::Close(CloseCode::Policy, "audio cannot be decoded"),
         }
     }
 }
 
-/// Serves one connection of `tenant` until its end.
-pub async fn serve(mut socket: AudioSocket, tenant: Tenant, services: Arc<SessionServices>) {
-    let _counted = services.registry.audio_connected();
-    let end = run(&mut socket, tenant, &services).await;
-    tracing::debug!(?end, "audio connection ends");
-    match end {
-        End::Close(code, reason) => socket.close(code, reason).await,
-        End::Broken(why) => socket.close_broken(why).await,
-        End::Gone => socket.finish().await,
-    }
+/// What a connection gives next.
+#[derive(Debug)]
+pub enum Step {
+    /// Its stream begins.
+    Started(Started),
+    /// Audio, in order.
+    Audio(AudioBytes),
+    /// The sender ended the stream in one of the regular ways.
+    Stopped(End),
+    /// The connection has to end.
+    Ended(End),
 }
 
-async fn run(socket: &mut AudioSocket, tenant: Tenant, services: &Arc<SessionServices>) -> End {
-    let machine = Machine::new((Instant::now() + START_TIMEOUT).into_std());
-    let mut feed = Feed { machine, socket, services, gone: false };
+/// A socket and its protocol machine together.
+pub trait Feed: Send {
+    /// The next step. Cancelling it loses nothing: the machine keeps what it has not handed out.
+    fn next(&mut self) -> impl Future<Output = Step> + Send;
+
+    /// Tells what the bytes are, once that is known.
+    fn decoded_as(&mut self, _format: &AudioFormat) {}
+
+    /// The stream is over: says in the log what it was like.
+    fn summarise(&self) {}
+}
+
+/// Carries one connection of `tenant` until its end, and returns how to end it.
+pub async fn run(feed: &mut impl Feed, tenant: Tenant, services: &Arc<SessionServices>) -> End {
     let started = tokio::select! {
         biased;
-        () = services.shutdown.begun() => return End::Close(CloseCode::GoingAway, "server is stopping"),
+        () = services.shutdown.begun() => return Over::Server.into(),
         step = feed.next() => match step {
             Step::Started(started) => started,
             Step::Ended(end) | Step::Stopped(end) => return end,
-            // The machine gives no audio before the start.
+            // The machines give no audio before the start.
             Step::Audio(_) => return End::Close(CloseCode::Policy, "media before start"),
         },
     };
     let mut held = Held::default();
     let pace = Pace::of(services, &tenant);
     let key = CallKey { tenant, call_id: started.call_id.clone() };
-    let session = match find_session(&mut feed, &key, &mut held).await {
+    let session = match find_session(feed, &key, &mut held, services).await {
         Ok(session) => session,
         Err(end) => return end,
     };
     let Ok(attachment) = session.attach().await else {
         return End::Close(CloseCode::Policy, "the call has its audio already");
     };
-    stream(feed, attachment, session, &started, held, pace).await
+    stream(feed, attachment, session, &started, held, pace, services).await
 }
 
 /// Audio that came before its session.
@@ -103,8 +117,12 @@ struct Held {
 }
 
 /// Waits for the session of `key`, keeping what the carrier sends meanwhile.
-async fn find_session(feed: &mut Feed<'_>, key: &CallKey, held: &mut Held) -> Result<SessionHandle, End> {
-    let services = feed.services;
+async fn find_session(
+    feed: &mut impl Feed,
+    key: &CallKey,
+    held: &mut Held,
+    services: &Arc<SessionServices>,
+) -> Result<SessionHandle, End> {
     let found = services.registry.wait_for(key, Instant::now() + HOLD);
     tokio::pin!(found);
     loop {
@@ -113,7 +131,7 @@ async fn find_session(feed: &mut Feed<'_>, key: &CallKey, held: &mut Held) -> Re
         tokio::select! {
             biased;
             session = &mut found => return session.ok_or(End::Close(CloseCode::Policy, "unknown call_id")),
-            () = services.shutdown.begun() => return Err(End::Close(CloseCode::GoingAway, "server is stopping")),
+            () = services.shutdown.begun() => return Err(Over::Server.into()),
             step = feed.next(), if reading => match step {
                 Step::Audio(bytes) => {
                     held.bytes += bytes.len();
@@ -130,28 +148,32 @@ async fn find_session(feed: &mut Feed<'_>, key: &CallKey, held: &mut Held) -> Re
 
 /// The attached part of a connection.
 async fn stream(
-    mut feed: Feed<'_>,
+    feed: &mut impl Feed,
     attachment: Attachment,
     session: SessionHandle,
     started: &Started,
     held: Held,
     pace: Pace,
+    services: &Arc<SessionServices>,
 ) -> End {
-    let agreed = attachment.request.audio.format;
-    let format = carrier_format(&agreed, &attachment.request.audio.declared.sample_format, started);
-    feed.machine.set_bytes_per_second(agreed.bytes_per_second());
-    let Ok(attached) = Attached::new(feed.services, session, attachment, format, pace).await else {
+    let audio = &attachment.request.audio;
+    let format = match &started.media_format {
+        Some(announced) => carrier_format(announced, audio.declared.fields()),
+        None => Some(audio.format),
+    };
+    if let Some(format) = &format {
+        feed.decoded_as(format);
+    }
+    let Ok(attached) = Attached::new(services, session, attachment, format, pace).await else {
         return End::Close(CloseCode::Policy, "unsupported media format");
     };
-    let session = attached.id();
-    let end = live(&mut feed, attached, held).await;
-    let continuity = feed.machine.continuity();
-    tracing::debug!(%session, ?continuity, "audio of the session ended");
+    let end = live(feed, attached, held).await;
+    feed.summarise();
     end
 }
 
 /// From the first audio to the last.
-async fn live(feed: &mut Feed<'_>, mut attached: Attached, held: Held) -> End {
+async fn live(feed: &mut impl Feed, mut attached: Attached, held: Held) -> End {
     for piece in held.pieces {
         if let Some(over) = attached.take(&piece).await {
             return over.into();
@@ -186,78 +208,28 @@ async fn live(feed: &mut Feed<'_>, mut attached: Attached, held: Held) -> End {
     }
 }
 
-/// Which format the bytes have; `None`: one that cannot be decoded.
+/// What bytes are that a carrier has announced; `None`: something that cannot be decoded.
 ///
-/// The minimal subset announces nothing: signalling decides. Real Twilio announces what it sends: if that contradicts
-/// signalling, the announcement is right, because it comes from the encoder. It does not say how samples are laid out, so
-/// that part is taken from signalling where the two go together.
-fn carrier_format(agreed: &AudioFormat, sample_format: &str, started: &Started) -> Option<AudioFormat> {
-    let Some(MediaFormat { codec, sample_rate, channels }) = &started.media_format else {
-        return Some(*agreed);
-    };
+/// Where the announcement contradicts signalling it is right, because it comes from the encoder. It mostly does not say how
+/// samples are laid out; then that part is taken from signalling where the two go together.
+fn carrier_format(announced: &MediaFormat, declared: FormatFields<'_>) -> Option<AudioFormat> {
     let parse = |sample_format| {
-        let (audio_format, audio_codec) = ("raw", codec.as_str());
         let fields = FormatFields {
-            audio_format,
-            audio_codec,
+            audio_codec: &announced.codec,
             sample_format,
-            sample_rate: *sample_rate,
-            channels: *channels,
+            sample_rate: announced.sample_rate,
+            channels: announced.channels,
+            // One that the carrier does not send cannot be the caller's.
+            channel: if declared.channel > announced.channels { 1 } else { declared.channel },
+            ..declared
         };
         AudioFormat::parse(&fields).ok()
     };
-    parse(sample_format).or_else(|| parse(""))
+    parse(announced.layout.unwrap_or(declared.sample_format)).or_else(|| parse(""))
 }
 
-/// What the connection gives next.
-enum Step {
-    Started(Started),
-    Audio(AudioBytes),
-    /// The sender ended the stream in one of the regular ways.
-    Stopped(End),
-    /// The connection has to end because a rule was broken.
-    Ended(End),
-}
-
-/// Socket and machine together: messages in, steps out.
-struct Feed<'a> {
-    machine: Machine,
-    socket: &'a mut AudioSocket,
-    services: &'a Arc<SessionServices>,
-    /// The other side has closed, or vanished.
-    gone: bool,
-}
-
-impl Feed<'_> {
-    /// The next step. Cancelling it loses nothing: the machine keeps what it has not handed out.
-    async fn next(&mut self) -> Step {
-        loop {
-            match self.machine.poll_output() {
-                Some(Output::Started(started)) => return Step::Started(started),
-                Some(Output::Audio(bytes)) => return Step::Audio(bytes),
-                Some(Output::Stopped) if self.gone => return Step::Stopped(End::Gone),
-                Some(Output::Stopped) => return Step::Stopped(End::Close(CloseCode::Normal, "stream ended")),
-                Some(Output::Close(code, reason)) => return Step::Ended(End::Close(code, reason)),
-                None => {}
-            }
-            let deadline = self.machine.deadline().map(Instant::from_std);
-            tokio::select! {
-                incoming = self.socket.receive() => match incoming {
-                    Incoming::Text(text) => self.machine.handle_text(&text),
-                    Incoming::Binary(_) => self.machine.handle_binary(),
-                    Incoming::Gone => {
-                        self.gone = true;
-                        self.machine.handle_disconnect();
-                    }
-                    Incoming::Broken(why) => return Step::Ended(End::Broken(why)),
-                },
-                () = due(deadline) => self.machine.handle_timeout(Instant::now().into_std()),
-            }
-        }
-    }
-}
-
-async fn due(deadline: Option<Instant>) {
+/// Returns when the time has come; never, if there is none.
+pub async fn due(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -2,9 +2,9 @@
 //!
 //! * [`attached`]: a session's end of the connection: audio in, statuses and results out
 //! * [`audiohook`]: Genesys AudioHook
-//! * [`media_streams`]: the sans-IO machine of Twilio Media Streams and of its minimal subset
+//! * [`driver`]: the task that owns one connection of any kind
+//! * [`media_streams`]: Twilio Media Streams, its minimal subset, and other carriers that stream over WebSocket
 //! * [`websocket`]: the upgrade, and a close that the other side really receives
-//! * [`driver`]: the task that owns one connection
 //! * [`wire`]: the words all channels share
 
 pub mod attached;

@@ -50,16 +50,22 @@ pub struct Accepted {
     pub response: Response,
     /// The connection to come.
     pub connection: PendingSocket,
+    /// The subprotocol that was agreed.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// A WebSocket whose 101 is on its way.
 pub struct PendingSocket(OnUpgrade);
 
-/// Answers a WebSocket upgrade request. No subprotocol and no extension is chosen, whatever is offered.
+/// Answers a WebSocket upgrade request. Of the subprotocols offered, the first that is one of `subprotocols` is chosen;
+/// no extension is, whatever is offered.
 ///
 /// # Errors
 /// If the request is none.
-pub fn accept(request: &mut Request) -> Result<Accepted, NotAnUpgrade> {
+pub fn accept(
+    request: &mut Request,
+    subprotocols: impl Iterator<Item = &'static str> + Clone,
+) -> Result<Accepted, NotAnUpgrade> {
     let headers = request.headers();
     let wanted = request.method() == Method::GET
         && has_token(headers, header::CONNECTION, "upgrade")
@@ -68,19 +74,28 @@ pub fn accept(request: &mut Request) -> Result<Accepted, NotAnUpgrade> {
     let key = headers.get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
     let accept =
         key.filter(|_| wanted).and_then(|key| HeaderValue::try_from(key).ok()).ok_or(NotAnUpgrade)?;
+    let subprotocol = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offered| subprotocols.clone().find(|known| *known == offered));
     let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(NotAnUpgrade)?;
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    let response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-    Ok(Accepted { response, connection: PendingSocket(upgrade) })
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(subprotocol) = subprotocol {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    Ok(Accepted { response, connection: PendingSocket(upgrade), subprotocol })
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|v| v.eq_ignore_ascii_case(token))
+}
+
+fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().filter_map(|v| v.to_str().ok());
-    values.flat_map(|v| v.split(',')).any(|v| v.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|v| v.split(',')).map(str::trim)
 }
 
 impl PendingSocket {
@@ -97,7 +112,7 @@ impl PendingSocket {
     }
 }
 
-/// The server's end of one WebSocket. It answers pings by itself.
+/// The server's end of one WebSocket. It answers pings, it closes, and it sends what a carrier waits for.
 pub struct AudioSocket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
 }
@@ -160,9 +175,9 @@ impl AudioSocket {
         }
     }
 
-    /// Sends a text message. `false`: the connection is gone. Waits while the other side takes nothing, which the listener
-    /// ends.
-    pub async fn send(&mut self, text: String) -> bool {
+    /// Sends a text message. `false`: the connection is gone, and so is the message. Waits while the other side takes
+    /// nothing, which the listener ends.
+    pub async fn send(&mut self, text: impl Into<Utf8Bytes>) -> bool {
         self.stream.send(Message::Text(text.into())).await.is_ok()
     }
 

@@ -9,8 +9,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::audio_channel::audiohook::calls::{Entry, HandOver, Legacy};
+use crate::audio_channel::audiohook::exchange::{Command, Opening, Output};
 use crate::audio_channel::audiohook::link::{Change, Link};
-use crate::audio_channel::audiohook::machine::{Command, Machine, Opening, Output};
+use crate::audio_channel::audiohook::machine::Machine;
 use crate::audio_channel::audiohook::message::CloseReason;
 use crate::audio_channel::audiohook::outcome::Outcome;
 use crate::audio_channel::audiohook::upgrade::{Admitted, AfterResult, AudioHook};

@@ -27,16 +27,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use peakstream::AudioFormat;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::audio_channel::audiohook::exchange::{Command, Oddities, Opening, Output};
 use crate::audio_channel::audiohook::media::{self, ByteOrder, Chosen};
 use crate::audio_channel::audiohook::message::{Body, Broken, CloseReason, Message, Open, StreamTime};
 use crate::audio_channel::audiohook::pace::Pace;
 use crate::audio_channel::audiohook::timeline::Timeline;
-use crate::audio_channel::wire::{AudioBytes, CloseCode};
-use crate::ids::CallId;
+use crate::audio_channel::wire::CloseCode;
 
 /// From the upgrade to `open`.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,65 +54,6 @@ pub const QUIET: Duration = Duration::from_millis(1500);
 /// Messages that wait for their turn; beyond it the newest `event` or `updated` is left out.
 const MAX_WAITING: usize = 16;
 
-/// What the driver has to do.
-#[derive(Debug)]
-pub enum Output {
-    /// Send this text message.
-    Send(String),
-    /// A call begins: look for its session and give an [`Command::Answer`].
-    Opening(Box<Opening>),
-    /// The caller's audio, in whole samples.
-    Audio(AudioBytes),
-    /// The client ends the session: finish, then give [`Command::Closed`].
-    Closing(CloseReason),
-    /// A rule was broken, and the client has been told: the call gives no more audio.
-    Failed(&'static str),
-    /// End the connection.
-    Close(CloseCode, &'static str),
-}
-
-/// A call that begins.
-#[derive(Debug)]
-pub struct Opening {
-    /// What joins it with its session.
-    pub call_id: CallId,
-    /// Earlier connections of the same call.
-    pub continued: Vec<String>,
-    /// What its audio is.
-    pub format: AudioFormat,
-}
-
-/// What the driver has decided.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Everything before this point of the stream was heard on another connection.
-    Known(StreamTime),
-    /// The answer to `open`: whether audio is wanted now.
-    Answer(bool),
-    /// Audio is wanted, or not any more.
-    Listen(bool),
-    /// Something to tell.
-    Event(Value),
-    /// The end, in order.
-    Disconnect {
-        /// Logged by Genesys: no personal data.
-        info: &'static str,
-        /// For the flow.
-        outputs: Option<Value>,
-    },
-    /// There is no room for this call now; the client tries again.
-    Refuse(&'static str),
-    /// Everything is finished that the client's `close` waits for.
-    Closed {
-        /// For the flow.
-        outputs: Option<Value>,
-    },
-    /// Another connection goes on with the call; this one waits for its `close`.
-    HandedOver,
-    /// The server stops.
-    Stop,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Preparing,
@@ -131,19 +71,6 @@ enum Waiting {
     Updated,
     Event(Value),
     Disconnect { info: &'static str, outputs: Option<Value> },
-}
-
-/// What did not go as it should, for the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Oddities {
-    /// Messages of unknown type.
-    pub unknown: u64,
-    /// Audio messages that came when none should.
-    pub untimely_audio: u64,
-    /// Messages of ours that had no room.
-    pub left_out: u64,
-    /// Complaints of the client.
-    pub complaints: u64,
 }
 
 /// One connection. See the module's documentation.
@@ -391,8 +318,8 @@ impl Machine {
             self.oddities.untimely_audio += 1;
             return;
         };
-        let frame = chosen.format.bytes_per_frame();
-        if bytes.len() % frame != 0 {
+        let frame = chosen.frame_bytes;
+        if !bytes.len().is_multiple_of(frame) {
             return self.fail(now, "audio that is not whole samples");
         }
         let new = self.timeline.advance((bytes.len() / frame) as u64) as usize * frame;

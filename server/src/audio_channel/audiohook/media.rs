@@ -32,32 +32,35 @@ pub struct Chosen {
     pub offer: Value,
     /// What its bytes are.
     pub format: AudioFormat,
+    /// Bytes of one sample of every channel: 1, 2 or 4.
+    pub frame_bytes: usize,
 }
 
 /// Chooses.
 pub fn choose(offers: &[Value], order: ByteOrder) -> Option<Chosen> {
     let known = offers.iter().filter_map(|offer| Some((offer, read(offer, order)?)));
-    let (offer, (_, format)) = known.min_by_key(|(_, (rank, _))| *rank)?;
-    Some(Chosen { offer: offer.clone(), format })
+    let (offer, (_, format, frame_bytes)) = known.min_by_key(|(_, (rank, ..))| *rank)?;
+    Some(Chosen { offer: offer.clone(), format, frame_bytes })
 }
 
 /// What an offer is, and how good; the least is the best.
-fn read(offer: &Value, order: ByteOrder) -> Option<(u8, AudioFormat)> {
+fn read(offer: &Value, order: ByteOrder) -> Option<(u8, AudioFormat, usize)> {
     if offer["type"] != "audio" || offer["rate"] != 8000 {
         return None;
     }
-    let (rank, encoding) = match (offer["format"].as_str()?, order) {
-        ("PCMU", _) => (0, Encoding::MuLaw),
-        ("L16", ByteOrder::Little) => (2, Encoding::Linear16Le),
-        ("L16", ByteOrder::Big) => (2, Encoding::Linear16Be),
+    let (rank, encoding, bytes) = match (offer["format"].as_str()?, order) {
+        ("PCMU", _) => (0, Encoding::MuLaw, 1),
+        ("L16", ByteOrder::Little) => (2, Encoding::Linear16Le, 2),
+        ("L16", ByteOrder::Big) => (2, Encoding::Linear16Be, 2),
         _ => return None,
     };
+    let stereo = |caller| AudioFormat::stereo(encoding, SampleRate::Hz8000, caller);
     let channels: Vec<&str> =
         offer["channels"].as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
     match channels[..] {
-        ["external"] => Some((rank, AudioFormat::mono(encoding, SampleRate::Hz8000))),
-        ["external", "internal"] => Some((rank + 1, AudioFormat::stereo(encoding, SampleRate::Hz8000, 0)?)),
-        ["internal", "external"] => Some((rank + 1, AudioFormat::stereo(encoding, SampleRate::Hz8000, 1)?)),
+        ["external"] => Some((rank, AudioFormat::mono(encoding, SampleRate::Hz8000), bytes)),
+        ["external", "internal"] => Some((rank + 1, stereo(0)?, 2 * bytes)),
+        ["internal", "external"] => Some((rank + 1, stereo(1)?, 2 * bytes)),
         _ => None,
     }
 }
@@ -74,7 +77,7 @@ mod tests {
     fn chosen(offers: &[Value]) -> Option<(usize, usize)> {
         let chosen = choose(offers, ByteOrder::Little)?;
         let index = offers.iter().position(|offer| *offer == chosen.offer)?;
-        Some((index, chosen.format.bytes_per_frame()))
+        Some((index, chosen.frame_bytes))
     }
 
     #[test]
@@ -107,7 +110,7 @@ mod tests {
         assert_eq!(chosen(&[both.clone(), mono.clone()]), Some((1, 2)));
         assert_eq!(chosen(&[mono.clone(), both, offer("PCMU", &["internal", "external"])]), Some((2, 2)));
         let big = choose(&[mono], ByteOrder::Big).unwrap();
-        assert_eq!(big.format.encoding(), Encoding::Linear16Be);
+        assert_eq!(big.format, AudioFormat::mono(Encoding::Linear16Be, SampleRate::Hz8000));
     }
 
     #[test]
