@@ -343,6 +343,16 @@ def message_rows(report, cpu):
             times |= {"alternative": "serde_json tree and base64 alone", "alternative_threads": 1, "alternative_cpu": cpu}
         rows.append(row(name, figure["unit"], times.pop("ours"), cpu, **times))
     return rows
+def parked_rows(report, cpu):
+    shared = {"cpu": cpu, "threads": report["threads"] or 1}
+    if report["bytes_per_parked_call"] is None:
+        return []
+    name = f"parked AudioHook call, one of {report['calls']}"
+    busy = f"computing for {report['calls']} parked calls"
+    return [
+        row(name, "bytes", report["bytes_per_parked_call"], **shared),
+        row(busy, "share of a core", round(report["share_of_a_core"], 4), **shared),
+    ]
 
 
 def restart_row(report, cpu):
@@ -417,6 +427,9 @@ def measure(arguments):
     command += ["--core", str(cores.measured)] if cores.bound else []
     with NodeServer(cores) as node:
         rows += signalling_rows(run(cores.beside(command + node.flags), 600), level_of(engines[0]["cpu_features"]), node.name)
+    print("parked: AudioHook calls that wait for a session", flush=True)
+    command = [bench, "parked", "--bin", server] + (["--calls", "1000"] if arguments.quick else [])
+    rows += parked_rows(run(command, 600), level_of(engines[0]["cpu_features"]))
     print("restart: a server killed with many results stored", flush=True)
     command = [bench, "restart", "--bin", server] + (["--results", "5000", "--starts", "2"] if arguments.quick else [])
     rows.append(restart_row(run(command, 600), level_of(engines[0]["cpu_features"])))

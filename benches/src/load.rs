@@ -20,7 +20,6 @@ use peakstream::EngineOptions;
 use peakstream_server::model_dir::{self, Surroundings};
 use serde_json::{Value, json};
 
-use crate::cpu;
 use crate::server::child::Child;
 use crate::server::customer::{Customer, CustomerError, Operation};
 use crate::server::recording::{self, Recording};
@@ -145,11 +144,4 @@ async fn busy(
     let (first, second, third) = tokio::join!(line(0), line(1), line(2));
     let sum = [first, second, third].into_iter().sum::<Result<usize, _>>();
     sum.map_err(|error| error.to_string().into())
-}
-
-impl Child {
-    /// Processor time it has used.
-    fn cpu_seconds(&self) -> Option<f64> {
-        cpu::seconds_of(self.process_id())
-    }
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{self, AudioChannels};
+use crate::audio_channel::audiohook::upgrade::AudioHook;
 use crate::audio_channel::audiosocket;
 use crate::audio_channel::media_streams;
 use crate::biometrics::Biometrics;
@@ -186,9 +187,11 @@ impl Bound {
         });
         let tokens = Arc::new(TokenEndpoint::new(keyring, limiter)?);
         let (socketio, io) = socketio(&config, &sessions);
+        let audiohook = AudioHook::new(config.audiohook.settings(config.public_url.as_deref()));
         let audio = AudioChannels {
             tenant: Tenant::new(DEFAULT_TENANT),
             track: config.audio.media_streams_track,
+            audiohook: Arc::new(audiohook),
             access: Arc::new(media_streams::access::Access {
                 needs_key: config.audio.media_streams_need_key,
                 public_url: config.public_url.clone(),
@@ -199,7 +202,7 @@ impl Bound {
         let _ = rest.services.set(Arc::clone(&sessions));
         let store = rest.store.clone();
         let routes = routes(&rest, &config, &base_url);
-        let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, routes, audio));
+        let _loading = app.send_replace(app::ready(&config, tokens, socketio, routes, audio));
         let audiosocket = audiosocket.map(|(listener, address)| {
             let tenant = config.audio.audiosocket_tenant.clone();
             tokio::spawn(audiosocket::listener::serve(
@@ -230,6 +233,7 @@ fn routes(rest: &Arc<Rest>, config: &Config, base_url: &str) -> Router {
         rest_path: &signalling.rest_path,
         socketio_path: &signalling.socketio_path,
         media_streams_path: signalling.media_streams_paths.first().map_or("", String::as_str),
+        audiohook_path: config.audiohook.audiohook_paths.first().map_or("", String::as_str),
     };
     rest::build(Arc::clone(rest), &signalling.rest_path).merge(describe::build(&place))
 }

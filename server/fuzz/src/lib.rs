@@ -3,6 +3,10 @@
 //! Each function is a fuzz target. `make fuzz` looks for inputs that break one (libFuzzer, guided by coverage); every
 //! input it found worth keeping lies in `corpus/<target>/`, and `cargo test` replays them all.
 
+mod audiohook;
+
+pub use audiohook::{audiohook, audiohook_signature};
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

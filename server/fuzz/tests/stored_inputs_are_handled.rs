@@ -9,6 +9,16 @@ fn corpus(target: &str) -> PathBuf {
 }
 
 #[test]
+fn what_happens_to_audiohook_connections() {
+    replay(&corpus("audiohook"), peakstream_server_fuzz::audiohook);
+}
+
+#[test]
+fn signatures_of_audiohook_requests() {
+    replay(&corpus("audiohook_signature"), peakstream_server_fuzz::audiohook_signature);
+}
+
+#[test]
 fn bodies_of_initialize() {
     replay(&corpus("initialize"), peakstream_server_fuzz::initialize);
 }

@@ -99,13 +99,14 @@ fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item =
 }
 
 impl PendingSocket {
-    /// Waits until the 101 is sent. `None`: the client has gone meanwhile.
-    pub async fn open(self) -> Option<AudioSocket> {
+    /// Waits until the 101 is sent. Messages of more than `limit` bytes end the connection. `None`: the client has gone
+    /// meanwhile.
+    pub async fn open(self, limit: usize) -> Option<AudioSocket> {
         let upgraded = TokioIo::new(self.0.await.ok()?);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
         let stream = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
         Some(AudioSocket { stream })
     }
@@ -132,7 +133,7 @@ pub enum Incoming {
 /// A close that the WebSocket layer itself calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireClose {
-    /// 1009: a message over [`MAX_MESSAGE_BYTES`].
+    /// 1009: a message over the connection's limit.
     TooBig,
     /// 1007: text that is not UTF-8.
     NotUtf8,
@@ -152,7 +153,7 @@ impl WireClose {
     /// The close reason.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::TooBig => "message over 1 MiB",
+            Self::TooBig => "message over the limit",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::Protocol => "WebSocket protocol error",
         }
@@ -174,10 +175,10 @@ impl AudioSocket {
         }
     }
 
-    /// Sends a text message; one that cannot be sent is lost with its connection.
-    pub async fn send(&mut self, text: &'static str) {
-        // What the error says, the next read says too.
-        let _ = self.stream.send(Message::Text(Utf8Bytes::from_static(text))).await;
+    /// Sends a text message. `false`: the connection is gone, and so is the message. Waits while the other side takes
+    /// nothing, which the listener ends.
+    pub async fn send(&mut self, text: impl Into<Utf8Bytes>) -> bool {
+        self.stream.send(Message::Text(text.into())).await.is_ok()
     }
 
     /// Closes with one of our codes: sends the close frame, then discards whatever still comes until the other side has
