@@ -69,7 +69,7 @@ pub enum Command {
 /// What did not go as it should, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
-    /// Messages of unknown type.
+    /// Messages of unknown type, and messages after `close` that are none.
     pub unknown: u64,
     /// Audio messages that came when none should.
     pub untimely_audio: u64,

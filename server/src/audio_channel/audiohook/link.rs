@@ -2,8 +2,8 @@
 //!
 //! A call waits in a seat of the registry until a session asks for it, streams until there is enough, hears the outcome, and
 //! waits again. Nothing here makes its owner wait: the socket is read on, and pings are answered, while a session is behind
-//! or a tenant's limit of bytes is used up. The audio of that time is queued, up to [`MAX_QUEUED`] bytes; more is left out
-//! and counted.
+//! or a tenant's limit of bytes is used up. The audio of that time is queued, up to [`MAX_QUEUED`] bytes; more is left out,
+//! and the log says so.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -261,7 +261,7 @@ pub struct Streaming {
     work: Work,
     queue: VecDeque<AudioBytes>,
     queued: usize,
-    left_out: usize,
+    leaves_out: bool,
     told_of_hold: Instant,
 }
 
@@ -282,12 +282,15 @@ impl std::fmt::Debug for Streaming {
 impl Streaming {
     fn new(attached: Attached, subject: Subject) -> Self {
         let (work, queue) = (Work::Resting(Box::new(attached)), VecDeque::new());
-        Self { subject, work, queue, queued: 0, left_out: 0, told_of_hold: Instant::now() }
+        Self { subject, work, queue, queued: 0, leaves_out: false, told_of_hold: Instant::now() }
     }
 
     fn push(&mut self, bytes: AudioBytes) {
         if self.queued + bytes.len() > MAX_QUEUED {
-            self.left_out += bytes.len();
+            if !self.leaves_out {
+                tracing::warn!(session = %self.subject.id, "audio comes faster than it can be heard; some is left out");
+            }
+            self.leaves_out = true;
         } else {
             self.queued += bytes.len();
             self.queue.push_back(bytes);
@@ -353,9 +356,6 @@ impl Streaming {
     }
 
     async fn drain(&mut self) -> Option<Box<Attached>> {
-        if self.left_out > 0 {
-            tracing::warn!(session = %self.subject.id, bytes = self.left_out, "audio came faster than it could be heard");
-        }
         loop {
             match std::mem::replace(&mut self.work, Work::Done) {
                 Work::Busy(job) => {

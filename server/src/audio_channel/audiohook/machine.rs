@@ -16,7 +16,7 @@
 //! | closed: nothing is sent any more | the client ends the connection | [`CLOSE_TIMEOUT`]: 1000 |
 //!
 //! `ping` is answered in every state but the last. Audio before `open` breaks a rule; audio while paused, after `close`, or
-//! without agreed media is dropped. A rule broken twice is one `disconnect`. What is never answered: `error`, unknown types.
+//! without agreed media is dropped. A rule broken twice is one `disconnect`, and after `close` it is none. What is never answered: `error`, unknown types.
 //!
 //! # What is sent when
 //!
@@ -433,9 +433,14 @@ impl Machine {
     }
 
     fn fail(&mut self, now: Instant, rule: &'static str) {
-        if matches!(self.state, State::Preparing | State::Opening | State::Live | State::Closing) {
-            self.outputs.push_back(Output::Failed(rule));
-            self.disconnect(now, "error", Some(rule), None);
+        match self.state {
+            State::Preparing | State::Opening | State::Live => {
+                self.outputs.push_back(Output::Failed(rule));
+                self.disconnect(now, "error", Some(rule), None);
+            }
+            // The client has said that it ends, and waits for one answer only.
+            State::Closing => self.oddities.unknown += 1,
+            State::Disconnecting | State::Closed | State::Over => {}
         }
     }
 

@@ -391,6 +391,15 @@ fn case_063_case_064_case_065_closed_comes_in_time_after_what_waits_and_is_the_l
 }
 
 #[test]
+fn case_068_whatever_comes_between_close_and_closed_is_harmless() {
+    let mut call = Call::live();
+    call.say("close", json!({"reason": "end"})).binary(&[0xff; 1600]).text("junk").say("ping", json!({}));
+    call.say("close", json!({"reason": "end"})).command(Command::Closed { outputs: None });
+    assert_eq!(call.types(), ["opened", "pong", "closed"]);
+    assert_eq!((call.audio, call.failed), (0, None));
+}
+
+#[test]
 fn case_066_a_close_without_a_known_reason_breaks_a_rule_and_is_answered_when_it_comes_right() {
     let mut call = Call::live();
     assert!(call.say("close", json!({"reason": "bored"})).has_failed());
