@@ -1,6 +1,7 @@
 //! Measurements of the engine, for the scripts that put them beside the alternatives (`make bench`, `make eval`).
 
 mod audio;
+mod audiohook;
 mod cpu;
 mod embed;
 mod engine;
@@ -11,6 +12,7 @@ mod parked;
 mod restart;
 mod server;
 mod signalling;
+mod websocket;
 
 use std::process::ExitCode;
 
