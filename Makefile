@@ -44,6 +44,8 @@ doc: ## documentation of all crates, without warnings
 test-rust: ## unit, property and whole-server tests
 	# The allocator gives memory back at once: the fifty-call test measures what the server holds, not what waits.
 	MIMALLOC_PURGE_DELAY=0 cargo test -q --workspace
+	# The golden vectors once more with the loops of a machine without AVX.
+	PEAKSTREAM_CPU=portable cargo test -q -p peakstream --test a_model_must_prove_itself
 
 test-clients: ## the real binary against clients from the registries
 	@cargo build -q -p peakstream-server

@@ -19,21 +19,6 @@ pub(crate) fn features() -> Vec<&'static str> {
     }
 }
 
-/// The instruction set of code that does not ask the processor: this workspace's own loops.
-pub(crate) const fn compiled_for() -> &'static str {
-    if cfg!(target_feature = "avx512f") {
-        "AVX-512"
-    } else if cfg!(target_feature = "avx2") {
-        "AVX2"
-    } else if cfg!(target_feature = "sse2") {
-        "SSE2"
-    } else if cfg!(target_feature = "neon") {
-        "NEON"
-    } else {
-        "scalar"
-    }
-}
-
 /// Threads that a process has (`self`, or its number); `None` where the system has no `/proc`.
 pub(crate) fn threads_of(process: &str) -> Option<u64> {
     status(process, "Threads:")

@@ -52,13 +52,14 @@ fn embed(
     path: &Path,
     channel_type: ChannelType,
 ) -> Result<[f32; DIMENSIONS], Box<dyn Error>> {
-    let format = match channel_type {
-        ChannelType::Telephone => AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000),
-        ChannelType::Microphone => AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz16000),
+    let (encoding, rate) = match channel_type {
+        ChannelType::Telephone => (Encoding::MuLaw, SampleRate::Hz8000),
+        ChannelType::Microphone => (Encoding::Linear16Le, SampleRate::Hz16000),
     };
-    let recording = audio_file::read(path, &ReadOptions::default())?.at(format.rate())?;
+    let format = AudioFormat::mono(encoding, rate);
+    let recording = audio_file::read(path, &ReadOptions::default())?.at(rate)?;
     let mut bytes = Vec::new();
-    encode(recording.samples(), format.encoding(), &mut bytes);
+    encode(recording.samples(), encoding, &mut bytes);
     let mut stream = engine.open(CallSpec { format, channel_type, wanted: ALL })?;
     let mut rest = &bytes[..];
     while !rest.is_empty() {

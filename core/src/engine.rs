@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audio::polyphase::Filters;
 use crate::decision::{Calibration, CompareError};
 use crate::model::authenticity::{AuthenticityModel, posterior};
 use crate::model::golden::Golden;
@@ -13,7 +14,8 @@ use crate::speech::silero::{self, Silero, SileroWeights};
 use crate::speech::spectrum::SpectrumTables;
 use crate::stream::SharedTables;
 use crate::{
-    Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, ModelHash, OpenError, Score, Template,
+    Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, ModelHash, OpenError, Score,
+    Template,
 };
 
 /// What an operator decides about the engine.
@@ -87,7 +89,8 @@ impl Engine {
     /// Takes a few seconds.
     ///
     /// # Errors
-    /// A file that is missing, damaged or not the one the manifest names, or a model that does not reproduce.
+    /// A file that is missing, damaged or not the one the manifest names, a model that does not reproduce, or a
+    /// `PEAKSTREAM_CPU` that cannot be had.
     pub fn load(
         read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
         options: EngineOptions,
@@ -97,8 +100,10 @@ impl Engine {
             let reason = format!("an assumed attack rate of {rate} is no probability between 0 and 1");
             return Err(LoadError::invalid("options", reason));
         }
+        CpuLevel::chosen()?;
         let source = Source { read };
         let manifest = Manifest::read(&source)?;
+        let filters = Arc::new(Filters::new());
         let fbank = Arc::new(FbankTables::new());
         let spectrum = Arc::new(SpectrumTables::new());
         let speech = manifest.the(Job::SpeechDetection)?;
@@ -110,7 +115,7 @@ impl Engine {
             all: vec![speaker.info.clone(), speech, authenticity.info.clone()],
             telephone: Calibration::load(&source, ChannelType::Telephone)?,
             microphone: Calibration::load(&source, ChannelType::Microphone)?,
-            tables: SharedTables { silero, fbank, spectrum },
+            tables: SharedTables { filters, silero, fbank, spectrum },
             speaker,
             authenticity,
             options,

@@ -1,6 +1,7 @@
 //! peakstream: a call's bytes go in, a calibrated decision comes out.
 //!
-//! The engine has no IO, no async, no clock and no global state. It has two halves:
+//! The engine has no IO, no async, no clock, and no global state but which instruction set its inner loops use
+//! ([`CpuLevel`]). It has two halves:
 //!
 //! * [`CallStream`], one for each call, takes the carrier's bytes as they come and collects *net speech* and the
 //!   features of it. [`CallStream::push`] never allocates, locks, blocks or panics.
@@ -15,23 +16,26 @@
 //! ```
 //!
 //! An engine refuses to exist if one of its models does not reproduce its golden vectors ([`LoadError`]).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod audio;
 pub mod credential;
 pub mod decision;
 mod engine;
 pub mod model;
+mod simd;
 pub mod speech;
 pub mod stream;
 mod units;
 
-pub use audio::format::{AudioFormat, Encoding, FieldError, FormatFields};
+pub use audio::encoding::Encoding;
+pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields};
 pub use decision::CompareError;
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
-pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status};
+pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};
+pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};
 pub use units::{
     Authenticity, ChannelType, Llr, ModelHash, NetSpeech, ParseHashError, SampleRate, Score, Threshold,
-    UnknownChannelType,
+    UnknownChannelType, WireRate,
 };

@@ -3,7 +3,8 @@
 //! # Realtime safety
 //! [`CallStream::push`] never allocates, locks, blocks or panics, for any bytes and any chunking, and costs a bounded
 //! time proportional to the bytes. Everything it needs is reserved when the stream opens. The signal is worked on in
-//! blocks of 32 ms counted from the first sample, so the same audio cut in any way gives bit-identical results.
+//! blocks of 32 ms counted from the first sample, so the same audio cut in any way gives bit-identical results. Speech is
+//! looked for in four of them at once; every push that completes a fourth block costs the work of all four.
 //!
 //! # Delays
 //! All streams inside are brought to one time line: at 8 kHz it lies [`Raise::DELAY`] = 10 samples (1.25 ms) behind
@@ -14,16 +15,26 @@
 use std::fmt;
 use std::sync::Arc;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
-use crate::audio::resample::{Delay, Lower, NARROW_BLOCK, Raise, WIDE_BLOCK};
-use crate::audio::wav;
+use crate::audio::decoder::Decoder;
+use crate::audio::polyphase::Filters;
+use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
+use crate::audio::wav::{HeaderReader, Layout};
 use crate::speech::collector::{Collected, Collector};
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::speech::segmenter::Segmenter;
-use crate::speech::silero::{Silero, SileroWeights};
+use crate::speech::silero::{STEPS, Silero, SileroWeights};
 use crate::speech::spectrum::{Spectrum, SpectrumTables};
-use crate::{AudioFormat, ChannelType, NetSpeech, SampleRate};
+use crate::{AudioFormat, ChannelType, Container, NetSpeech, SampleRate, WireRate};
+
+mod chain;
+mod collected;
+mod fault;
+
+use chain::{Chain, block_samples};
+pub use collected::CollectedSpeech;
+pub use fault::StreamFault;
 
 /// Blocks of 32 ms between statuses: 4,096 samples at 8 kHz (spec §2.5.5).
 const BLOCKS_PER_STATUS: u32 = 16;
@@ -31,8 +42,6 @@ const BLOCKS_PER_STATUS: u32 = 16;
 const SPARE_BLOCKS: usize = BLOCKS_PER_STATUS as usize + 8;
 /// Most net speech one call may ask for, in seconds.
 const MOST_WANTED: f64 = 120.0;
-/// Bytes of the largest frame: two channels of two bytes.
-const LARGEST_FRAME: usize = 4;
 
 /// What a call is and how much speech it is to give.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +91,14 @@ pub struct Pushed {
     pub consumed: usize,
     /// Present at every 4,096th sample at 8 kHz, 8,192nd at 16 kHz.
     pub status: Option<Status>,
+    /// Present once, if the call cannot be heard. Everything was consumed and will be, without effect.
+    pub fault: Option<StreamFault>,
+}
+
+impl Pushed {
+    const fn all(bytes: &[u8]) -> Self {
+        Self { consumed: bytes.len(), status: None, fault: None }
+    }
 }
 
 /// How far the collection is.
@@ -112,6 +129,7 @@ impl Status {
 /// Tables and weights that all calls share.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedTables {
+    pub(crate) filters: Arc<Filters>,
     pub(crate) silero: Arc<SileroWeights>,
     pub(crate) fbank: Arc<FbankTables>,
     pub(crate) spectrum: Arc<SpectrumTables>,
@@ -119,20 +137,27 @@ pub(crate) struct SharedTables {
 
 /// One live call. See the [module's documentation](self) for what pushing costs.
 pub struct CallStream {
+    /// What was declared.
+    declared: AudioFormat,
+    /// What is heard: the same, unless a header says something else.
     format: AudioFormat,
+    header: Option<HeaderReader>,
+    /// Bytes of the recording that have not come, where a header says how many there are.
+    left: u64,
     channel_type: ChannelType,
     wanted: NetSpeech,
-    /// The beginning of a frame whose end has not come.
-    partial: [u8; LARGEST_FRAME],
-    partial_bytes: usize,
+    wanted_seconds: f64,
+    decoder: Decoder,
     /// Samples of the current block.
     raw: [i16; WIDE_BLOCK],
     filled: usize,
     blocks: u64,
     enough: bool,
+    failed: bool,
     chain: Chain,
-    narrow: [f32; NARROW_BLOCK],
-    wide: [f32; WIDE_BLOCK],
+    /// The one of the other rate, for a header to choose.
+    other_chain: Option<Chain>,
+    waiting: Box<Waiting>,
     silero: Silero,
     segmenter: Segmenter,
     fbank: Fbank,
@@ -153,47 +178,78 @@ impl fmt::Debug for CallStream {
 impl Drop for CallStream {
     fn drop(&mut self) {
         self.raw.zeroize();
-        self.narrow.zeroize();
-        self.wide.zeroize();
+        self.waiting.zeroize();
     }
 }
 
 impl CallStream {
     pub(crate) fn new(spec: CallSpec, tables: &SharedTables) -> Result<Self, OpenError> {
         spec.check()?;
-        let CallSpec { format, channel_type, wanted } = spec;
-        let wanted = NetSpeech::from_seconds(wanted, format.rate());
-        let block = block_samples(format.rate());
-        let blocks = wanted.samples() as usize / block + 1 + SPARE_BLOCKS;
+        let CallSpec { format, channel_type, wanted: wanted_seconds } = spec;
+        // A header may say anything: everything is reserved for the higher rate then.
+        let header = (format.container() == Container::Wav).then(HeaderReader::default);
+        let reserved = if header.is_some() { SampleRate::Hz16000 } else { format.rate() };
+        let block = block_samples(reserved);
+        let blocks = NetSpeech::from_seconds(wanted_seconds, reserved).samples() as usize / block;
+        let other_rate = match format.rate() {
+            SampleRate::Hz8000 => SampleRate::Hz16000,
+            SampleRate::Hz16000 => SampleRate::Hz8000,
+        };
         Ok(Self {
+            declared: format,
             format,
+            left: u64::MAX,
             channel_type,
-            wanted,
-            partial: [0; LARGEST_FRAME],
-            partial_bytes: 0,
+            wanted: NetSpeech::from_seconds(wanted_seconds, format.rate()),
+            wanted_seconds,
+            decoder: match header {
+                None => Decoder::new(&format, &tables.filters),
+                Some(_) => Decoder::for_any(&format, &tables.filters),
+            },
             raw: [0; WIDE_BLOCK],
             filled: 0,
             blocks: 0,
             enough: false,
+            failed: false,
             chain: Chain::new(format.rate(), channel_type),
-            narrow: [0.0; NARROW_BLOCK],
-            wide: [0.0; WIDE_BLOCK],
+            other_chain: header.is_some().then(|| Chain::new(other_rate, channel_type)),
+            header,
+            waiting: Box::default(),
             silero: Silero::new(Arc::clone(&tables.silero)),
             segmenter: Segmenter::default(),
             fbank: Fbank::new(Arc::clone(&tables.fbank)),
             spectrum: Spectrum::new(Arc::clone(&tables.spectrum)),
-            collector: Collector::new(blocks, block),
+            collector: Collector::new(blocks + 1 + SPARE_BLOCKS, block),
         })
     }
 
     /// Takes bytes up to the next status; call again with the rest until everything is consumed. When there is
-    /// enough speech, everything is consumed without effect.
+    /// enough speech, or the call cannot be heard, everything is consumed without effect.
     pub fn push(&mut self, bytes: &[u8]) -> Pushed {
-        if self.enough {
-            return Pushed { consumed: bytes.len(), status: None };
+        if self.enough || self.failed {
+            return Pushed::all(bytes);
         }
-        let mut at = self.complete_partial(bytes);
-        let frame_bytes = self.format.bytes_per_frame();
+        let mut at = 0;
+        if let Some(header) = &mut self.header {
+            let begun = match header.push(bytes) {
+                Ok(None) => return Pushed::all(bytes),
+                Ok(Some((taken, layout))) => {
+                    at = taken;
+                    self.begin(&layout)
+                }
+                Err(error) => Err(error.into()),
+            };
+            if let Err(fault) = begun {
+                self.failed = true;
+                return Pushed { fault: Some(fault), ..Pushed::all(bytes) };
+            }
+        }
+        let end = at + usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len() - at);
+        self.collect(bytes, at, end)
+    }
+
+    /// Takes the samples in `bytes[at..end]`, behind which the recording is over.
+    fn collect(&mut self, bytes: &[u8], mut at: usize, end: usize) -> Pushed {
         let block = block_samples(self.format.rate());
         loop {
             if self.filled == block {
@@ -202,28 +258,52 @@ impl CallStream {
                 if self.blocks.is_multiple_of(u64::from(BLOCKS_PER_STATUS)) {
                     let status = self.status();
                     self.enough = status.net_speech.samples() >= self.wanted.samples();
-                    return Pushed { consumed: at, status: Some(Status { enough: self.enough, ..status }) };
+                    let status = Some(Status { enough: self.enough, ..status });
+                    return Pushed { consumed: at, status, fault: None };
                 }
             }
-            let whole = (bytes.len() - at) / frame_bytes;
-            if whole == 0 {
-                break;
+            let decoded = self.decoder.decode(&bytes[at..end], &mut self.raw[self.filled..block]);
+            at += decoded.bytes;
+            self.left -= decoded.bytes as u64;
+            self.filled += decoded.samples;
+            if self.filled < block {
+                return Pushed::all(bytes);
             }
-            let taken = whole.min(block - self.filled);
-            let frames = bytes[at..at + taken * frame_bytes].chunks_exact(frame_bytes);
-            for (sample, frame) in self.raw[self.filled..].iter_mut().zip(frames) {
-                *sample = self.format.caller_sample(frame);
-            }
-            self.filled += taken;
-            at += taken * frame_bytes;
         }
-        let rest = &bytes[at..];
-        self.partial[self.partial_bytes..self.partial_bytes + rest.len()].copy_from_slice(rest);
-        self.partial_bytes += rest.len();
-        Pushed { consumed: bytes.len(), status: None }
     }
 
-    /// How far the collection is now; also between the boundaries at which [`CallStream::push`] reports.
+    /// Begins to hear what a header announces.
+    fn begin(&mut self, layout: &Layout) -> Result<(), StreamFault> {
+        self.header = None;
+        let rate = WireRate::from_hz(layout.rate).ok_or(StreamFault::Rate(layout.rate))?;
+        let format = self.declared.as_recorded(layout.encoding, rate, layout.channels);
+        let asked = self.declared.caller() + 1;
+        let format = format.ok_or(StreamFault::Channel { asked, has: layout.channels })?;
+        if self.channel_type == ChannelType::Microphone && format.rate() != SampleRate::Hz16000 {
+            return Err(StreamFault::MicrophoneNeeds16k);
+        }
+        if let (Some(other), true) = (&mut self.other_chain, format.rate() != self.declared.rate()) {
+            std::mem::swap(other, &mut self.chain);
+        }
+        self.left = layout.data_bytes.unwrap_or(u64::MAX);
+        self.wanted = NetSpeech::from_seconds(self.wanted_seconds, format.rate());
+        self.decoder.set(&format);
+        self.format = format;
+        Ok(())
+    }
+
+    /// What is heard: what was declared, or what a header says once it has been read.
+    pub const fn format(&self) -> &AudioFormat {
+        &self.format
+    }
+
+    /// What a header says, if it contradicts what was declared. The header is right: it comes from the encoder.
+    pub fn contradiction(&self) -> Option<&AudioFormat> {
+        (self.format != self.declared).then_some(&self.format)
+    }
+
+    /// How far the collection is now; also between the boundaries at which [`CallStream::push`] reports. Speech is known up
+    /// to the last whole 128 ms.
     pub fn status(&self) -> Status {
         let rate = self.format.rate();
         let received = self.blocks * block_samples(rate) as u64 + self.filled as u64;
@@ -237,6 +317,7 @@ impl CallStream {
 
     /// Ends the call and gives its speech away without copying it.
     pub fn finish(mut self) -> CollectedSpeech {
+        self.decide();
         let Collected { samples, features, spectra } = self.collector.take();
         CollectedSpeech {
             samples,
@@ -247,155 +328,52 @@ impl CallStream {
         }
     }
 
-    /// Completes the frame that the last push began; returns the bytes taken.
-    fn complete_partial(&mut self, bytes: &[u8]) -> usize {
-        if self.partial_bytes == 0 {
-            return 0;
-        }
-        let frame_bytes = self.format.bytes_per_frame();
-        let taken = (frame_bytes - self.partial_bytes).min(bytes.len());
-        self.partial[self.partial_bytes..self.partial_bytes + taken].copy_from_slice(&bytes[..taken]);
-        self.partial_bytes += taken;
-        if self.partial_bytes == frame_bytes {
-            self.partial_bytes = 0;
-            self.raw[self.filled] = self.format.caller_sample(&self.partial[..frame_bytes]);
-            self.filled += 1;
-        }
-        taken
-    }
-
     fn process_block(&mut self) {
-        let Self { raw, narrow, wide, collector, .. } = self;
-        let raw = &mut raw[..block_samples(self.format.rate())];
-        self.chain.process(raw, narrow, wide);
-        let probability = self.silero.step(wide);
-        collector.begin_block(raw);
-        self.fbank.push(wide, |row| collector.add_features(row));
-        self.spectrum.push(narrow, |row| collector.add_spectrum(row));
-        collector.end_block(self.segmenter.step(probability));
+        let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
+        let own = &mut raw[*blocks][..block_samples(self.format.rate())];
+        own.copy_from_slice(&self.raw[..own.len()]);
+        self.chain.process(own, &mut narrow[*blocks], &mut wide[*blocks]);
+        *blocks += 1;
         self.blocks += 1;
-    }
-}
-
-/// Samples of 32 ms.
-const fn block_samples(rate: SampleRate) -> usize {
-    match rate {
-        SampleRate::Hz8000 => NARROW_BLOCK,
-        SampleRate::Hz16000 => WIDE_BLOCK,
-    }
-}
-
-/// From the call's samples to the two signals the models read, all on one time line.
-#[derive(Debug)]
-enum Chain {
-    /// 8 kHz.
-    Narrow { raise: Raise, raw_delay: Delay<i16>, narrow_delay: Delay<f32> },
-    /// 16 kHz limited to the telephone band.
-    Limited { lower: Lower, raise: Raise, raw_delay: Delay<i16>, narrow_delay: Delay<f32> },
-    /// 16 kHz as it is.
-    Wide { lower: Lower, raw_delay: Delay<i16> },
-}
-
-impl Chain {
-    fn new(rate: SampleRate, channel_type: ChannelType) -> Self {
-        let narrow_delay = Delay::new(Raise::DELAY, NARROW_BLOCK);
-        match (rate, channel_type) {
-            (SampleRate::Hz8000, _) => Self::Narrow {
-                raise: Raise::new(),
-                raw_delay: Delay::new(Raise::DELAY, NARROW_BLOCK),
-                narrow_delay,
-            },
-            (SampleRate::Hz16000, ChannelType::Telephone) => Self::Limited {
-                lower: Lower::new(),
-                raise: Raise::new(),
-                raw_delay: Delay::new(Lower::DELAY + 2 * Raise::DELAY, WIDE_BLOCK),
-                narrow_delay,
-            },
-            (SampleRate::Hz16000, ChannelType::Microphone) => {
-                Self::Wide { lower: Lower::new(), raw_delay: Delay::new(Lower::DELAY, WIDE_BLOCK) }
-            }
+        if *blocks == STEPS {
+            self.decide();
         }
     }
 
-    fn process(&mut self, raw: &mut [i16], narrow: &mut [f32; NARROW_BLOCK], wide: &mut [f32; WIDE_BLOCK]) {
-        match self {
-            Self::Narrow { raise, raw_delay, narrow_delay } => {
-                scale(raw, narrow);
-                raise.process(narrow, wide);
-                narrow_delay.process(narrow);
-                raw_delay.process(raw);
-            }
-            Self::Limited { lower, raise, raw_delay, narrow_delay } => {
-                scale(raw, wide);
-                lower.process(wide, narrow);
-                raise.process(narrow, wide);
-                narrow_delay.process(narrow);
-                raw_delay.process(raw);
-            }
-            Self::Wide { lower, raw_delay } => {
-                scale(raw, wide);
-                lower.process(wide, narrow);
-                raw_delay.process(raw);
-                scale(raw, wide);
-            }
+    /// Finds out which of the waiting blocks are speech, and collects what is.
+    fn decide(&mut self) {
+        let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
+        let mut probabilities = [0.0; STEPS];
+        self.silero.steps(&wide[..*blocks], &mut probabilities);
+        let collector = &mut self.collector;
+        for (block, probability) in probabilities[..*blocks].iter().enumerate() {
+            collector.begin_block(&raw[block][..block_samples(self.format.rate())]);
+            self.fbank.push(&wide[block], |row| collector.add_features(row));
+            self.spectrum.push(&narrow[block], |row| collector.add_spectrum(row));
+            collector.end_block(self.segmenter.step(*probability));
         }
+        *blocks = 0;
     }
 }
 
-/// 16-bit samples to [-1, 1).
-fn scale(samples: &[i16], scaled: &mut [f32]) {
-    for (out, &sample) in scaled.iter_mut().zip(samples) {
-        *out = f32::from(sample) / 32_768.0;
-    }
+/// Blocks that wait for the speech detector: it reads its weights once for several. A whole number of times in a status.
+#[derive(Zeroize)]
+struct Waiting {
+    raw: [[i16; WIDE_BLOCK]; STEPS],
+    narrow: [[f32; NARROW_BLOCK]; STEPS],
+    wide: [[f32; WIDE_BLOCK]; STEPS],
+    blocks: usize,
 }
 
-/// The speech of a call and the features made of it while the call ran. Wiped when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct CollectedSpeech {
-    samples: Vec<i16>,
-    features: Vec<f32>,
-    spectra: Vec<f32>,
-    #[zeroize(skip)]
-    rate: SampleRate,
-    #[zeroize(skip)]
-    channel_type: ChannelType,
-}
+const _: () = assert!((BLOCKS_PER_STATUS as usize).is_multiple_of(STEPS));
 
-impl fmt::Debug for CollectedSpeech {
-    /// Without the speech.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CollectedSpeech").field("net_speech", &self.net_speech()).finish_non_exhaustive()
-    }
-}
-
-impl CollectedSpeech {
-    /// How much speech this is.
-    pub fn net_speech(&self) -> NetSpeech {
-        NetSpeech::from_samples(self.samples.len() as u64, self.rate)
-    }
-
-    /// What the speech came through.
-    pub fn channel_type(&self) -> ChannelType {
-        self.channel_type
-    }
-
-    /// The speech, 16-bit, at the call's rate.
-    pub fn samples(&self) -> &[i16] {
-        &self.samples
-    }
-
-    /// The speech as a playable file: RIFF, PCM 16-bit, mono, at the call's rate.
-    pub fn to_wav(&self) -> Vec<u8> {
-        wav::write(&self.samples, self.rate.hz())
-    }
-
-    /// Rows of [`crate::speech::fbank::BINS`].
-    pub(crate) fn features(&self) -> &[f32] {
-        &self.features
-    }
-
-    /// Rows of [`crate::speech::spectrum::BINS`].
-    pub(crate) fn spectra(&self) -> &[f32] {
-        &self.spectra
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            raw: [[0; WIDE_BLOCK]; STEPS],
+            narrow: [[0.0; NARROW_BLOCK]; STEPS],
+            wide: [[0.0; WIDE_BLOCK]; STEPS],
+            blocks: 0,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Samples per second of a call: the two rates of telephony.
+/// Samples per second at which a call is heard: the two rates of telephony.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SampleRate {
     /// Narrow band, G.711 and most carriers.
@@ -27,6 +27,81 @@ impl SampleRate {
             8_000 => Some(Self::Hz8000),
             16_000 => Some(Self::Hz16000),
             _ => None,
+        }
+    }
+}
+
+/// Samples per second of a call as they arrive: what carriers and recordings have. [`SampleRate`] is what they become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WireRate {
+    /// Narrow band: G.711 and most carriers.
+    Hz8000,
+    /// Medium band, an Opus rate.
+    Hz12000,
+    /// Wide band.
+    Hz16000,
+    /// Super-wide band, an Opus rate; SIP platforms' "L16@24000h".
+    Hz24000,
+    /// G.722.1 Annex C's rate, and some conference systems'.
+    Hz32000,
+    /// Recordings on compact disc's rate.
+    Hz44100,
+    /// WebRTC and studio recordings.
+    Hz48000,
+}
+
+impl WireRate {
+    /// All of them, lowest first.
+    pub const ALL: [Self; 7] = [
+        Self::Hz8000,
+        Self::Hz12000,
+        Self::Hz16000,
+        Self::Hz24000,
+        Self::Hz32000,
+        Self::Hz44100,
+        Self::Hz48000,
+    ];
+
+    /// The rate in hertz.
+    pub const fn hz(self) -> u32 {
+        match self {
+            Self::Hz8000 => 8_000,
+            Self::Hz12000 => 12_000,
+            Self::Hz16000 => 16_000,
+            Self::Hz24000 => 24_000,
+            Self::Hz32000 => 32_000,
+            Self::Hz44100 => 44_100,
+            Self::Hz48000 => 48_000,
+        }
+    }
+
+    /// The rate with that many hertz, if it is one of them.
+    pub fn from_hz(hz: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|rate| rate.hz() == hz)
+    }
+
+    /// All of them for a message: "8000, … or 48000".
+    pub(crate) fn in_words() -> String {
+        let [others @ .., last] = Self::ALL.map(|rate| rate.hz().to_string());
+        format!("{} or {last}", others.join(", "))
+    }
+
+    /// The rate at which such a call is heard: 8 kHz stays what it is, everything above becomes 16 kHz, because 8 kHz
+    /// would take away what the microphone channel is about.
+    pub const fn call_rate(self) -> SampleRate {
+        match self {
+            Self::Hz8000 => SampleRate::Hz8000,
+            _ => SampleRate::Hz16000,
+        }
+    }
+}
+
+impl SampleRate {
+    /// The same rate on the wire, where nothing has to be converted.
+    pub const fn on_the_wire(self) -> WireRate {
+        match self {
+            Self::Hz8000 => WireRate::Hz8000,
+            Self::Hz16000 => WireRate::Hz16000,
         }
     }
 }

@@ -6,13 +6,14 @@ use common::{bytes, engine, open, push_all, voice};
 use peakstream::audio::wav;
 use peakstream::{
     AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, Encoding, OpenError, SampleRate,
+    WireRate,
 };
 
 const TELEPHONE: AudioFormat = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
 
 #[test]
 fn net_speech_never_decreases_and_percentages_are_truncated_and_uncapped() {
-    let audio = bytes(&voice(12.0, 140.0, SampleRate::Hz8000), &TELEPHONE);
+    let audio = bytes(&voice(12.0, 140.0, WireRate::Hz8000), &TELEPHONE);
     let mut stream = open(TELEPHONE, 5.0);
     let statuses = push_all(&mut stream, &audio);
     assert!(statuses.windows(2).all(|pair| pair[0].audio_seconds() <= pair[1].audio_seconds()));
@@ -28,7 +29,7 @@ fn net_speech_never_decreases_and_percentages_are_truncated_and_uncapped() {
 
 #[test]
 fn the_collected_audio_is_a_wav_of_exactly_the_speech_reported_last() {
-    let audio = bytes(&voice(6.0, 140.0, SampleRate::Hz8000), &TELEPHONE);
+    let audio = bytes(&voice(6.0, 140.0, WireRate::Hz8000), &TELEPHONE);
     let mut stream = open(TELEPHONE, 3.0);
     let last = push_all(&mut stream, &audio).last().copied().expect("statuses");
     let speech = stream.finish();
@@ -83,7 +84,7 @@ fn a_wide_band_call_is_limited_to_the_telephone_band() {
     let narrow = AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz8000);
     let template = |format: AudioFormat| {
         let mut stream = open(format, 3.0);
-        push_all(&mut stream, &bytes(&voice(6.0, 140.0, format.rate()), &format));
+        push_all(&mut stream, &bytes(&voice(6.0, 140.0, format.wire_rate()), &format));
         engine().template(&stream.finish()).expect("inference").expect("three seconds of speech")
     };
     let cosine = template(wide).cosine(&template(narrow));

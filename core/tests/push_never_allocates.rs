@@ -1,25 +1,55 @@
-//! `CallStream::push` allocates nothing: every encoding, rate and channel count, chunks of 1 byte to 64 kB.
+//! `CallStream::push` allocates nothing and frees nothing: every encoding, rate, channel count and container, chunks of
+//! 1 byte to 64 kB.
 
 mod common;
 
-use common::{bytes, engine, formats, open, voice};
+use allocation_counter::AllocationInfo;
+use common::{bytes, encoding, engine, formats, open, voice, wav_header};
+use peakstream::{AudioFormat, CallStream, Encoding, SampleRate};
+
+fn push_counted(stream: &mut CallStream, audio: &[u8], chunk: usize) -> AllocationInfo {
+    allocation_counter::measure(|| {
+        for mut piece in audio.chunks(chunk) {
+            while !piece.is_empty() {
+                let pushed = stream.push(piece);
+                piece = &piece[pushed.consumed..];
+            }
+        }
+    })
+}
 
 #[test]
 fn push_never_allocates() {
     engine();
     for format in formats() {
-        let audio = bytes(&voice(4.0, 140.0, format.rate()), &format);
+        let audio = bytes(&voice(4.0, 140.0, format.wire_rate()), &format);
         for chunk in [1, 3, 20, 160, 163, 320, 1_600, 4_096, 65_536] {
             let mut stream = open(format, 1.0);
-            let counted = allocation_counter::measure(|| {
-                for mut piece in audio.chunks(chunk) {
-                    while !piece.is_empty() {
-                        let pushed = stream.push(piece);
-                        piece = &piece[pushed.consumed..];
-                    }
-                }
-            });
-            assert_eq!(counted.count_total, 0, "{format:?}, chunks of {chunk} bytes");
+            let counted = push_counted(&mut stream, &audio, chunk);
+            assert_eq!(
+                (counted.count_total, counted.count_current),
+                (0, 0),
+                "{format:?}, chunks of {chunk} bytes"
+            );
+            assert!(stream.status().net_speech.seconds() > 0.9, "{format:?}: the test must hold speech");
+        }
+    }
+}
+
+#[test]
+fn a_header_in_the_stream_costs_no_allocation_whatever_it_says() {
+    let declared = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000).in_wav();
+    for format in formats().into_iter().filter(|f| encoding(f) != Encoding::Linear16Be && f.caller() == 0) {
+        let mut audio = wav_header(encoding(&format), format.wire_rate().hz(), format.channels() as u16, 0);
+        audio.extend(bytes(&voice(4.0, 140.0, format.wire_rate()), &format));
+        for chunk in [1, 160, 65_536] {
+            let mut stream = open(declared, 1.0);
+            let counted = push_counted(&mut stream, &audio, chunk);
+            assert_eq!(
+                (counted.count_total, counted.count_current),
+                (0, 0),
+                "{format:?}, chunks of {chunk} bytes"
+            );
             assert!(stream.status().net_speech.seconds() > 0.9, "{format:?}: the test must hold speech");
         }
     }

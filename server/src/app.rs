@@ -5,7 +5,7 @@
 //! | `/socket.io/` | [`crate::signalling::socketio`] |
 //! | `/socket.io/oauth2/token` | [`crate::signalling::oauth`] |
 //! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
-//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::driver`]: calls of the tenant `default` |
+//! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::media_streams`]: calls of the tenant `default` |
 //! | `/twilio/{tenant}`, `/dpstwilio/{tenant}` | the same: calls of that tenant |
 //! | `/docs`, `/docs/openapi.json`, `/docs/asyncapi.json` | [`crate::signalling::describe`] |
 //! | `/livez` | 200 as long as the process serves |
@@ -22,7 +22,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use tokio::time::timeout;
 
-use crate::audio_channel::{driver, websocket};
+use crate::audio_channel::media_streams::machine::Origin;
+use crate::audio_channel::media_streams::message::Track;
+use crate::audio_channel::media_streams::{dialect, feed};
+use crate::audio_channel::websocket;
 use crate::config::SignallingConfig;
 use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
@@ -39,6 +42,8 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct AudioChannels {
     /// Whose calls come in where the address names nobody.
     pub tenant: Tenant,
+    /// Whose voice is listened to where nothing else is said.
+    pub track: Track,
     /// Where their sessions are.
     pub sessions: Arc<SessionServices>,
 }
@@ -107,12 +112,17 @@ async fn media_streams(
     if audio.sessions.shutdown.has_begun() {
         return unavailable("draining\n");
     }
-    match websocket::accept(&mut request) {
-        Ok(websocket::Accepted { response, connection }) => {
+    let origin = match Origin::of(&request, audio.track) {
+        Ok(origin) => origin,
+        Err(wrong) => return (StatusCode::BAD_REQUEST, format!("{wrong}\n")).into_response(),
+    };
+    match websocket::accept(&mut request, dialect::subprotocols()) {
+        Ok(websocket::Accepted { response, connection, subprotocol }) => {
+            let origin = Origin { subprotocol, ..origin };
             let sessions = audio.sessions;
             sessions.tasks.clone().spawn(async move {
                 if let Some(socket) = connection.open().await {
-                    driver::serve(socket, tenant, sessions).await;
+                    feed::serve(socket, tenant, origin, sessions).await;
                 }
             });
             response

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use peakstream::audio::wav;
-use peakstream::{AudioFormat, Encoding, FormatFields, SampleRate};
+use peakstream::{AudioFormat, Codec, Encoding, FormatFields, SampleRate};
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -189,9 +189,13 @@ pub fn parse_codec(codec: &str) -> Result<Encoding, String> {
         sample_format: "",
         sample_rate: SampleRate::Hz8000.hz(),
         channels: 1,
+        channel: 1,
     };
     AudioFormat::parse(&fields)
-        .map(|format| format.encoding())
+        .map(|format| {
+            let Codec::Samples(encoding) = format.codec();
+            encoding
+        })
         .map_err(|errors| errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 use peakstream::{EngineOptions, Threshold};
 
+use crate::audio_channel::media_streams::message::Track;
 use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
 use crate::session::request::Defaults;
@@ -56,6 +57,10 @@ pub struct Config {
     /// Signalling
     #[command(flatten)]
     pub signalling: SignallingConfig,
+
+    /// Audio channels
+    #[command(flatten)]
+    pub audio: AudioConfig,
 
     /// Sessions
     #[command(flatten)]
@@ -118,6 +123,15 @@ pub struct SignallingConfig {
     /// Seconds a client may take to answer a ping
     #[arg(long, env = "PEAKSTREAM_PING_TIMEOUT", value_name = "S", default_value = "20", value_parser = seconds)]
     pub ping_timeout: Duration,
+}
+
+/// How calls' audio comes in.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Audio channels")]
+pub struct AudioConfig {
+    /// Whose voice Media Streams are listened to, where neither the address nor a custom parameter `track` says it
+    #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_TRACK", value_name = "TRACK", default_value = "inbound", value_parser = track)]
+    pub media_streams_track: Track,
 }
 
 /// What a session may take, and what it uses where a request says nothing.
@@ -318,6 +332,10 @@ pub(crate) fn threshold(text: &str) -> Result<Threshold, String> {
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0);
     rate.ok_or_else(|| "must be a number between 0 and 1".to_owned())
+}
+
+fn track(text: &str) -> Result<Track, String> {
+    Track::chosen(text).ok_or_else(|| "must be inbound or outbound".to_owned())
 }
 
 fn path(text: &str) -> Result<String, String> {

@@ -163,7 +163,11 @@ impl Bound {
         });
         let tokens = Arc::new(TokenEndpoint::new(keyring, limiter)?);
         let (socketio, io) = socketio(&config, &sessions);
-        let audio = AudioChannels { tenant: Tenant::new(DEFAULT_TENANT), sessions: Arc::clone(&sessions) };
+        let audio = AudioChannels {
+            tenant: Tenant::new(DEFAULT_TENANT),
+            track: config.audio.media_streams_track,
+            sessions: Arc::clone(&sessions),
+        };
         // Set once: here.
         let _ = rest.services.set(Arc::clone(&sessions));
         let store = rest.store.clone();

@@ -1,56 +1,39 @@
-//! What a call's bytes mean. The six documented audio fields enter, a checked [`AudioFormat`] leaves; with it, bytes
-//! become samples ([`decode`]) and samples bytes ([`encode`]).
+//! What a call's bytes mean: the documented audio fields enter, a checked [`AudioFormat`] leaves.
 
-use super::g711;
-use crate::SampleRate;
+use super::encoding::Encoding;
+use crate::{SampleRate, WireRate};
 
-/// How one sample is written.
+/// How the signal is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Encoding {
-    /// ITU-T G.711 µ-law, one byte.
-    MuLaw,
-    /// ITU-T G.711 A-law, one byte.
-    ALaw,
-    /// 16-bit two's complement, low byte first.
-    Linear16Le,
-    /// 16-bit two's complement, high byte first (the order of RTP's L16, RFC 3551 §4.5.11).
-    Linear16Be,
+pub enum Codec {
+    /// Sample by sample, channels interleaved.
+    Samples(Encoding),
 }
 
-impl Encoding {
-    /// Bytes of one sample: 1 or 2.
-    pub const fn bytes(self) -> usize {
-        match self {
-            Self::MuLaw | Self::ALaw => 1,
-            Self::Linear16Le | Self::Linear16Be => 2,
-        }
-    }
-
-    /// The sample written in the first [`Encoding::bytes`] bytes.
-    #[inline]
-    pub(crate) fn sample(self, bytes: &[u8]) -> i16 {
-        match self {
-            Self::MuLaw => g711::MULAW[usize::from(bytes[0])],
-            Self::ALaw => g711::ALAW[usize::from(bytes[0])],
-            Self::Linear16Le => i16::from_le_bytes([bytes[0], bytes[1]]),
-            Self::Linear16Be => i16::from_be_bytes([bytes[0], bytes[1]]),
-        }
-    }
+/// What stands around the signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// Nothing.
+    Raw,
+    /// A RIFF/WAVE header at the beginning of the stream (`audio::wav`), then samples.
+    Wav,
 }
 
 /// The audio fields of a request, as the customer wrote them (spec §5).
 #[derive(Clone, Copy, Debug)]
 pub struct FormatFields<'a> {
-    /// Container: `raw`.
+    /// Container: `raw` or `wav`.
     pub audio_format: &'a str,
     /// `mulaw`, `alaw`, `pcm` or one of their aliases, in either case.
     pub audio_codec: &'a str,
-    /// Layout of `pcm` samples: empty, `s16le` or `s16be`.
+    /// Layout of `pcm` samples: empty, `s16le`, `s16be` or `f32le`.
     pub sample_format: &'a str,
-    /// Hertz: 8000 or 16000.
+    /// Hertz: one of [`WireRate`].
     pub sample_rate: u32,
-    /// 1, or 2 for interleaved stereo whose first channel is the caller.
+    /// 1, or 2 for interleaved stereo.
     pub channels: u16,
+    /// The caller's channel, counted from 1; 1 if nothing is said.
+    pub channel: u16,
 }
 
 /// A field that cannot be used, and what would be right.
@@ -74,22 +57,47 @@ impl FieldError {
 /// The agreed form of a call's audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AudioFormat {
-    encoding: Encoding,
-    rate: SampleRate,
+    container: Container,
+    codec: Codec,
+    rate: WireRate,
     channels: usize,
     /// Index of the caller's channel in each frame.
     caller: usize,
 }
 
 impl AudioFormat {
-    /// A mono format.
+    /// A mono format at one of the rates that need no conversion.
     pub const fn mono(encoding: Encoding, rate: SampleRate) -> Self {
-        Self { encoding, rate, channels: 1, caller: 0 }
+        Self {
+            container: Container::Raw,
+            codec: Codec::Samples(encoding),
+            rate: rate.on_the_wire(),
+            channels: 1,
+            caller: 0,
+        }
     }
 
     /// Interleaved stereo; `caller` is the caller's channel, 0 or 1. Other channels do not exist.
     pub const fn stereo(encoding: Encoding, rate: SampleRate, caller: usize) -> Option<Self> {
-        if caller > 1 { None } else { Some(Self { encoding, rate, channels: 2, caller }) }
+        if caller > 1 { None } else { Some(Self { channels: 2, caller, ..Self::mono(encoding, rate) }) }
+    }
+
+    /// The same format at another rate.
+    #[must_use]
+    pub const fn at(self, rate: WireRate) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// The same format behind a WAV header, which may say otherwise.
+    #[must_use]
+    pub const fn in_wav(self) -> Self {
+        Self { container: Container::Wav, ..self }
+    }
+
+    /// What a header says; `None` if the caller's channel is not there. May have up to 8 channels.
+    pub(crate) fn as_recorded(&self, encoding: Encoding, rate: WireRate, channels: usize) -> Option<Self> {
+        let codec = Codec::Samples(encoding);
+        (self.caller < channels).then_some(Self { codec, rate, channels, ..*self })
     }
 
     /// Checks the documented fields.
@@ -100,56 +108,81 @@ impl AudioFormat {
         let mut errors = Vec::new();
         let mut keep = |result: Result<(), FieldError>| errors.extend(result.err());
 
-        keep(if fields.audio_format.eq_ignore_ascii_case("raw") {
-            Ok(())
-        } else {
-            Err(FieldError::new("audio_format", &fields.audio_format, "\"raw\""))
-        });
-        let encoding = parse_encoding(fields.audio_codec, fields.sample_format);
-        keep(encoding.as_ref().map(|_| ()).map_err(Clone::clone));
-        let rate = SampleRate::from_hz(fields.sample_rate)
-            .ok_or_else(|| FieldError::new("sample_rate", &fields.sample_rate, "8000 or 16000"));
+        let container = parse_container(fields.audio_format);
+        keep(container.as_ref().map(|_| ()).map_err(Clone::clone));
+        let codec = parse_codec(fields.audio_codec, fields.sample_format);
+        keep(codec.as_ref().map(|_| ()).map_err(Clone::clone));
+        let rate = WireRate::from_hz(fields.sample_rate)
+            .ok_or_else(|| FieldError::new("sample_rate", &fields.sample_rate, &WireRate::in_words()));
         keep(rate.as_ref().map(|_| ()).map_err(Clone::clone));
         keep(match fields.channels {
             1 | 2 => Ok(()),
             other => Err(FieldError::new("channels", &other, "1 or 2")),
         });
-        match (encoding, rate) {
-            (Ok(encoding), Ok(rate)) if errors.is_empty() => {
-                Ok(Self { encoding, rate, channels: usize::from(fields.channels), caller: 0 })
-            }
+        keep(match (fields.channel, fields.channels) {
+            (1, _) | (2, 2..) => Ok(()),
+            (other, 2..) => Err(FieldError::new("channel", &other, "1 or 2")),
+            (other, _) => Err(FieldError::new("channel", &other, "1, the only one that 1 channel has")),
+        });
+        match (container, codec, rate) {
+            (Ok(container), Ok(codec), Ok(rate)) if errors.is_empty() => Ok(Self {
+                container,
+                codec,
+                rate,
+                channels: usize::from(fields.channels),
+                caller: usize::from(fields.channel - 1),
+            }),
             _ => Err(errors),
         }
     }
 
-    /// How a sample is written.
-    pub const fn encoding(&self) -> Encoding {
-        self.encoding
+    /// What stands around the signal.
+    pub const fn container(&self) -> Container {
+        self.container
     }
 
-    /// Samples per second of each channel.
-    pub const fn rate(&self) -> SampleRate {
+    /// How the signal is coded.
+    pub const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Samples per second of each channel, as they arrive.
+    pub const fn wire_rate(&self) -> WireRate {
         self.rate
     }
 
-    /// Bytes of one sample of every channel: 1, 2 or 4.
-    pub const fn bytes_per_frame(&self) -> usize {
-        self.encoding.bytes() * self.channels
+    /// Samples per second at which the call is heard.
+    pub const fn rate(&self) -> SampleRate {
+        self.rate.call_rate()
+    }
+
+    /// Interleaved channels: 1 or 2, or up to 8 if a header says so.
+    pub const fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Index of the caller's channel: 0 or 1.
+    pub const fn caller(&self) -> usize {
+        self.caller
     }
 
     /// Bytes of one second of audio.
     pub const fn bytes_per_second(&self) -> usize {
-        self.bytes_per_frame() * self.rate.hz() as usize
-    }
-
-    /// The caller's sample in one whole frame.
-    #[inline]
-    pub(crate) fn caller_sample(&self, frame: &[u8]) -> i16 {
-        self.encoding.sample(&frame[self.caller * self.encoding.bytes()..])
+        match self.codec {
+            Codec::Samples(encoding) => encoding.bytes() * self.channels * self.rate.hz() as usize,
+        }
     }
 }
 
-fn parse_encoding(codec: &str, sample_format: &str) -> Result<Encoding, FieldError> {
+fn parse_container(name: &str) -> Result<Container, FieldError> {
+    match name.to_ascii_lowercase().as_str() {
+        "raw" => Ok(Container::Raw),
+        "wav" => Ok(Container::Wav),
+        _ => Err(FieldError::new("audio_format", &name, "\"raw\" or \"wav\"")),
+    }
+}
+
+fn parse_codec(codec: &str, sample_format: &str) -> Result<Codec, FieldError> {
     let codec_lower = codec.to_ascii_lowercase();
     let layout = sample_format.to_ascii_lowercase();
     let implied = |encoding: Encoding, names: &[&str]| {
@@ -160,33 +193,28 @@ fn parse_encoding(codec: &str, sample_format: &str) -> Result<Encoding, FieldErr
             Err(FieldError::new("sample_format", &sample_format, &accepted))
         }
     };
-    match codec_lower.as_str() {
+    let encoding = match codec_lower.as_str() {
         "mulaw" | "ulaw" | "pcmu" | "pcm_mulaw" => implied(Encoding::MuLaw, &["", "mulaw", "ulaw"]),
         "alaw" | "pcma" | "pcm_alaw" => implied(Encoding::ALaw, &["", "alaw"]),
         "pcm_s16le" => implied(Encoding::Linear16Le, &["", "s16", "s16le"]),
         "pcm_s16be" => implied(Encoding::Linear16Be, &["", "s16", "s16be"]),
+        "pcm_f32le" => implied(Encoding::Float32Le, &["", "f32", "f32le"]),
         "pcm" | "l16" | "linear16" => match layout.as_str() {
             "" | "s16" | "s16le" => Ok(Encoding::Linear16Le),
             "s16be" => Ok(Encoding::Linear16Be),
-            _ => Err(FieldError::new("sample_format", &sample_format, "\"\", \"s16le\" or \"s16be\"")),
+            // "L16" and "linear16" say that a sample has 16 bits.
+            "f32" | "f32le" if codec_lower == "pcm" => Ok(Encoding::Float32Le),
+            _ => {
+                let accepted = match codec_lower.as_str() {
+                    "pcm" => "\"\", \"s16le\", \"s16be\" or \"f32le\"",
+                    _ => "\"\", \"s16le\" or \"s16be\"",
+                };
+                Err(FieldError::new("sample_format", &sample_format, accepted))
+            }
         },
         _ => Err(FieldError::new("audio_codec", &codec, "\"mulaw\", \"alaw\" or \"pcm\"")),
-    }
-}
-
-/// Decodes mono bytes; a last incomplete sample is left out. Allocates nothing but room in `samples`.
-pub fn decode(bytes: &[u8], encoding: Encoding, samples: &mut Vec<i16>) {
-    samples.extend(bytes.chunks_exact(encoding.bytes()).map(|sample| encoding.sample(sample)));
-}
-
-/// Encodes mono samples as a carrier would send them.
-pub fn encode(samples: &[i16], encoding: Encoding, bytes: &mut Vec<u8>) {
-    match encoding {
-        Encoding::MuLaw => bytes.extend(samples.iter().map(|&sample| g711::encode_mulaw(sample))),
-        Encoding::ALaw => bytes.extend(samples.iter().map(|&sample| g711::encode_alaw(sample))),
-        Encoding::Linear16Le => bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes())),
-        Encoding::Linear16Be => bytes.extend(samples.iter().flat_map(|sample| sample.to_be_bytes())),
-    }
+    };
+    encoding.map(Codec::Samples)
 }
 
 #[cfg(test)]
@@ -199,6 +227,7 @@ mod tests {
         sample_format: "",
         sample_rate: 8000,
         channels: 1,
+        channel: 1,
     };
 
     #[test]
@@ -224,11 +253,14 @@ mod tests {
             ("pcm", "s16be", Encoding::Linear16Be),
             ("pcm_s16le", "", Encoding::Linear16Le),
             ("pcm_s16be", "", Encoding::Linear16Be),
+            ("pcm", "f32le", Encoding::Float32Le),
+            ("PCM", "F32", Encoding::Float32Le),
+            ("pcm_f32le", "", Encoding::Float32Le),
         ];
         for (audio_codec, sample_format, encoding) in accepted {
             let fields = FormatFields { audio_codec, sample_format, ..TELEPHONE };
             let format = AudioFormat::parse(&fields).unwrap_or_else(|e| panic!("{audio_codec}: {e:?}"));
-            assert_eq!(format.encoding(), encoding);
+            assert_eq!(format.codec(), Codec::Samples(encoding));
         }
     }
 
@@ -240,10 +272,12 @@ mod tests {
             sample_format: "",
             sample_rate: 11_025,
             channels: 3,
+            channel: 4,
         };
         let errors = AudioFormat::parse(&fields).expect_err("nothing in it is supported");
         let named: Vec<_> = errors.iter().map(|error| error.field).collect();
-        assert_eq!(named, ["audio_format", "audio_codec", "sample_rate", "channels"]);
+        assert_eq!(named, ["audio_format", "audio_codec", "sample_rate", "channels", "channel"]);
+        assert!(errors[2].message.ends_with("44100 or 48000"), "{}", errors[2].message);
     }
 
     #[test]
@@ -254,13 +288,36 @@ mod tests {
     }
 
     #[test]
-    fn linear_samples_survive_both_byte_orders() {
-        let samples = [0, 1, -1, i16::MAX, i16::MIN, 0x1234];
-        for encoding in [Encoding::Linear16Le, Encoding::Linear16Be] {
-            let (mut bytes, mut back) = (Vec::new(), Vec::new());
-            encode(&samples, encoding, &mut bytes);
-            decode(&bytes, encoding, &mut back);
-            assert_eq!(back, samples);
+    fn floats_are_no_16_bit_layout() {
+        let fields = FormatFields { audio_codec: "l16", sample_format: "f32le", ..TELEPHONE };
+        let errors = AudioFormat::parse(&fields).expect_err("L16 has 16 bits");
+        assert_eq!(errors[0].field, "sample_format");
+    }
+
+    #[test]
+    fn the_callers_channel_is_the_first_unless_said_otherwise_and_must_exist() {
+        let stereo = FormatFields { channels: 2, ..TELEPHONE };
+        for channel in [1, 2] {
+            let format = AudioFormat::parse(&FormatFields { channel, ..stereo }).expect("a channel it has");
+            assert_eq!(format.caller(), usize::from(channel - 1));
+        }
+        for fields in [
+            FormatFields { channel: 3, ..stereo },
+            FormatFields { channel: 0, ..stereo },
+            FormatFields { channel: 2, ..TELEPHONE },
+        ] {
+            let errors = AudioFormat::parse(&fields).expect_err("a channel it has not");
+            assert_eq!(errors[0].field, "channel");
+        }
+    }
+
+    #[test]
+    fn every_rate_is_heard_at_8_or_16_khz() {
+        for rate in WireRate::ALL {
+            let fields = FormatFields { sample_rate: rate.hz(), ..TELEPHONE };
+            let format = AudioFormat::parse(&fields).expect("an accepted rate");
+            assert_eq!(format.wire_rate(), rate);
+            assert_eq!(format.rate() == SampleRate::Hz8000, rate == WireRate::Hz8000);
         }
     }
 }

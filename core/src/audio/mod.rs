@@ -1,8 +1,11 @@
 //! Audio as it comes from carriers: formats, codecs, resampling, WAV. Bytes enter, 16-bit linear samples leave.
 
+pub(crate) mod decoder;
+pub mod encoding;
 pub mod format;
 mod g711;
+pub mod polyphase;
 pub mod resample;
 pub mod wav;
 
-pub use format::{decode, encode};
+pub use encoding::{decode, encode};

@@ -9,6 +9,8 @@
 
 use std::f64::consts::PI;
 
+use crate::simd::kernels;
+
 /// Samples of one block at 8 kHz: 32 ms, the speech detector's step.
 pub const NARROW_BLOCK: usize = 256;
 /// Samples of the same block at 16 kHz.
@@ -75,10 +77,12 @@ impl Raise {
             self.noise[Self::HISTORY + n] = noise;
             self.line[Self::HISTORY + n] = sample - noise;
         }
-        for (n, pair) in wide.chunks_exact_mut(2).enumerate() {
+        let mut between = [0.0; NARROW_BLOCK];
+        kernels().convolve(&self.taps, &self.line, &mut between);
+        for (n, (pair, between)) in wide.chunks_exact_mut(2).zip(between).enumerate() {
             let centre = Self::HISTORY + n - Self::DELAY;
             pair[0] = self.line[centre] + 2.0 * self.noise[centre];
-            pair[1] = dot_reversed(&self.taps, &self.line, Self::HISTORY + n);
+            pair[1] = between;
         }
     }
 
@@ -97,33 +101,42 @@ impl Default for Raise {
 }
 
 /// Limits 16 kHz to the telephone band and lowers it to 8 kHz.
+///
+/// Only every second output is wanted. With the samples at even and at odd places each in a line of its own, it is the sum
+/// of two filters, by the taps at even and at odd places.
 #[derive(Clone, Debug)]
 pub struct Lower {
-    taps: Box<[f32]>,
-    line: Box<[f32]>,
+    taps: [Box<[f32]>; 2],
+    lines: [Box<[f32]>; 2],
 }
 
 impl Lower {
     /// Delay in samples at 16 kHz, exact and even.
     pub const DELAY: usize = (LOWER_TAPS - 1) / 2;
-    const HISTORY: usize = LOWER_TAPS - 1;
+    /// Earlier samples in each line.
+    const HISTORY: usize = (LOWER_TAPS - 1) / 2;
 
     /// A filter at rest.
     pub fn new() -> Self {
-        let taps = low_pass(LOWER_TAPS, LOWER_BETA, LOWER_CUTOFF);
-        Self {
-            taps: taps.iter().map(|&tap| tap as f32).collect(),
-            line: vec![0.0; Self::HISTORY + WIDE_BLOCK].into(),
-        }
+        // Symmetric: the response written backwards is the response.
+        let response = low_pass(LOWER_TAPS, LOWER_BETA, LOWER_CUTOFF);
+        let phase = |first: usize| response.iter().skip(first).step_by(2).map(|&tap| tap as f32).collect();
+        let line = vec![0.0; Self::HISTORY + NARROW_BLOCK].into_boxed_slice();
+        Self { taps: [phase(0), phase(1)], lines: [line.clone(), line] }
     }
 
     /// Turns a block at 16 kHz into the block at 8 kHz that lies [`Lower::DELAY`] earlier.
     pub fn process(&mut self, wide: &[f32; WIDE_BLOCK], narrow: &mut [f32; NARROW_BLOCK]) {
-        self.line.copy_within(WIDE_BLOCK.., 0);
-        self.line[Self::HISTORY..].copy_from_slice(wide);
-        for (n, sample) in narrow.iter_mut().enumerate() {
-            *sample = dot_reversed(&self.taps, &self.line, Self::HISTORY + 2 * n);
+        for (phase, line) in self.lines.iter_mut().enumerate() {
+            line.copy_within(NARROW_BLOCK.., 0);
+            for (kept, pair) in line[Self::HISTORY..].iter_mut().zip(wide.chunks_exact(2)) {
+                *kept = pair[phase];
+            }
         }
+        let mut odd = [0.0; NARROW_BLOCK];
+        kernels().convolve(&self.taps[0], &self.lines[0], narrow);
+        kernels().convolve(&self.taps[1], &self.lines[1], &mut odd);
+        narrow.iter_mut().zip(odd).for_each(|(sum, odd)| *sum += odd);
     }
 }
 
@@ -155,15 +168,9 @@ impl<T: Copy + Default> Delay<T> {
     }
 }
 
-/// Σ taps[k] · line[newest − k].
-fn dot_reversed(taps: &[f32], line: &[f32], newest: usize) -> f32 {
-    let window = &line[newest + 1 - taps.len()..=newest];
-    taps.iter().zip(window.iter().rev()).map(|(tap, sample)| tap * sample).sum()
-}
-
 /// A linear-phase low-pass of unit gain at 0 Hz: windowed sinc with a Kaiser window (Kaiser 1974). `cutoff` is the
 /// −6 dB point as a share of the Nyquist frequency.
-fn low_pass(taps: usize, beta: f64, cutoff: f64) -> Vec<f64> {
+pub(super) fn low_pass(taps: usize, beta: f64, cutoff: f64) -> Vec<f64> {
     let centre = (taps - 1) as f64 / 2.0;
     let mut response: Vec<f64> = (0..taps)
         .map(|i| {

@@ -61,6 +61,9 @@ pub enum LoadError {
         /// Largest difference allowed.
         tolerance: f64,
     },
+    /// The environment asks for inner loops that cannot be had.
+    #[error(transparent)]
+    Cpu(#[from] crate::CpuLevelError),
 }
 
 impl LoadError {

@@ -11,6 +11,7 @@ use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 
 use super::framing::Framing;
 use crate::audio::resample::WIDE_BLOCK;
+use crate::simd::kernels;
 
 /// Numbers in a row.
 pub const BINS: usize = 80;
@@ -130,8 +131,9 @@ impl Fbank {
             for (value, filter) in row.iter_mut().zip(&tables.filters) {
                 let bins = &power[filter.first..filter.first + filter.weights.len()];
                 let energy: f32 = filter.weights.iter().zip(bins).map(|(w, p)| w * p).sum();
-                *value = energy.max(FLOOR).ln();
+                *value = energy.max(FLOOR);
             }
+            kernels().ln(&mut row);
             each(&row);
         });
     }

@@ -11,6 +11,7 @@ use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 
 use super::framing::Framing;
 use crate::audio::resample::NARROW_BLOCK;
+use crate::simd::kernels;
 
 /// Numbers in a row.
 pub const BINS: usize = 112;
@@ -84,10 +85,11 @@ impl Spectrum {
             }
             // The lengths are this type's own, so the transform cannot refuse them.
             let _ = tables.fft.process_with_scratch(frame, bins, scratch);
-            let row = std::array::from_fn(|i| {
+            let mut row = std::array::from_fn(|i| {
                 let bin = bins[FIRST_BIN + i];
-                (bin.re * bin.re + bin.im * bin.im).max(FLOOR).ln()
+                (bin.re * bin.re + bin.im * bin.im).max(FLOOR)
             });
+            kernels().ln(&mut row);
             each(&row);
         });
     }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use peakstream::audio::encode;
 use peakstream::{
-    AudioFormat, CallSpec, CallStream, ChannelType, Encoding, Engine, EngineOptions, SampleRate, Status,
+    AudioFormat, CallSpec, CallStream, ChannelType, Codec, Encoding, Engine, EngineOptions, SampleRate,
+    Status, WireRate,
 };
 
 /// The folder that `make models` fills.
@@ -25,7 +26,7 @@ pub fn engine() -> &'static Engine {
 }
 
 /// A voice-like signal that the detector takes for speech: a vowel at `pitch` Hz that swells, with pauses.
-pub fn voice(seconds: f64, pitch: f64, rate: SampleRate) -> Vec<i16> {
+pub fn voice(seconds: f64, pitch: f64, rate: WireRate) -> Vec<i16> {
     let formants = [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)];
     let hz = f64::from(rate.hz());
     let weights: Vec<f64> = (1..26)
@@ -47,9 +48,18 @@ pub fn voice(seconds: f64, pitch: f64, rate: SampleRate) -> Vec<i16> {
         .collect()
 }
 
-/// Every combination of encoding, rate and number of channels that a call can have.
+/// Every combination of encoding and number of channels at the rates that need no conversion, and one encoding, mono and
+/// stereo, at those that do.
 pub fn formats() -> Vec<AudioFormat> {
-    let encodings = [Encoding::MuLaw, Encoding::ALaw, Encoding::Linear16Le, Encoding::Linear16Be];
+    let encodings = [
+        Encoding::MuLaw,
+        Encoding::ALaw,
+        Encoding::Linear16Le,
+        Encoding::Linear16Be,
+        Encoding::Linear24Le,
+        Encoding::Linear32Le,
+        Encoding::Float32Le,
+    ];
     let rates = [SampleRate::Hz8000, SampleRate::Hz16000];
     let mut formats = Vec::new();
     for encoding in encodings {
@@ -58,22 +68,51 @@ pub fn formats() -> Vec<AudioFormat> {
             formats.extend((0..2).filter_map(|caller| AudioFormat::stereo(encoding, rate, caller)));
         }
     }
+    for rate in WireRate::ALL.into_iter().filter(|rate| rate.call_rate().on_the_wire() != *rate) {
+        let encoding = Encoding::Linear16Le;
+        formats.push(AudioFormat::mono(encoding, SampleRate::Hz16000).at(rate));
+        formats.extend(AudioFormat::stereo(encoding, SampleRate::Hz16000, 1).map(|format| format.at(rate)));
+    }
     formats
+}
+
+/// How the samples of such a format are written.
+pub fn encoding(format: &AudioFormat) -> Encoding {
+    let Codec::Samples(encoding) = format.codec();
+    encoding
 }
 
 /// Mono samples as a carrier would send them; the other channel of stereo is silent.
 pub fn bytes(samples: &[i16], format: &AudioFormat) -> Vec<u8> {
-    let channels = format.bytes_per_frame() / format.encoding().bytes();
-    let interleaved: Vec<i16> = match (channels, *format) {
+    let interleaved: Vec<i16> = match (format.channels(), format.caller()) {
         (1, _) => samples.to_vec(),
-        (_, f) if Some(f) == AudioFormat::stereo(f.encoding(), f.rate(), 0) => {
-            samples.iter().flat_map(|&s| [s, 0]).collect()
-        }
+        (_, 0) => samples.iter().flat_map(|&s| [s, 0]).collect(),
         _ => samples.iter().flat_map(|&s| [0, s]).collect(),
     };
     let mut bytes = Vec::new();
-    encode(&interleaved, format.encoding(), &mut bytes);
+    encode(&interleaved, encoding(format), &mut bytes);
     bytes
+}
+
+/// A WAV header of 44 bytes that says these things.
+pub fn wav_header(encoding: Encoding, hz: u32, channels: u16, data_bytes: u32) -> Vec<u8> {
+    let tag: u16 = match encoding {
+        Encoding::MuLaw => 7,
+        Encoding::ALaw => 6,
+        Encoding::Float32Le => 3,
+        _ => 1,
+    };
+    let frame = channels * encoding.bytes() as u16;
+    let mut header = b"RIFF\xFF\xFF\xFF\xFFWAVEfmt \x10\0\0\0".to_vec();
+    header.extend(tag.to_le_bytes());
+    header.extend(channels.to_le_bytes());
+    header.extend(hz.to_le_bytes());
+    header.extend((hz * u32::from(frame)).to_le_bytes());
+    header.extend(frame.to_le_bytes());
+    header.extend((8 * encoding.bytes() as u16).to_le_bytes());
+    header.extend(b"data");
+    header.extend(data_bytes.to_le_bytes());
+    header
 }
 
 /// Opens a telephone call.

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use peakstream::{ChannelType, ModelHash, Threshold};
-use peakstream_server::audio_channel::media_streams::machine::{Machine, Output};
+use peakstream_server::audio_channel::media_streams::machine::{Machine, Origin};
+use peakstream_server::audio_channel::wire::Output;
 use peakstream_server::client::packet::Decoder;
+use peakstream_server::ids::CallId;
 use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
 use peakstream_server::session::request::audio::AudioSettings;
 use peakstream_server::session::request::{
@@ -100,20 +102,26 @@ fn rest_body(kind: Kind, flat: &Map<String, Value>, defaults: Defaults) {
     }
 }
 
-/// A carrier's messages, one a line (a line that is not UTF-8 is a binary message, an empty one lets time pass): the
-/// stream starts once at most, ends once, nothing follows the end, and no more audio comes out than was sent.
+/// A carrier's messages in any dialect, one a line (a line that is not UTF-8 is a binary message, an empty one lets time
+/// pass; a first line `?` is an address that names the call): the stream starts once at most, ends once, nothing follows the
+/// end, and no more audio comes out than was sent.
 ///
 /// # Panics
 /// If that does not hold.
 pub fn media_streams(data: &[u8]) {
     let begin = Instant::now();
-    let mut machine = Machine::new(begin + Duration::from_secs(10));
+    let (named, data) = match data.strip_prefix(b"?\n") {
+        Some(rest) => (CallId::new("call"), rest),
+        None => (None, data),
+    };
+    let origin = Origin { call_id: named, ..Origin::default() };
+    let mut machine = Machine::new(begin + Duration::from_secs(10), origin);
     let mut seen = Seen::default();
     for (number, line) in data.split(|&byte| byte == b'\n').enumerate() {
         match std::str::from_utf8(line) {
             Ok("") => machine.handle_timeout(begin + Duration::from_secs(number as u64)),
             Ok(text) => machine.handle_text(text),
-            Err(_) => machine.handle_binary(),
+            Err(_) => machine.handle_binary(line),
         }
         if seen.take(&mut machine) {
             // As the driver does, once the session's format is known.
@@ -146,6 +154,7 @@ impl Seen {
                     assert!(self.started, "audio before the start");
                     self.audio += bytes.len();
                 }
+                Output::Send(_) => assert!(!self.started, "a message into a stream"),
                 Output::Stopped | Output::Close(..) => self.ended = true,
             }
         }

@@ -1,9 +1,13 @@
 //! In: a carrier's WebSocket. Out: audio pushed into the call's stream, reports to its session, one close code.
 //!
-//! * [`media_streams`]: the sans-IO machine of Twilio Media Streams and of its minimal subset
+//! * [`attached`]: a session's end of the connection: audio in, statuses and results out
+//! * [`driver`]: the task that owns one connection of any kind
+//! * [`media_streams`]: Twilio Media Streams, its minimal subset, and other carriers that stream over WebSocket
 //! * [`websocket`]: the upgrade, and a close that the other side really receives
-//! * [`driver`]: the task that owns one connection
+//! * [`wire`]: the words all channels share
 
+pub mod attached;
 pub mod driver;
 pub mod media_streams;
 pub mod websocket;
+pub mod wire;

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCo
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use crate::audio_channel::media_streams::machine::CloseCode;
+use crate::audio_channel::wire::CloseCode;
 
 /// The longest message accepted: Twilio's own are under 2 kB, a subset client may send seconds at once.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
@@ -50,16 +50,22 @@ pub struct Accepted {
     pub response: Response,
     /// The connection to come.
     pub connection: PendingSocket,
+    /// The subprotocol that was agreed.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// A WebSocket whose 101 is on its way.
 pub struct PendingSocket(OnUpgrade);
 
-/// Answers a WebSocket upgrade request. No subprotocol and no extension is chosen, whatever is offered.
+/// Answers a WebSocket upgrade request. Of the subprotocols offered, the first that is one of `subprotocols` is chosen;
+/// no extension is, whatever is offered.
 ///
 /// # Errors
 /// If the request is none.
-pub fn accept(request: &mut Request) -> Result<Accepted, NotAnUpgrade> {
+pub fn accept(
+    request: &mut Request,
+    subprotocols: impl Iterator<Item = &'static str> + Clone,
+) -> Result<Accepted, NotAnUpgrade> {
     let headers = request.headers();
     let wanted = request.method() == Method::GET
         && has_token(headers, header::CONNECTION, "upgrade")
@@ -68,19 +74,28 @@ pub fn accept(request: &mut Request) -> Result<Accepted, NotAnUpgrade> {
     let key = headers.get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
     let accept =
         key.filter(|_| wanted).and_then(|key| HeaderValue::try_from(key).ok()).ok_or(NotAnUpgrade)?;
+    let subprotocol = tokens(headers, header::SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offered| subprotocols.clone().find(|known| *known == offered));
     let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(NotAnUpgrade)?;
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    let response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-    Ok(Accepted { response, connection: PendingSocket(upgrade) })
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(subprotocol) = subprotocol {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    Ok(Accepted { response, connection: PendingSocket(upgrade), subprotocol })
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|v| v.eq_ignore_ascii_case(token))
+}
+
+fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().filter_map(|v| v.to_str().ok());
-    values.flat_map(|v| v.split(',')).any(|v| v.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|v| v.split(',')).map(str::trim)
 }
 
 impl PendingSocket {
@@ -103,7 +118,7 @@ impl PendingSocket {
 /// The server's end of a WebSocket as the library has it.
 pub type WireSocket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// The server's end of one WebSocket. It never sends a message; it answers pings, and it closes.
+/// The server's end of one WebSocket. It answers pings, it closes, and it sends what a carrier waits for.
 pub struct AudioSocket {
     stream: WireSocket,
 }
@@ -164,6 +179,12 @@ impl AudioSocket {
                 Some(Err(error)) => return broken(&error),
             }
         }
+    }
+
+    /// Sends a text message; one that cannot be sent is lost with its connection.
+    pub async fn send(&mut self, text: &'static str) {
+        // What the error says, the next read says too.
+        let _ = self.stream.send(Message::Text(Utf8Bytes::from_static(text))).await;
     }
 
     /// Closes with one of our codes: sends the close frame, then discards whatever still comes until the other side has

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
+use peakstream::CpuLevel;
 use serde_json::json;
 
 use crate::cli::config::warn_of_misspelt_variables;
@@ -59,6 +60,7 @@ async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
     let (models, options) = (config.models.clone(), config.sessions.engine_options());
     let engine =
         tokio::task::spawn_blocking(move || model_dir::load_engine(models.as_deref(), options)).await??;
+    tracing::info!(cpu = %CpuLevel::in_use(), "models reproduce their golden vectors");
     let running = bound.ready(engine)?;
     announce(&config, json, running.base_url(), first_run.as_ref())?;
     // Until here a signal simply ends the process: there is nothing yet that could be lost.

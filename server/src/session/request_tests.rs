@@ -111,6 +111,7 @@ fn numbers_may_be_numbers_or_strings() {
         ("metadata/sample_rate", json!(8000)),
         ("metadata/sample_rate", json!(8000.0)),
         ("metadata/channels", json!(1)),
+        ("metadata/channel", json!("1")),
         ("register_request/audio_total_duration", json!("5.0")),
         ("register_request/authenticity_threshold", json!(" 0.8 ")),
     ] {
@@ -128,6 +129,7 @@ fn optional_members_have_defaults() {
     }
     let request = parse(Kind::Register, &body).unwrap();
     assert_eq!(request.authenticity_threshold.value(), 0.5);
+    assert_eq!((request.audio.format.caller(), request.audio.declared.channel), (0, 1));
     assert_eq!(request.purpose, Purpose::Register { model: hash(MODEL) });
     let request = parse(Kind::Verify, &verify()).unwrap();
     assert_eq!(request.score_threshold.value(), 0.5);
@@ -156,16 +158,17 @@ fn every_required_member_is_named_when_it_is_missing_or_null() {
 
 #[test]
 fn every_member_is_named_when_its_value_is_wrong() {
-    let cases: [(&str, &[Value]); 10] = [
+    let cases: [(&str, &[Value]); 11] = [
         ("metadata/audio_protocol", &[json!("sip"), json!(""), json!(1)]),
         ("metadata/audio_format", &[json!("mp3"), json!(1)]),
         ("metadata/audio_codec", &[json!("gsm"), json!([])]),
         ("metadata/sample_format", &[json!("u7"), json!(5)]),
         (
             "metadata/sample_rate",
-            &[json!("44100"), json!("8 kHz"), json!(-8000), json!(8000.5), json!("NaN"), json!({})],
+            &[json!("11025"), json!("8 kHz"), json!(-8000), json!(8000.5), json!("NaN"), json!({})],
         ),
         ("metadata/channels", &[json!(0), json!("3"), json!(1e9), json!(65537), json!("one")]),
+        ("metadata/channel", &[json!(0), json!("2"), json!(3), json!(1e9), json!("left")]),
         ("metadata/call_id", &[json!(""), json!("x".repeat(257)), json!(12345)]),
         (
             "register_request/audio_total_duration",

@@ -8,9 +8,12 @@ use crate::data_dir::{DataDir, DataDirError, hex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::similar::similar;
-use crate::tenant::file::{KeyFile, OwnKey, StoredKey, StoredSecret, StoredTenant};
+use crate::tenant::file::{KeyFile, OwnKey, StoredKey, StoredTenant};
+pub use crate::tenant::kind::KeyKind;
 use crate::tenant::scope::Scopes;
+use crate::tenant::sealed::Sealer;
 use crate::tenant::secret;
+use crate::tenant::supplied::{Material, NotUsable};
 use crate::tenant::time::UnixTime;
 
 /// Secrets of one key that may work at the same time.
@@ -41,7 +44,7 @@ pub enum EditError {
     TenantExists(String),
     /// The tenant has keys, which would go with it.
     #[error(
-        "tenant {name:?} has {keys} clients and API keys, which would be removed with it; add --yes to do that, or stop \
+        "tenant {name:?} has {keys} clients and keys, which would be removed with it; add --yes to do that, or stop \
          them for now with: peakstream tenant disable {name}"
     )]
     TenantHasKeys {
@@ -51,7 +54,7 @@ pub enum EditError {
         keys: usize,
     },
     /// No client or API key of that id.
-    #[error("there is no client or API key {id:?}{}; see: peakstream key list", suggestion(near))]
+    #[error("there is no client or key {id:?}{}; see: peakstream key list", suggestion(near))]
     UnknownKey {
         /// The id.
         id: String,
@@ -65,6 +68,21 @@ pub enum EditError {
     )]
     TooManySecrets {
         /// The key.
+        id: String,
+    },
+    /// Secrets that were handed over cannot be used.
+    #[error("{0}")]
+    NotUsable(NotUsable),
+    /// Twilio makes the auth token; nothing is made here.
+    #[error(
+        "Twilio makes its auth tokens: hand the account's over on standard input with --secret-file -, or in a file with \
+         --secret-file FILE"
+    )]
+    MadeElsewhere,
+    /// The AudioHook API key is another entry's.
+    #[error("{id} has this AudioHook API key already; each entry needs its own")]
+    KnownKey {
+        /// The entry.
         id: String,
     },
     /// The key has expired: a new secret of it would not work either.
@@ -86,28 +104,48 @@ fn suggestion(near: &[String]) -> String {
     }
 }
 
-/// What kind of key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
-    /// An OAuth client: asks for tokens with its id and secret.
-    Client,
-    /// A key that HTTP requests carry.
-    ApiKey,
-}
-
-/// A secret that was just made; it is kept nowhere in clear.
+/// A secret that is new; it is kept nowhere in clear.
 #[derive(Clone, Debug)]
 pub struct NewSecret {
-    /// Which client or API key.
+    /// Which client or key.
     pub id: String,
     /// Of which kind.
     pub kind: KeyKind,
     /// Whose it is.
     pub tenant: String,
-    /// The client's secret, or the API key itself.
+    /// The client's secret, the API key itself, the auth token.
     pub secret: Sensitive<String>,
+    /// What signs requests with an AudioHook API key.
+    pub client_secret: Option<Sensitive<String>>,
+    /// It was made elsewhere and handed over.
+    pub supplied: bool,
     /// From when on the key does not work.
     pub expires_at: Option<UnixTime>,
+}
+
+/// Where a key's secrets come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// They are made here.
+    Fresh {
+        /// Whether an AudioHook key gets a client secret, which then must sign every request with it.
+        signed: bool,
+    },
+    /// They were made elsewhere: a line each.
+    Supplied(&'a str),
+}
+
+impl Origin<'_> {
+    /// The secrets, and whether they were supplied.
+    fn material(self, kind: KeyKind) -> Result<(Material, bool), EditError> {
+        match self {
+            Self::Supplied(text) => {
+                Material::parse(kind, text).map(|made| (made, true)).map_err(EditError::NotUsable)
+            }
+            Self::Fresh { .. } if kind == KeyKind::Twilio => Err(EditError::MadeElsewhere),
+            Self::Fresh { signed } => Ok((Material::fresh(kind, signed)?, false)),
+        }
+    }
 }
 
 /// Changes the key file of a data directory.
@@ -185,15 +223,16 @@ impl KeyFile {
             return Err(EditError::TenantHasKeys { name: name.to_owned(), keys });
         }
         self.tenants.retain(|tenant| tenant.name != name);
-        self.clients.retain(|key| key.tenant != name);
-        self.api_keys.retain(|key| key.tenant != name);
+        for kind in KeyKind::ALL {
+            self.list_mut(kind).retain(|key| key.tenant != name);
+        }
         Ok(keys)
     }
 
-    /// A new client or API key.
+    /// A new client or key, its secrets made here. An AudioHook key gets a client secret too.
     ///
     /// # Errors
-    /// If there is no such tenant, or no random numbers.
+    /// If there is no such tenant, no random numbers, or nothing of that kind is made here.
     pub fn add_key(
         &mut self,
         kind: KeyKind,
@@ -201,32 +240,51 @@ impl KeyFile {
         scopes: Scopes,
         expires_at: Option<UnixTime>,
     ) -> Result<NewSecret, EditError> {
+        self.add(kind, tenant, scopes, expires_at, Origin::Fresh { signed: true })
+    }
+
+    /// A new key of a carrier. Carriers have no scopes: what is done with their audio was asked for in signalling.
+    ///
+    /// # Errors
+    /// As [`KeyFile::add_key`]; and if supplied secrets cannot be used, or are another entry's.
+    pub fn add_carrier_key(
+        &mut self,
+        kind: KeyKind,
+        tenant: &str,
+        expires_at: Option<UnixTime>,
+        origin: Origin<'_>,
+    ) -> Result<NewSecret, EditError> {
+        self.add(kind, tenant, Scopes::default(), expires_at, origin)
+    }
+
+    fn add(
+        &mut self,
+        kind: KeyKind,
+        tenant: &str,
+        scopes: Scopes,
+        expires_at: Option<UnixTime>,
+        origin: Origin<'_>,
+    ) -> Result<NewSecret, EditError> {
         self.tenant(tenant)?;
-        let prefix = match kind {
-            KeyKind::Client => "ps",
-            KeyKind::ApiKey => "ak",
-        };
-        let id = format!("{prefix}-{}", hex(&secret::random::<8>()?));
-        let made = secret::fresh()?;
-        let hash = kind.hash(made.expose(), None)?;
-        let key = StoredKey {
+        let (material, supplied) = origin.material(kind)?;
+        self.check_unknown(kind, &material)?;
+        let id = format!("{}-{}", kind.prefix(), hex(&secret::random::<8>()?));
+        let stored = material.stored(kind, tenant, None, &self.sealer()?)?;
+        self.list_mut(kind).push(StoredKey {
             id: id.clone(),
             tenant: tenant.to_owned(),
-            scopes,
+            scopes: if kind.is_carrier() { Scopes::default() } else { scopes },
             created_at: Some(UnixTime::now()),
             expires_at,
             disabled: false,
-            secrets: vec![StoredSecret { hash, expires_at: None }],
-        };
-        match kind {
-            KeyKind::Client => self.clients.push(key),
-            KeyKind::ApiKey => self.api_keys.push(key),
-        }
-        Ok(NewSecret { id, kind, tenant: tenant.to_owned(), secret: made, expires_at })
+            secrets: vec![stored],
+        });
+        let Material { key: secret, client_secret } = material;
+        Ok(NewSecret { id, kind, tenant: tenant.to_owned(), secret, client_secret, supplied, expires_at })
     }
 
-    /// A new secret of a client or API key; those it has work for as long as `overlap`. With `renewed`, the key as a
-    /// whole expires then.
+    /// New secrets of a client or key, made here; those it has work for as long as `overlap`. With `renewed`, the key as a
+    /// whole expires then. Requests with an AudioHook key are signed afterwards if they were before.
     ///
     /// # Errors
     /// If there is no such key, it has expired, or too many secrets of it work.
@@ -236,26 +294,49 @@ impl KeyFile {
         overlap: Duration,
         renewed: Option<UnixTime>,
     ) -> Result<NewSecret, EditError> {
-        let now = UnixTime::now();
+        let (_, key) = self.key_mut(id)?;
+        let signed = key.secrets.iter().any(|secret| secret.sealed.is_some());
+        self.rotate_key_to(id, overlap, renewed, Origin::Fresh { signed })
+    }
+
+    /// As [`KeyFile::rotate_key`], with what the new secrets are.
+    ///
+    /// # Errors
+    /// As [`KeyFile::rotate_key`] and [`KeyFile::add_carrier_key`].
+    pub fn rotate_key_to(
+        &mut self,
+        id: &str,
+        overlap: Duration,
+        renewed: Option<UnixTime>,
+        origin: Origin<'_>,
+    ) -> Result<NewSecret, EditError> {
+        let sealer = self.sealer()?;
         let (kind, key) = self.key_mut(id)?;
-        key.expires_at = renewed.or(key.expires_at);
-        if let Some(at) = key.expires_at.filter(|at| *at <= now) {
-            return Err(EditError::Expired { id: id.to_owned(), at });
-        }
-        let end = now.after(overlap);
-        for secret in &mut key.secrets {
-            secret.expires_at = Some(secret.expires_at.map_or(end, |at| at.min(end)));
-        }
-        key.secrets.retain(|secret| secret.expires_at.is_some_and(|at| at > now));
-        if key.secrets.len() >= MAX_SECRETS {
-            return Err(EditError::TooManySecrets { id: id.to_owned() });
-        }
-        let made = secret::fresh()?;
+        let (material, supplied) = origin.material(kind)?;
+        key.make_room(overlap, renewed)?;
         let beside = key.secrets.first().map(|secret| secret.hash.expose().as_str());
-        let hash = kind.hash(made.expose(), beside)?;
-        key.secrets.insert(0, StoredSecret { hash, expires_at: None });
+        let stored = material.stored(kind, &key.tenant, beside, &sealer)?;
         let (tenant, expires_at) = (key.tenant.clone(), key.expires_at);
-        Ok(NewSecret { id: id.to_owned(), kind, tenant, secret: made, expires_at })
+        self.check_unknown(kind, &material)?;
+        self.key_mut(id)?.1.secrets.insert(0, stored);
+        let Material { key: secret, client_secret } = material;
+        Ok(NewSecret { id: id.to_owned(), kind, tenant, secret, client_secret, supplied, expires_at })
+    }
+
+    fn sealer(&self) -> Result<Sealer, DataDirError> {
+        let unsound = || DataDirError::Secrets("no sound credential key".to_owned());
+        Sealer::of(&self.credential_keys).ok_or_else(unsound)
+    }
+
+    /// An AudioHook API key says whose a call is: it must be one entry's only.
+    fn check_unknown(&self, kind: KeyKind, material: &Material) -> Result<(), EditError> {
+        if kind != KeyKind::AudioHook {
+            return Ok(());
+        }
+        let hash = kind.hash(material.key.expose(), None)?;
+        let has = |key: &&StoredKey| key.secrets.iter().any(|secret| secret.hash == hash);
+        let known = self.audiohook_keys.iter().find(has);
+        known.map_or(Ok(()), |key| Err(EditError::KnownKey { id: key.id.clone() }))
     }
 
     /// A client or an API key, to be changed.
@@ -264,9 +345,9 @@ impl KeyFile {
     /// If there is none of that id.
     pub fn key_mut(&mut self, id: &str) -> Result<(KeyKind, &mut StoredKey), EditError> {
         let near = similar(id, self.keys().map(|key| key.id.clone()));
-        let clients = self.clients.iter_mut().map(|key| (KeyKind::Client, key));
-        let api_keys = self.api_keys.iter_mut().map(|key| (KeyKind::ApiKey, key));
-        let found = clients.chain(api_keys).find(|(_, key)| key.id == id);
+        let kind = self.kinds().find(|(_, key)| key.id == id).map(|(kind, _)| kind);
+        let found =
+            kind.and_then(|kind| Some((kind, self.list_mut(kind).iter_mut().find(|key| key.id == id)?)));
         found.ok_or_else(|| EditError::UnknownKey { id: id.to_owned(), near })
     }
 
@@ -284,9 +365,8 @@ impl KeyFile {
     /// # Errors
     /// If there is none of that id.
     pub fn remove_key(&mut self, id: &str) -> Result<(), EditError> {
-        self.key_mut(id)?;
-        self.clients.retain(|key| key.id != id);
-        self.api_keys.retain(|key| key.id != id);
+        let (kind, _) = self.key_mut(id)?;
+        self.list_mut(kind).retain(|key| key.id != id);
         Ok(())
     }
 
@@ -319,27 +399,32 @@ impl KeyFile {
     /// Drops secrets and token keys that are over. Keys that are over stay: their owners want to see that.
     fn forget_expired(&mut self, now: UnixTime) {
         let over = |at: Option<UnixTime>| at.is_some_and(|at| at <= now);
-        for key in self.clients.iter_mut().chain(&mut self.api_keys) {
-            key.secrets.retain(|secret| !over(secret.expires_at));
+        for kind in KeyKind::ALL {
+            for key in self.list_mut(kind) {
+                key.secrets.retain(|secret| !over(secret.expires_at));
+            }
         }
         self.token_keys.retain(|key| !over(key.expires_at));
     }
 }
 
-impl KeyKind {
-    fn hash(self, made: &str, beside: Option<&str>) -> Result<Sensitive<String>, DataDirError> {
-        match self {
-            Self::Client => Ok(secret::hash(made, beside)?),
-            Self::ApiKey => Ok(Sensitive::new(hex(&secret::api_key_digest(made)))),
+impl StoredKey {
+    /// Ends the secrets it has with the overlap, and checks that there is room for another.
+    fn make_room(&mut self, overlap: Duration, renewed: Option<UnixTime>) -> Result<(), EditError> {
+        let now = UnixTime::now();
+        self.expires_at = renewed.or(self.expires_at);
+        if let Some(at) = self.expires_at.filter(|at| *at <= now) {
+            return Err(EditError::Expired { id: self.id.clone(), at });
         }
-    }
-
-    /// As people call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::ApiKey => "api-key",
+        let end = now.after(overlap);
+        for secret in &mut self.secrets {
+            secret.expires_at = Some(secret.expires_at.map_or(end, |at| at.min(end)));
         }
+        self.secrets.retain(|secret| secret.expires_at.is_some_and(|at| at > now));
+        if self.secrets.len() >= MAX_SECRETS {
+            return Err(EditError::TooManySecrets { id: self.id.clone() });
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! In: `secrets.toml` of a data directory. Out: tenants, clients, API keys and the server's own keys; and back.
 //!
-//! Everything secret of clients is a hash here; what the server itself computes with stands in clear, which is why the
-//! file is its owner's only. The form without a `version` is read too, and written anew by the first change.
+//! Everything secret of clients is a hash here, and what carriers sign with is sealed. What the server itself computes with
+//! stands in clear, which is why the file is its owner's only. The form without a `version` is read too, and written anew by the first change.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_dir::{DataDir, DataDirError, EditLock, unhex};
 use crate::sensitive::Sensitive;
+use crate::tenant::kind::KeyKind;
 use crate::tenant::limits::TenantLimits;
 use crate::tenant::scope::Scopes;
+use crate::tenant::sealed::Sealer;
 use crate::tenant::secret;
 use crate::tenant::time::UnixTime;
 
@@ -39,6 +41,12 @@ pub struct KeyFile {
     /// Who may use the HTTP interfaces.
     #[serde(default)]
     pub api_keys: Vec<StoredKey>,
+    /// API keys of Genesys AudioHook, with the client secrets that sign their requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiohook_keys: Vec<StoredKey>,
+    /// Auth tokens of Twilio accounts, which sign Twilio's requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twilio_tokens: Vec<StoredKey>,
     /// What tokens are signed with: the first signs, all verify.
     pub(crate) token_keys: Vec<OwnKey>,
     /// What credentials are sealed with: the first seals, all open.
@@ -62,7 +70,7 @@ pub struct StoredTenant {
     pub limits: TenantLimits,
 }
 
-/// An OAuth client or an API key.
+/// An OAuth client, an API key, or what a carrier proves itself with.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredKey {
@@ -70,7 +78,8 @@ pub struct StoredKey {
     pub id: String,
     /// Whose it is.
     pub tenant: String,
-    /// What it is good for.
+    /// What it is good for; a carrier only sends audio and has none.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
     pub scopes: Scopes,
     /// When it was added; unknown for the first form of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,12 +94,16 @@ pub struct StoredKey {
     pub(crate) secrets: Vec<StoredSecret>,
 }
 
-/// One secret of a client, or one API key.
+/// One secret of a client, one API key, or one of a carrier's secrets.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoredSecret {
-    /// Of a client secret: a PHC string. Of an API key: SHA-256, hexadecimal.
+    /// Of a client secret: a PHC string. Of an API key or a Twilio auth token: SHA-256, hexadecimal.
     pub(crate) hash: Sensitive<String>,
+    /// What signatures are checked with ([`crate::tenant::sealed`]): an AudioHook client secret, if requests with this key
+    /// are signed; a Twilio auth token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sealed: Option<Sensitive<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<UnixTime>,
 }
@@ -150,6 +163,8 @@ impl KeyFile {
             tenants: Vec::new(),
             clients: Vec::new(),
             api_keys: Vec::new(),
+            audiohook_keys: Vec::new(),
+            twilio_tokens: Vec::new(),
             token_keys: vec![OwnKey::random()?],
             credential_keys: vec![OwnKey::random()?],
         })
@@ -216,11 +231,14 @@ impl KeyFile {
             return Err("has a limit that is not a number above zero");
         }
         let ids: HashSet<&str> = self.keys().map(|key| key.id.as_str()).collect();
-        if ids.len() != self.clients.len() + self.api_keys.len() {
-            return Err("has a client or an API key twice");
+        if ids.len() != self.keys().count() {
+            return Err("has a client or a key twice");
         }
         if !self.keys().all(|key| tenants.contains(key.tenant.as_str())) {
-            return Err("has a client or an API key of a tenant that it does not have");
+            return Err("has a client or a key of a tenant that it does not have");
+        }
+        if self.clients.iter().chain(&self.api_keys).any(|key| key.scopes.is_empty()) {
+            return Err("has a client or an API key without scopes");
         }
         let hashes = |keys: &[StoredKey], sound: fn(&str) -> bool| {
             keys.iter().flat_map(|key| &key.secrets).all(|secret| sound(secret.hash.expose()))
@@ -228,15 +246,62 @@ impl KeyFile {
         if !hashes(&self.clients, secret::is_hash) {
             return Err("has a client secret that is not an argon2 hash");
         }
-        if !hashes(&self.api_keys, |hash| unhex::<32>(hash).is_some()) {
-            return Err("has an API key that is not a SHA-256");
+        let is_digest: fn(&str) -> bool = |hash| unhex::<32>(hash).is_some();
+        if ![&self.api_keys, &self.audiohook_keys, &self.twilio_tokens]
+            .iter()
+            .all(|keys| hashes(keys, is_digest))
+        {
+            return Err("has an API key or a token that is not a SHA-256");
+        }
+        self.check_carriers()
+    }
+
+    fn check_carriers(&self) -> Result<(), &'static str> {
+        let sealer = Sealer::of(&self.credential_keys).ok_or("has no credential key of 8 and 32 bytes")?;
+        for (kind, key) in self.kinds() {
+            for StoredSecret { sealed, .. } in &key.secrets {
+                let sound = match (kind, sealed) {
+                    (KeyKind::Client | KeyKind::ApiKey, Some(_)) | (KeyKind::Twilio, None) => false,
+                    (_, None) => true,
+                    (_, Some(sealed)) => sealer.open(kind.owner(&key.tenant), sealed.expose()).is_some(),
+                };
+                if !sound {
+                    return Err("has a carrier's secret that its own keys do not open");
+                }
+            }
+        }
+        let digests = self.audiohook_keys.iter().flat_map(|key| &key.secrets);
+        let mut seen = HashSet::new();
+        if !digests.map(|secret| secret.hash.expose()).all(|hash| seen.insert(hash)) {
+            return Err("has an AudioHook API key twice");
         }
         Ok(())
     }
 
-    /// Clients and API keys.
+    /// Clients and keys of all kinds.
     pub fn keys(&self) -> impl Iterator<Item = &StoredKey> {
-        self.clients.iter().chain(&self.api_keys)
+        self.kinds().map(|(_, key)| key)
+    }
+
+    /// Clients and keys, with what they are.
+    pub fn kinds(&self) -> impl Iterator<Item = (KeyKind, &StoredKey)> {
+        let lists = [
+            (KeyKind::Client, &self.clients),
+            (KeyKind::ApiKey, &self.api_keys),
+            (KeyKind::AudioHook, &self.audiohook_keys),
+            (KeyKind::Twilio, &self.twilio_tokens),
+        ];
+        lists.into_iter().flat_map(|(kind, keys)| keys.iter().map(move |key| (kind, key)))
+    }
+
+    /// The list of one kind.
+    pub(crate) const fn list_mut(&mut self, kind: KeyKind) -> &mut Vec<StoredKey> {
+        match kind {
+            KeyKind::Client => &mut self.clients,
+            KeyKind::ApiKey => &mut self.api_keys,
+            KeyKind::AudioHook => &mut self.audiohook_keys,
+            KeyKind::Twilio => &mut self.twilio_tokens,
+        }
     }
 
     /// The keys that seal and open credentials; a file that was read has them.
@@ -282,7 +347,7 @@ impl From<FirstForm> for KeyFile {
             created_at: None,
             expires_at: None,
             disabled: false,
-            secrets: vec![StoredSecret { hash, expires_at: None }],
+            secrets: vec![StoredSecret { hash, sealed: None, expires_at: None }],
         };
         let clients: Vec<StoredKey> =
             old.clients.into_iter().map(|c| named(c.client_id, c.tenant, c.secret_hash)).collect();
@@ -305,6 +370,8 @@ impl From<FirstForm> for KeyFile {
             tenants,
             clients,
             api_keys,
+            audiohook_keys: Vec::new(),
+            twilio_tokens: Vec::new(),
             token_keys,
             credential_keys: old.credential_keys,
         }
@@ -366,6 +433,7 @@ sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
             (good.replace("name = \"default\"", "name = \"other\""), "a tenant that it does not have"),
             (good.replace("$argon2id", "argon"), "argon2"),
             (good.replace("e3b0", "zzzz"), "SHA-256"),
+            (good.replacen("scopes = \"register verify\"\n", "", 1), "without scopes"),
             (good.replace(tenant, &format!("{tenant}limits = {{ bytes_per_second = -1.0 }}\n")), "limit"),
         ];
         for (text, why) in cases {

@@ -18,6 +18,7 @@ use crate::data_dir::{DataDir, DataDirError, unhex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::signalling::token::{Claims, TOKEN_LIFETIME, TokenKey, Unauthorized, key_id};
+use crate::tenant::carrier::{AudioHookKey, CarrierKeys, SigningSecret};
 use crate::tenant::file::{KEY_FILE, KeyFile, StoredKey};
 use crate::tenant::guard::Lane;
 use crate::tenant::limits::TenantLimits;
@@ -123,6 +124,21 @@ impl Keyring {
         self.keys().is_enabled(principal, UnixTime::now())
     }
 
+    /// Whose AudioHook API key it is, and what signs its requests. `None`: nobody's, or one that does not work now. Costs the
+    /// same either way.
+    pub fn audiohook_key(&self, presented: &str) -> Option<AudioHookKey> {
+        let digest = secret::api_key_digest(presented);
+        self.keys().carriers.audiohook(&digest, UnixTime::now())
+    }
+
+    /// What Twilio signs the requests of a tenant with: more than one during the overlap of a rotation. `None`: the tenant
+    /// has no auth token, so its requests cannot be checked. An empty list: it has, but none that works now, and no
+    /// signature is right.
+    pub fn twilio_tokens(&self, tenant: &Tenant) -> Option<Vec<SigningSecret>> {
+        let keys = self.keys();
+        keys.carriers.has_twilio(tenant).then(|| keys.carriers.twilio(tenant, UnixTime::now()))
+    }
+
     /// How much a tenant may have.
     pub fn limits(&self, tenant: &Tenant) -> TenantLimits {
         self.keys().limits(tenant)
@@ -194,6 +210,7 @@ pub(crate) struct Keys {
     /// The first signs.
     signers: Vec<Signer>,
     credential_keys: Arc<CredentialKeys>,
+    carriers: CarrierKeys,
 }
 
 #[derive(Debug)]
@@ -223,19 +240,19 @@ struct Signer {
 
 /// Until when a key works.
 #[derive(Clone, Copy, Debug)]
-struct Validity {
+pub(super) struct Validity {
     /// It or its tenant.
     disabled: bool,
     expires_at: Option<UnixTime>,
 }
 
 impl Validity {
-    fn holds(self, now: UnixTime) -> bool {
+    pub(super) fn holds(self, now: UnixTime) -> bool {
         !self.disabled && not_over(self.expires_at, now)
     }
 }
 
-fn not_over(expires_at: Option<UnixTime>, now: UnixTime) -> bool {
+pub(super) fn not_over(expires_at: Option<UnixTime>, now: UnixTime) -> bool {
     expires_at.is_none_or(|end| now < end)
 }
 
@@ -324,6 +341,7 @@ impl Keys {
         };
         let signers: Option<Vec<Signer>> = file.token_keys.iter().map(signer).collect();
         let credential_keys = Arc::new(file.credential_keys()?);
+        let carriers = CarrierKeys::of(file, validity)?;
         Some(Self {
             tenants,
             clients,
@@ -331,6 +349,7 @@ impl Keys {
             api_digests,
             signers: signers.filter(|signers| !signers.is_empty())?,
             credential_keys,
+            carriers,
         })
     }
 
@@ -438,7 +457,7 @@ impl Client {
     }
 }
 
-fn halves(digest: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
+pub(super) fn halves(digest: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
     let (mut first, mut rest) = ([0; 16], [0; 16]);
     first.copy_from_slice(&digest[..16]);
     rest.copy_from_slice(&digest[16..]);

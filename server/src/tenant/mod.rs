@@ -4,14 +4,20 @@
 //! * [`edit`]: changes of them, one process at a time; what `peakstream tenant` and `peakstream key` do
 //! * [`keyring`]: the running server's view; notices a changed file at the next authentication
 //! * [`guard`]: client secrets proved slowly, refused cheaply, and never at another tenant's cost
+//! * [`kind`]: what kinds of keys there are; [`supplied`]: secrets that were made elsewhere
+//! * [`carrier`]: what carriers prove themselves with; [`sealed`]: how it is kept
 //! * [`limits`]: how many requests and bytes a tenant may send
 //! * [`scope`]: what a key is good for; [`secret`]: secrets and their hashes; [`time`]: seconds since 1970
 
+pub mod carrier;
 pub mod edit;
 pub mod file;
 pub mod guard;
 pub mod keyring;
+pub mod kind;
 pub mod limits;
 pub mod scope;
+pub(crate) mod sealed;
 pub mod secret;
+pub mod supplied;
 pub mod time;

@@ -54,6 +54,11 @@ impl Scopes {
     /// Everything.
     pub const ALL: Self = Self { register: true, verify: true };
 
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        !self.register && !self.verify
+    }
+
     /// Whether this is among them.
     pub const fn contains(self, scope: Scope) -> bool {
         match scope {

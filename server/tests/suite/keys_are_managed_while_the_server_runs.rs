@@ -91,6 +91,44 @@ async fn a_person_gets_tables_secrets_once_and_advice() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn carriers_get_keys_that_are_shown_once_or_taken_over_from_a_file() {
+    let server = serve(|_| ()).await;
+    let made = json_of(&server, &["key", "add", "--tenant", "default", "--audiohook"]).await;
+    assert!(made["api_key"].is_string() && made["client_secret"].is_string(), "{made}");
+    let unsigned =
+        json_of(&server, &["key", "add", "--tenant", "default", "--audiohook", "--unsigned"]).await;
+    assert!(unsigned["api_key"].is_string() && unsigned.get("client_secret").is_none(), "{unsigned}");
+
+    let token = "0123456789abcdef0123456789abcdef";
+    let file = server.data_dir.join("token");
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let add = ["key", "add", "--tenant", "default", "--twilio", "--secret-file", file.to_str().unwrap()];
+    let taken = json_of(&server, &add).await;
+    assert!(!taken.to_string().contains(token), "what was supplied is not shown");
+    let id = taken["id"].as_str().unwrap();
+    std::fs::write(&file, "fedcba9876543210fedcba9876543210").unwrap();
+    json_of(&server, &["key", "rotate", id, "--secret-file", file.to_str().unwrap()]).await;
+    let listed = json_of(&server, &["key", "list"]).await;
+    let entry = listed["keys"].as_array().unwrap().iter().find(|key| key["id"] == id).unwrap().clone();
+    assert_eq!(
+        (&entry["kind"], &entry["secrets"], &entry["scopes"]),
+        (&json!("twilio"), &json!(2), &Value::Null)
+    );
+
+    for (args, advice) in [
+        (&["key", "add", "--tenant", "default", "--twilio"][..], "--secret-file"),
+        (&["key", "rotate", id], "--secret-file"),
+        (&["key", "add", "--tenant", "default", "--client", "--unsigned"], "--client"),
+        (&["key", "add", "--tenant", "default", "--audiohook", "--scope", "verify"], "--scope"),
+        (&["key", "add", "--tenant", "default", "--audiohook", "--secret-file", "/nowhere"], "/nowhere"),
+    ] {
+        let output = peakstream(&server, args).await;
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(advice), "{args:?}: {error}");
+    }
+}
+
 #[test]
 fn a_directory_without_keys_is_not_made_by_a_typing_error() {
     let temp = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@ mod support;
 mod tenants_do_not_see_each_other;
 mod tenants_have_limits;
 mod the_command_line_says_what_to_do;
+mod the_same_call_in_every_format;
 mod the_server_ends_in_order;
 mod what_is_described_is_served;
 mod what_was_acknowledged_survives;

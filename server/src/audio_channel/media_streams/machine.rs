@@ -1,84 +1,55 @@
-//! Media Streams protocol machine (Twilio, and the minimal subset that any client can speak).
+//! Protocol machine of a carrier that streams over WebSocket: Twilio Media Streams, the minimal subset that any client can
+//! speak, and the relatives in [`dialect`].
 //!
 //! In: text messages, binary messages, the passing of time. Out: the call's identity, audio in order, the end, a close code.
 //!
 //! The one rule: state changes only in the `handle_*` functions. The driver feeds one input, then drains
-//! [`Machine::poll_output`]. No socket, no clock, no task is in here. A listening server never sends a message.
+//! [`Machine::poll_output`]. No socket, no clock, no task is in here. A listening server sends a message only to a carrier
+//! whose protocol waits for one.
 //!
 //! | what comes | what happens |
 //! |---|---|
+//! | a message that begins a stream in one of the dialects | that dialect is spoken from here on |
 //! | media before start | ignored, [`EARLY_MEDIA_TOLERATED`] times; then 1008 |
-//! | start without a call id that is a non-empty string | 1008 |
+//! | start without a call id that is a non-empty string, where the address has none either | 1008 |
 //! | no start in time | 1008 |
 //! | second start | ignored if it names the same call, else 1008 |
-//! | another streamSid, another track, mark, dtmf, unknown event | ignored |
+//! | another stream, another track, mark, dtmf, unknown event | ignored |
 //! | not JSON (or nested deeper than 128) | 1007 |
-//! | JSON without an event, binary message | 1003 |
+//! | JSON without an event; a binary message where the dialect has none | 1003 |
 //! | payload missing, no string, not base64 | ignored, [`BAD_PAYLOADS_TOLERATED`] times; then 1007 |
 //! | stop | what was held is released, then the end |
 //!
 //! # Order and loss
 //!
-//! Media messages that carry a `sequenceNumber` are put back into order within a window of [`REORDER_WINDOW`] messages; a
-//! message that comes later than that, or twice, is dropped and counted. Audio that the carrier lost shows as a jump of
-//! `timestamp`; it is counted, never invented. Messages without a number are taken as they come.
+//! Media messages that carry a number are put back into order ([`order`](super::order)). Audio that the carrier lost shows
+//! as a jump of `timestamp`; it is counted, never invented. Messages without a number are taken as they come.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::audio_channel::media_streams::message::{
-    AudioBytes, Body, Media, MediaFormat, Message, NotAMessage, Start,
-};
+use serde_json::Value;
+
+use crate::audio_channel::media_streams::dialect::{self, Binary, Counting, Dialect, Opening};
+use crate::audio_channel::media_streams::message::{Body, Media, Message, NotAMessage, Start, Track};
+use crate::audio_channel::media_streams::order::Reorder;
+use crate::audio_channel::wire::{AudioBytes, CloseCode, Output, Started};
 use crate::ids::CallId;
 
 /// Media messages without a start before the connection is closed: a sender that lost its `start` sends 50 a second.
 pub const EARLY_MEDIA_TOLERATED: u32 = 50;
 /// Media messages without a decodable payload before the connection is closed.
 pub const BAD_PAYLOADS_TOLERATED: u32 = 3;
-/// How many media messages are held while an earlier one is missing: 100 ms of a telephone stream.
-pub const REORDER_WINDOW: usize = 5;
-/// The track that is listened to: what the carrier receives from the caller.
-const CALLER_TRACK: &str = "inbound";
 
-/// WebSocket close codes this server uses, with their meaning here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCode {
-    /// The normal end: enough audio, or the sender's own stop.
-    Normal = 1000,
-    /// The server stops.
-    GoingAway = 1001,
-    /// A message of a kind this protocol does not have.
-    Unsupported = 1003,
-    /// A message that is not what its kind promises.
-    Invalid = 1007,
-    /// The sender broke a rule, or its call is unknown.
-    Policy = 1008,
-    /// A message over the limit.
-    TooBig = 1009,
-    /// No room now.
-    TryAgain = 1013,
-}
-
-/// What the driver has to do.
-#[derive(Debug)]
-pub enum Output {
-    /// The stream began: find its session.
-    Started(Started),
-    /// The caller's audio, in order.
-    Audio(AudioBytes),
-    /// The sender says that the stream is over.
-    Stopped,
-    /// End the connection; the text is the close reason, and what the session is told.
-    Close(CloseCode, &'static str),
-}
-
-/// A stream that began.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    /// Whose session is looked for.
-    pub call_id: CallId,
-    /// What real Twilio says about its bytes.
-    pub media_format: Option<MediaFormat>,
+/// What the connection's request said, before any message.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The call that the address names.
+    pub call_id: Option<CallId>,
+    /// The WebSocket subprotocol that was agreed.
+    pub subprotocol: Option<&'static str>,
+    /// Whose voice is listened to, unless the stream's start says otherwise.
+    pub track: Track,
 }
 
 /// What happened to the order and completeness of a stream.
@@ -95,7 +66,7 @@ pub struct Continuity {
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     AwaitingStart { deadline: Instant },
-    Streaming { call_id: CallId, stream_sid: Option<String> },
+    Streaming { call_id: CallId, stream: Option<String> },
     Over,
 }
 
@@ -103,55 +74,75 @@ enum State {
 #[derive(Debug)]
 pub struct Machine {
     state: State,
+    origin: Origin,
+    /// How the carrier speaks; until its stream begins, how Twilio does.
+    dialect: &'static Dialect,
     early_media: u32,
     bad_payloads: u32,
-    /// The number of the next message in order; `None` until a numbered one came.
-    next_number: Option<u64>,
-    /// Media that came before an earlier message; `None` payload: a message that only takes its number's place.
-    held: BTreeMap<u64, Media>,
+    order: Reorder,
     /// When the audio that came last ends, if its length is known.
     timeline: Option<u64>,
     bytes_per_second: Option<u64>,
-    continuity: Continuity,
+    lost_ms: u64,
     outputs: VecDeque<Output>,
 }
 
 impl Machine {
-    /// A fresh connection that must send its start before `deadline`.
-    pub fn new(deadline: Instant) -> Self {
+    /// A fresh connection that must begin its stream before `deadline`.
+    pub fn new(deadline: Instant, origin: Origin) -> Self {
         Self {
             state: State::AwaitingStart { deadline },
+            origin,
+            dialect: dialect::fallback(),
             early_media: 0,
             bad_payloads: 0,
-            next_number: None,
-            held: BTreeMap::new(),
+            order: Reorder::default(),
             timeline: None,
             bytes_per_second: None,
-            continuity: Continuity::default(),
+            lost_ms: 0,
             outputs: VecDeque::new(),
         }
     }
 
-    /// Tells how fast the agreed format runs, so that gaps of the timestamps can be measured.
+    /// Tells how fast the stream's format runs, so that gaps of the timestamps can be measured.
     pub const fn set_bytes_per_second(&mut self, bytes: usize) {
         self.bytes_per_second = Some(bytes as u64);
     }
 
     /// Takes in a text message.
     pub fn handle_text(&mut self, text: &str) {
-        if self.state == State::Over {
-            return;
-        }
-        match Message::parse(text) {
+        let read = match self.state {
+            State::AwaitingStart { .. } => {
+                let json: Option<Value> = serde_json::from_str(text).ok();
+                if self.open(Some(text), json.as_ref()) {
+                    return;
+                }
+                (self.dialect.read)(text)
+            }
+            State::Streaming { .. } => (self.dialect.read)(text),
+            State::Over => return,
+        };
+        match read {
             Ok(message) => self.handle_message(message),
             Err(NotAMessage::NotJson) => self.close(CloseCode::Invalid, "not JSON"),
             Err(NotAMessage::NoEvent) => self.close(CloseCode::Unsupported, "message without an event"),
         }
     }
 
-    /// Takes in a binary message, which this protocol does not have.
-    pub fn handle_binary(&mut self) {
-        self.close(CloseCode::Unsupported, "binary message");
+    /// Takes in a binary message: audio, in the dialects that send it so.
+    pub fn handle_binary(&mut self, bytes: &[u8]) {
+        if matches!(self.state, State::AwaitingStart { .. }) {
+            self.open(None, None);
+        }
+        match (&self.state, self.dialect.binary) {
+            (State::Over, _) => {}
+            (State::Streaming { .. }, Binary::Audio) => {
+                if !bytes.is_empty() {
+                    self.outputs.push_back(Output::Audio(AudioBytes::new(bytes.to_vec())));
+                }
+            }
+            _ => self.close(CloseCode::Unsupported, "binary message"),
+        }
     }
 
     /// Lets time pass.
@@ -181,33 +172,61 @@ impl Machine {
 
     /// What happened to the stream's order and completeness so far.
     pub const fn continuity(&self) -> Continuity {
-        self.continuity
+        let Reorder { reordered, dropped, .. } = self.order;
+        Continuity { reordered, dropped, lost_ms: self.lost_ms }
     }
 
-    fn handle_message(&mut self, message: Message) {
-        if let State::Streaming { stream_sid: Some(ours), .. } = &self.state
-            && message.stream_sid.as_ref().is_some_and(|theirs| theirs != ours)
+    /// How the carrier speaks, for logs.
+    pub const fn dialect(&self) -> &'static str {
+        self.dialect.name
+    }
+
+    /// Begins the stream if the message does so in one of the dialects.
+    fn open(&mut self, text: Option<&str>, json: Option<&Value>) -> bool {
+        let opening = Opening {
+            text,
+            json,
+            subprotocol: self.origin.subprotocol,
+            call_id_known: self.origin.call_id.is_some(),
+        };
+        let Some((dialect, start)) = dialect::recognise(&opening) else { return false };
+        self.dialect = dialect;
+        self.handle_start(start);
+        true
+    }
+
+    fn handle_message(&mut self, message: Message<'_>) {
+        if let State::Streaming { stream: Some(ours), .. } = &self.state
+            && message.stream.as_ref().is_some_and(|theirs| theirs != ours)
         {
             return;
         }
         match message.body {
             Body::Start(start) => {
-                self.pass_number(message.number);
+                self.pass(message.number);
                 self.handle_start(start);
             }
             Body::Media(media) => self.handle_media(message.number, media),
             Body::Stop => self.stop(),
-            Body::Other => self.pass_number(message.number),
+            Body::Other => self.pass(message.number),
         }
     }
 
     fn handle_start(&mut self, start: Start) {
-        let Some(call_id) = start.call_id.as_deref().and_then(CallId::new) else {
+        let named = start.named.as_deref().and_then(CallId::new);
+        let address = || self.origin.call_id.clone();
+        let Some(call_id) = named.or_else(address).or_else(|| start.own.as_deref().and_then(CallId::new))
+        else {
             return self.close(CloseCode::Policy, "start without a call id");
         };
         match &self.state {
             State::AwaitingStart { .. } => {
-                self.state = State::Streaming { call_id: call_id.clone(), stream_sid: start.stream_sid };
+                self.state = State::Streaming { call_id: call_id.clone(), stream: start.stream };
+                self.origin.track = start.track.unwrap_or(self.origin.track);
+                if self.dialect.counting == Counting::Messages {
+                    self.order.begin(start.number);
+                }
+                self.outputs.extend(start.answer.map(Output::Send));
                 self.outputs
                     .push_back(Output::Started(Started { call_id, media_format: start.media_format }));
             }
@@ -237,61 +256,38 @@ impl Machine {
             }
             return;
         }
+        // Where each track counts for itself, only one track's numbers may be compared.
+        if self.dialect.counting == Counting::Track && !self.is_wanted(&media) {
+            return;
+        }
         match number {
-            Some(number) => self.order(number, media),
+            Some(number) => {
+                self.order.push(number, media);
+                self.release_in_order();
+            }
             None => self.release(media),
         }
     }
 
-    /// Puts a numbered media message where it belongs.
-    fn order(&mut self, number: u64, media: Media) {
-        let next = *self.next_number.get_or_insert(number);
-        if number < next || self.held.contains_key(&number) {
-            self.continuity.dropped += 1;
-            return;
-        }
-        if number > next {
-            self.held.insert(number, media);
-            if self.held.len() <= REORDER_WINDOW {
-                return;
-            }
-            // What is missing will not come any more.
-            self.next_number = self.held.keys().next().copied();
-        } else {
-            self.continuity.reordered += u64::from(!self.held.is_empty());
-            self.next_number = Some(number + 1);
-            self.release(media);
-        }
+    /// A message without audio takes its number's place.
+    fn pass(&mut self, number: Option<u64>) {
+        self.order.pass(number);
         self.release_in_order();
     }
 
-    /// A message without audio takes its number's place, so that the next audio is not waited for.
-    fn pass_number(&mut self, number: Option<u64>) {
-        match (number, self.next_number) {
-            (Some(number), Some(next)) if number == next => {
-                self.next_number = Some(number + 1);
-                self.release_in_order();
-            }
-            // The first numbered message is the start.
-            (Some(number), None) if matches!(self.state, State::AwaitingStart { .. }) => {
-                self.next_number = Some(number + 1)
-            }
-            _ => {}
-        }
-    }
-
     fn release_in_order(&mut self) {
-        while let Some(next) = self.next_number
-            && let Some(media) = self.held.remove(&next)
-        {
-            self.next_number = Some(next + 1);
+        while let Some(media) = self.order.pop() {
             self.release(media);
         }
     }
 
-    /// Hands a piece of audio out, if it is the caller's.
+    fn is_wanted(&self, media: &Media) -> bool {
+        media.track.is_none_or(|track| track == self.origin.track)
+    }
+
+    /// Hands a piece of audio out, if it is of the track that is listened to.
     fn release(&mut self, media: Media) {
-        if media.track.as_deref().is_some_and(|track| track != CALLER_TRACK) {
+        if !self.is_wanted(&media) {
             return;
         }
         let Some(payload) = media.payload.filter(|bytes| !bytes.is_empty()) else { return };
@@ -303,14 +299,14 @@ impl Machine {
         let (Some(begins), Some(rate)) = (timestamp, self.bytes_per_second) else { return };
         if let Some(expected) = self.timeline {
             let lost = begins.saturating_sub(expected);
-            self.continuity.lost_ms = self.continuity.lost_ms.saturating_add(lost);
+            self.lost_ms = self.lost_ms.saturating_add(lost);
         }
         self.timeline = Some(begins + bytes * 1000 / rate.max(1));
     }
 
     fn stop(&mut self) {
         if matches!(self.state, State::Streaming { .. }) {
-            for (_, media) in std::mem::take(&mut self.held) {
+            for media in self.order.drain() {
                 self.release(media);
             }
         }
@@ -323,7 +319,7 @@ impl Machine {
     fn close(&mut self, code: CloseCode, reason: &'static str) {
         if self.state != State::Over {
             self.state = State::Over;
-            self.held.clear();
+            drop(self.order.drain());
             self.outputs.push_back(Output::Close(code, reason));
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn machine() -> Machine {
-    Machine::new(Instant::now() + Duration::from_secs(10))
+    Machine::new(Instant::now() + Duration::from_secs(10), Origin::default())
 }
 
 fn feed(machine: &mut Machine, message: &Value) {
@@ -52,7 +52,7 @@ fn drain(machine: &mut Machine) -> (Vec<u8>, Option<CloseCode>, bool) {
     let (mut audio, mut code, mut stopped) = (Vec::new(), None, false);
     while let Some(output) = machine.poll_output() {
         match output {
-            Output::Started(_) => {}
+            Output::Started(_) | Output::Send(_) => {}
             Output::Audio(bytes) => audio.push(bytes[0]),
             Output::Stopped => stopped = true,
             Output::Close(with, _) => code = Some(with),
@@ -66,7 +66,7 @@ fn close_code(machine: &mut Machine) -> Option<CloseCode> {
 }
 
 #[test]
-fn a_twilio_stream_goes_from_connected_to_stop() {
+fn case_073_a_twilio_stream_goes_from_connected_to_stop() {
     let mut machine = streaming();
     for index in 0..5 {
         feed(&mut machine, &twilio_media(index));
@@ -77,7 +77,7 @@ fn a_twilio_stream_goes_from_connected_to_stop() {
 }
 
 #[test]
-fn the_minimal_subset_needs_only_call_sid_and_payload() {
+fn case_101_102_the_minimal_subset_needs_only_call_sid_and_payload() {
     let mut machine = machine();
     feed(&mut machine, &minimal_start("call-1"));
     let Some(Output::Started(started)) = machine.poll_output() else { panic!("not started") };
@@ -101,7 +101,7 @@ fn media_before_start_is_tolerated_for_a_while() {
 }
 
 #[test]
-fn a_start_without_a_usable_call_sid_is_refused() {
+fn case_086_a_start_without_a_usable_call_sid_is_refused() {
     for start in [
         json!({}),
         json!({"callSid": ""}),
@@ -117,9 +117,9 @@ fn a_start_without_a_usable_call_sid_is_refused() {
 }
 
 #[test]
-fn no_start_in_time_is_refused() {
+fn case_116_no_start_in_time_is_refused() {
     let now = Instant::now();
-    let mut machine = Machine::new(now + Duration::from_secs(10));
+    let mut machine = Machine::new(now + Duration::from_secs(10), Origin::default());
     assert_eq!(machine.deadline(), Some(now + Duration::from_secs(10)));
     machine.handle_timeout(now + Duration::from_secs(9));
     assert_eq!(close_code(&mut machine), None);
@@ -129,7 +129,7 @@ fn no_start_in_time_is_refused() {
 }
 
 #[test]
-fn a_second_start_is_ignored_for_the_same_call_and_refused_for_another() {
+fn case_088_a_second_start_is_ignored_for_the_same_call_and_refused_for_another() {
     let mut machine = streaming();
     feed(&mut machine, &twilio_start());
     feed(&mut machine, &twilio_media(0));
@@ -139,7 +139,7 @@ fn a_second_start_is_ignored_for_the_same_call_and_refused_for_another() {
 }
 
 #[test]
-fn other_streams_tracks_and_events_are_ignored() {
+fn case_084_089_other_streams_tracks_and_events_are_ignored() {
     let mut machine = streaming();
     let mut wrong_stream = twilio_media(0);
     wrong_stream["streamSid"] = json!("MZ9");
@@ -160,7 +160,7 @@ fn other_streams_tracks_and_events_are_ignored() {
 }
 
 #[test]
-fn both_tracks_share_the_numbers_and_only_the_caller_is_heard() {
+fn case_080_both_tracks_share_the_numbers_and_only_the_caller_is_heard() {
     let mut machine = streaming();
     for index in 0..10u8 {
         let mut media = twilio_media(index);
@@ -173,7 +173,7 @@ fn both_tracks_share_the_numbers_and_only_the_caller_is_heard() {
 }
 
 #[test]
-fn what_is_no_message_is_closed_with_the_code_of_the_table() {
+fn case_090_091_what_is_no_message_is_closed_with_the_code_of_the_table() {
     for (text, code) in [
         ("this is not JSON", CloseCode::Invalid),
         ("[1,2,3]", CloseCode::Unsupported),
@@ -185,12 +185,12 @@ fn what_is_no_message_is_closed_with_the_code_of_the_table() {
         assert_eq!(close_code(&mut machine), Some(code), "{text}");
     }
     let mut machine = streaming();
-    machine.handle_binary();
+    machine.handle_binary(&[0xff; 160]);
     assert_eq!(close_code(&mut machine), Some(CloseCode::Unsupported));
 }
 
 #[test]
-fn undecodable_payloads_are_tolerated_a_few_times() {
+fn case_092_undecodable_payloads_are_tolerated_a_few_times() {
     let bad = [
         json!({"event": "media", "media": {"payload": "@@@not base64@@@"}}),
         json!({"event": "media", "media": {}}),
@@ -209,7 +209,7 @@ fn undecodable_payloads_are_tolerated_a_few_times() {
 }
 
 #[test]
-fn swapped_messages_are_put_back_into_order() {
+fn case_083_swapped_messages_are_put_back_into_order() {
     let mut machine = streaming();
     for index in [1, 0, 2, 4, 3, 5] {
         feed(&mut machine, &twilio_media(index));
@@ -219,7 +219,7 @@ fn swapped_messages_are_put_back_into_order() {
 }
 
 #[test]
-fn a_repeated_or_very_late_message_is_dropped_and_counted() {
+fn case_083_a_repeated_or_very_late_message_is_dropped_and_counted() {
     let mut machine = streaming();
     for index in [0, 0, 2, 3, 4, 5, 6, 7, 1] {
         feed(&mut machine, &twilio_media(index));
@@ -229,7 +229,7 @@ fn a_repeated_or_very_late_message_is_dropped_and_counted() {
 }
 
 #[test]
-fn lost_audio_is_counted_and_not_invented() {
+fn case_082_lost_audio_is_counted_and_not_invented() {
     let mut machine = streaming();
     feed(&mut machine, &twilio_media(0));
     let mut later = twilio_media(1);
@@ -250,13 +250,95 @@ fn audio_held_for_order_is_not_lost_when_the_stream_ends() {
 }
 
 #[test]
+fn case_087_media_before_start_is_tolerated_for_a_second() {
+    let mut machine = machine();
+    for _ in 0..EARLY_MEDIA_TOLERATED {
+        feed(&mut machine, &minimal_media(&[7; 160]));
+    }
+    feed(&mut machine, &minimal_start("call-1"));
+    feed(&mut machine, &minimal_media(&[8; 160]));
+    assert_eq!(drain(&mut machine), (vec![8], None, false));
+}
+
+#[test]
+fn case_081_a_call_may_be_listened_to_from_the_other_side() {
+    let outbound = Origin { track: Track::Outbound, ..Origin::default() };
+    let by_setting = Machine::new(Instant::now() + Duration::from_secs(10), outbound);
+    for (mut machine, custom) in [(by_setting, json!({})), (machine(), json!({"track": "outbound"}))] {
+        let mut start = twilio_start();
+        start["start"]["customParameters"] = custom;
+        feed(&mut machine, &start);
+        for index in 0..4u8 {
+            let mut media = twilio_media(index);
+            media["media"]["track"] = json!(if index % 2 == 0 { "inbound" } else { "outbound" });
+            feed(&mut machine, &media);
+        }
+        assert_eq!(drain(&mut machine).0, [1, 3]);
+    }
+}
+
+#[test]
+fn the_address_names_the_call_unless_the_message_does_so_on_purpose() {
+    let origin = Origin { call_id: CallId::new("address"), ..Origin::default() };
+    for (custom, expected) in [(json!({}), "address"), (json!({"call_id": "message"}), "message")] {
+        let mut machine = Machine::new(Instant::now() + Duration::from_secs(10), origin.clone());
+        let mut start = twilio_start();
+        start["start"]["customParameters"] = custom;
+        feed(&mut machine, &start);
+        let Some(Output::Started(started)) = machine.poll_output() else { panic!("not started") };
+        assert_eq!(started.call_id.as_str(), expected);
+    }
+}
+
+#[test]
+fn binary_audio_is_taken_where_the_dialect_has_it() {
+    let mut machine = machine();
+    feed(
+        &mut machine,
+        &json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000", "call_id": "c"}),
+    );
+    machine.handle_binary(&[1, 0]);
+    machine.handle_text("text of any kind");
+    machine.handle_binary(&[]);
+    machine.handle_binary(&[2, 0]);
+    machine.handle_disconnect();
+    assert_eq!(drain(&mut machine), (vec![1, 2], None, true));
+
+    let origin = Origin { call_id: CallId::new("address"), ..Origin::default() };
+    let mut bare = Machine::new(Instant::now() + Duration::from_secs(10), origin);
+    bare.handle_binary(&[3, 0]);
+    assert_eq!(drain(&mut bare), (vec![3], None, false));
+}
+
+#[test]
+fn case_109_each_track_of_telnyx_counts_for_itself() {
+    let mut machine = machine();
+    feed(&mut machine, &json!({"event": "start", "stream_id": "s", "start": {"call_control_id": "c"}}));
+    for (chunk, track, byte) in [
+        (1, "outbound", 91),
+        (1, "inbound", 1),
+        (3, "inbound", 3),
+        (2, "outbound", 92),
+        (2, "inbound", 2),
+        (4, "inbound", 4),
+    ] {
+        let payload = STANDARD.encode([byte; 160]);
+        feed(
+            &mut machine,
+            &json!({"event": "media", "stream_id": "s", "media": {"track": track, "chunk": chunk.to_string(), "payload": payload}}),
+        );
+    }
+    assert_eq!(drain(&mut machine).0, [1, 2, 3, 4]);
+}
+
+#[test]
 fn nothing_follows_the_end() {
     let mut machine = streaming();
-    machine.handle_binary();
+    machine.handle_binary(&[0xff; 160]);
     drain(&mut machine);
     feed(&mut machine, &twilio_media(0));
     machine.handle_text("junk");
-    machine.handle_binary();
+    machine.handle_binary(&[0xff; 160]);
     machine.handle_disconnect();
     assert!(machine.poll_output().is_none());
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::AdminOptions;
+use super::secret_file::SecretFile;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::signalling::token::TOKEN_LIFETIME;
-use crate::tenant::edit::{KeyKind, NewSecret};
+use crate::tenant::edit::{KeyKind, NewSecret, Origin};
 use crate::tenant::file::{KeyFile, StoredKey};
 use crate::tenant::scope::Scope;
 use crate::tenant::time::UnixTime;
@@ -17,6 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   peakstream key add --tenant acme --client
   peakstream key add --tenant acme --api-key --scope verify --expires-in 90d
+  peakstream key add --tenant acme --audiohook                # Genesys: API key and client secret
+  peakstream key add --tenant acme --twilio --secret-file -   # Twilio: type or pipe in the auth token
   peakstream key rotate ps-0123456789abcdef --overlap 24h
   peakstream key rotate ps-0123456789abcdef --overlap 0s      # it leaked: the old one stops now
   peakstream key disable ps-0123456789abcdef
@@ -26,8 +29,8 @@ Secrets go to stdout, once; they are kept nowhere in clear.
 
 /// Clients, API keys and the server's own keys: add, rotate, stop, remove
 ///
-/// A client asks for tokens with its id and secret; an API key comes with every REST request. Works on the data directory; a
-/// running server notices with its next request.
+/// A client asks for tokens with its id and secret; an API key comes with every REST request; carriers prove themselves with
+/// AudioHook keys and Twilio auth tokens. Works on the data directory; a running server notices with its next request.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
 pub struct Args {
@@ -39,17 +42,17 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Add a client or an API key to a tenant; its secret is shown once
+    /// Add a client or a key to a tenant; what is made here is shown once
     Add(Add),
-    /// Clients and API keys, without their secrets
+    /// Clients and keys, without their secrets
     List(List),
     /// Make a new secret; the old one works until the overlap is over
     Rotate(Rotate),
-    /// Stop a client or an API key at once, tokens already given to it included
+    /// Stop a client or a key at once, tokens already given to it included
     Disable(Named),
     /// Undo disable
     Enable(Named),
-    /// Remove a client or an API key
+    /// Remove a client or a key
     Remove(Named),
     /// Sign tokens with a new key; those signed before stay good for a while
     RotateToken(RotateToken),
@@ -64,9 +67,14 @@ struct Add {
     tenant: String,
     #[command(flatten)]
     kind: Kind,
-    /// What it may do [default: both]
-    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    /// What a client or an API key may do [default: both]
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', conflicts_with_all = ["audiohook", "twilio"])]
     scope: Vec<Scope>,
+    /// An AudioHook key without a client secret: requests with it need no signature
+    #[arg(long, conflicts_with_all = ["client", "api_key", "twilio", "secret_file"])]
+    unsigned: bool,
+    #[command(flatten)]
+    supplied: SecretFile,
     /// After this time it does not work, for example 90d [default: never]
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     expires_in: Option<Duration>,
@@ -81,6 +89,23 @@ struct Kind {
     /// An API key, for the HTTP interfaces
     #[arg(long)]
     api_key: bool,
+    /// An API key and a client secret, for Genesys AudioHook
+    #[arg(long)]
+    audiohook: bool,
+    /// The auth token of a Twilio account; it is supplied with --secret-file
+    #[arg(long)]
+    twilio: bool,
+}
+
+impl Kind {
+    const fn kind(self) -> KeyKind {
+        match self {
+            Self { client: true, .. } => KeyKind::Client,
+            Self { audiohook: true, .. } => KeyKind::AudioHook,
+            Self { twilio: true, .. } => KeyKind::Twilio,
+            _ => KeyKind::ApiKey,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +117,7 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Rotate {
-    /// Id of the client or API key
+    /// Id of the client or key
     id: String,
     /// For this time the old secret works beside the new one
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = super::duration)]
@@ -100,11 +125,13 @@ struct Rotate {
     /// After this time the key as a whole does not work [default: as before]
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     expires_in: Option<Duration>,
+    #[command(flatten)]
+    supplied: SecretFile,
 }
 
 #[derive(Debug, clap::Args)]
 struct Named {
-    /// Id of the client or API key
+    /// Id of the client or key
     id: String,
 }
 
@@ -123,18 +150,9 @@ pub fn run(args: &Args) -> ExitCode {
 fn execute(args: &Args) -> Result<Answer, CliError> {
     let options = &args.options;
     match &args.command {
-        Command::Add(add) => {
-            let kind = if add.kind.client { KeyKind::Client } else { KeyKind::ApiKey };
-            let (scopes, end) = (super::scopes_of(&add.scope), expiry(add.expires_in));
-            let made = options.edit(|file| file.add_key(kind, &add.tenant, scopes, end))?;
-            print_secret(options, &made, None)?;
-        }
+        Command::Add(added) => add(options, added)?,
         Command::List(List { tenant }) => list(options, &options.read()?, tenant.as_deref())?,
-        Command::Rotate(Rotate { id, overlap, expires_in }) => {
-            let renewed = expiry(*expires_in);
-            let made = options.edit(|file| file.rotate_key(id, *overlap, renewed))?;
-            print_secret(options, &made, Some(UnixTime::now().after(*overlap)))?;
-        }
+        Command::Rotate(rotated) => rotate(options, rotated)?,
         Command::Disable(Named { id }) => {
             options.edit(|file| file.disable_key(id, true))?;
             done(options, id, "disabled; its running sessions are allowed to finish")?;
@@ -165,6 +183,31 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
     Ok(Answer::Yes)
 }
 
+fn add(
+    options: &AdminOptions,
+    Add { tenant, kind, scope, unsigned, supplied, expires_in }: &Add,
+) -> Result<(), CliError> {
+    let (kind, end, text) = (kind.kind(), expiry(*expires_in), supplied.read()?);
+    let made = options.edit(|file| match &text {
+        None if !kind.is_carrier() => file.add_key(kind, tenant, super::scopes_of(scope), end),
+        None => file.add_carrier_key(kind, tenant, end, Origin::Fresh { signed: !unsigned }),
+        Some(text) => file.add_carrier_key(kind, tenant, end, Origin::Supplied(text.expose())),
+    })?;
+    print_secret(options, &made, None)
+}
+
+fn rotate(
+    options: &AdminOptions,
+    Rotate { id, overlap, expires_in, supplied }: &Rotate,
+) -> Result<(), CliError> {
+    let (renewed, text) = (expiry(*expires_in), supplied.read()?);
+    let made = options.edit(|file| match &text {
+        None => file.rotate_key(id, *overlap, renewed),
+        Some(text) => file.rotate_key_to(id, *overlap, renewed, Origin::Supplied(text.expose())),
+    })?;
+    print_secret(options, &made, Some(UnixTime::now().after(*overlap)))
+}
+
 fn expiry(expires_in: Option<Duration>) -> Option<UnixTime> {
     expires_in.map(|duration| UnixTime::now().after(duration))
 }
@@ -182,22 +225,27 @@ fn print_secret(
     made: &NewSecret,
     old_until: Option<UnixTime>,
 ) -> Result<(), CliError> {
-    let (id_name, secret_name) = match made.kind {
-        KeyKind::Client => ("client_id", "client_secret"),
-        KeyKind::ApiKey => ("id", "api_key"),
-    };
+    let id_name = if made.kind == KeyKind::Client { "client_id" } else { "id" };
+    let secrets = shown(made);
     if options.json {
-        return print_json(&json!({
+        let mut all = json!({
             id_name: made.id,
-            secret_name: made.secret.expose(),
+            "kind": made.kind.name(),
             "tenant": made.tenant,
             "expires_at": made.expires_at.map(|time| time.to_string()),
             "old_secret_until": old_until.map(|time| time.to_string()),
-        }));
+        });
+        for (name, secret) in secrets {
+            all[name] = json!(secret);
+        }
+        return print_json(&all);
     }
-    print(&format!("Shown once, for tenant {}:\n", made.tenant))?;
+    let what = if made.supplied { "Taken over, and not shown" } else { "Shown once" };
+    print(&format!("{what}, for tenant {}:\n", made.tenant))?;
     print(&format!("  {id_name:<14} {}", made.id))?;
-    print(&format!("  {secret_name:<14} {}", made.secret.expose()))?;
+    for (name, secret) in secrets {
+        print(&format!("  {name:<14} {secret}"))?;
+    }
     if let Some(end) = made.expires_at {
         print(&format!("  expires        {end}"))?;
     }
@@ -205,6 +253,20 @@ fn print_secret(
         print(&format!("  the old one    works until {until}"))?;
     }
     Ok(())
+}
+
+/// What only this moment can show; nothing of what was supplied.
+fn shown(made: &NewSecret) -> Vec<(&'static str, &str)> {
+    if made.supplied {
+        return Vec::new();
+    }
+    let name = match made.kind {
+        KeyKind::Client => "client_secret",
+        KeyKind::ApiKey | KeyKind::AudioHook => "api_key",
+        KeyKind::Twilio => "auth_token",
+    };
+    let client_secret = made.client_secret.as_ref().map(|secret| ("client_secret", secret.expose().as_str()));
+    std::iter::once((name, made.secret.expose().as_str())).chain(client_secret).collect()
 }
 
 fn list(options: &AdminOptions, file: &KeyFile, tenant: Option<&str>) -> Result<(), CliError> {
@@ -216,9 +278,7 @@ fn list(options: &AdminOptions, file: &KeyFile, tenant: Option<&str>) -> Result<
 }
 
 fn of<'a>(file: &'a KeyFile, tenant: Option<&str>) -> impl Iterator<Item = (KeyKind, &'a StoredKey)> {
-    let clients = file.clients.iter().map(|key| (KeyKind::Client, key));
-    let api_keys = file.api_keys.iter().map(|key| (KeyKind::ApiKey, key));
-    clients.chain(api_keys).filter(move |(_, key)| tenant.is_none_or(|name| key.tenant == name))
+    file.kinds().filter(move |(_, key)| tenant.is_none_or(|name| key.tenant == name))
 }
 
 /// The keys of a tenant, or of all, as a table.
@@ -229,7 +289,7 @@ pub(super) fn print_keys(file: &KeyFile, tenant: Option<&str>) -> Result<(), Cli
             key.id.clone(),
             kind.name().to_owned(),
             key.tenant.clone(),
-            key.scopes.to_string(),
+            if kind.is_carrier() { "-".to_owned() } else { key.scopes.to_string() },
             super::state(key.disabled, key.expires_at).to_owned(),
             key.live_secrets(UnixTime::now()).to_string(),
             super::time_or_dash(key.created_at),
@@ -246,7 +306,7 @@ pub(super) fn listed(file: &KeyFile, tenant: Option<&str>) -> Vec<Value> {
             "id": key.id,
             "kind": kind.name(),
             "tenant": key.tenant,
-            "scopes": key.scopes,
+            "scopes": (!kind.is_carrier()).then_some(key.scopes),
             "state": super::state(key.disabled, key.expires_at),
             "secrets": key.live_secrets(UnixTime::now()),
             "created_at": key.created_at.map(|time| time.to_string()),

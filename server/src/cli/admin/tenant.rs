@@ -73,7 +73,7 @@ struct Limit {
 struct Remove {
     /// Name of the tenant
     name: String,
-    /// Remove its clients and API keys with it
+    /// Remove its clients and keys with it
     #[arg(long)]
     yes: bool,
 }
@@ -130,7 +130,7 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
         }
         Command::Remove(Remove { name, yes }) => {
             let keys = options.edit(|file| file.remove_tenant(name, *yes))?;
-            done(options, name, &format!("removed, with {keys} clients and API keys"))?;
+            done(options, name, &format!("removed, with {keys} clients and keys"))?;
         }
     }
     Ok(Answer::Yes)
@@ -160,17 +160,20 @@ fn list(options: &AdminOptions, file: &KeyFile) -> Result<(), CliError> {
         let all: Vec<Value> = file.tenants.iter().map(|tenant| as_json(tenant, file)).collect();
         return print_json(&json!({"tenants": all}));
     }
-    let mut table = table(["tenant", "state", "clients", "API keys", "sessions", "requests/s", "bytes/s"]);
+    let mut table =
+        table(["tenant", "state", "clients", "API keys", "carriers", "sessions", "requests/s", "bytes/s"]);
     for tenant in &file.tenants {
         let of_tenant = |keys: &[crate::tenant::file::StoredKey]| {
             keys.iter().filter(|key| key.tenant == tenant.name).count().to_string()
         };
+        let carriers = file.kinds().filter(|(kind, key)| kind.is_carrier() && key.tenant == tenant.name);
         let limits = &tenant.limits;
         table.add_row([
             tenant.name.clone(),
             super::state(tenant.disabled, None).to_owned(),
             of_tenant(&file.clients),
             of_tenant(&file.api_keys),
+            carriers.count().to_string(),
             or_dash(limits.live_sessions),
             or_dash(limits.requests_per_second),
             or_dash(limits.bytes_per_second),

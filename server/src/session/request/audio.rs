@@ -1,6 +1,6 @@
 //! In: the members that describe a call's audio. Out: [`AudioSettings`] in which everything is checked.
 //!
-//! The same six members stand in the `metadata` of a Socket.IO message and in a REST resource of their own.
+//! The same members stand in the `metadata` of a Socket.IO message and in a REST resource of their own.
 
 use peakstream::{AudioFormat, FormatFields};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,14 @@ pub struct Declared {
     pub sample_rate: u32,
     /// Interleaved channels.
     pub channels: u16,
+    /// The caller's channel, counted from 1.
+    #[serde(default = "first_channel")]
+    pub channel: u16,
+}
+
+/// Where nothing is said, and in what was stored before it could be said.
+const fn first_channel() -> u16 {
+    1
 }
 
 impl Declared {
@@ -46,6 +54,19 @@ impl Declared {
             sample_format: String::new(),
             sample_rate: 8000,
             channels: 1,
+            channel: first_channel(),
+        }
+    }
+
+    /// The members that say what the bytes are, for the engine to check.
+    pub fn fields(&self) -> FormatFields<'_> {
+        FormatFields {
+            audio_format: &self.audio_format,
+            audio_codec: &self.audio_codec,
+            sample_format: &self.sample_format,
+            sample_rate: self.sample_rate,
+            channels: self.channels,
+            channel: self.channel,
         }
     }
 }
@@ -74,14 +95,8 @@ impl AudioSettings {
 
     /// The settings that were declared so before; `None` if this version does not know them any more.
     pub fn from_declared(declared: Declared) -> Option<Self> {
-        let format = AudioFormat::parse(&FormatFields {
-            audio_format: &declared.audio_format,
-            audio_codec: &declared.audio_codec,
-            sample_format: &declared.sample_format,
-            sample_rate: declared.sample_rate,
-            channels: declared.channels,
-        });
-        Some(Self { protocol: declared.audio_protocol, format: format.ok()?, declared })
+        let format = AudioFormat::parse(&declared.fields()).ok()?;
+        Some(Self { protocol: declared.audio_protocol, format, declared })
     }
 
     /// Reads the members; problems are noted in `fields`.
@@ -92,6 +107,12 @@ impl AudioSettings {
         let sample_format = fields.optional_text("sample_format").unwrap_or_default();
         let sample_rate = fields.required_integer("sample_rate");
         let channels = fields.required_integer("channels").map(|n| u16::try_from(n).unwrap_or(u16::MAX));
+        let channel = match fields.optional_integer("channel") {
+            Ok(channel) => {
+                channel.map_or(Some(first_channel()), |n| u16::try_from(n).ok().or(Some(u16::MAX)))
+            }
+            Err(()) => None,
+        };
         // The codec's names and what goes with what are the engine's knowledge; it is asked even if a member is missing,
         // with a value that is always right, so that one answer names everything that is wrong.
         let asked = FormatFields {
@@ -99,7 +120,8 @@ impl AudioSettings {
             audio_codec: audio_codec.as_deref().unwrap_or("mulaw"),
             sample_format: if audio_codec.is_some() { &sample_format } else { "" },
             sample_rate: sample_rate.unwrap_or(8000),
-            channels: channels.unwrap_or(1),
+            channels: channels.unwrap_or(2),
+            channel: channel.unwrap_or(first_channel()),
         };
         let format = match AudioFormat::parse(&asked) {
             Ok(format) => Some(format),
@@ -117,6 +139,7 @@ impl AudioSettings {
             sample_format,
             sample_rate: sample_rate?,
             channels: channels?,
+            channel: channel?,
         };
         Some(Self { protocol: declared.audio_protocol, format: format?, declared })
     }

@@ -119,13 +119,25 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A non-negative whole number, or a string that holds one, that must be there.
-    pub(super) fn required_integer(&mut self, member: &str) -> Option<u32> {
-        let number = self.required_number(member)?;
+    fn as_integer(&mut self, member: &str, number: f64) -> Option<u32> {
         if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
             return Some(number as u32);
         }
         self.problem(member, "must be a whole number");
         None
+    }
+
+    /// A non-negative whole number, or a string that holds one, that must be there.
+    pub(super) fn required_integer(&mut self, member: &str) -> Option<u32> {
+        let number = self.required_number(member)?;
+        self.as_integer(member, number)
+    }
+
+    /// A non-negative whole number, or a string that holds one, that may be missing. `Err`: it is there and none.
+    pub(super) fn optional_integer(&mut self, member: &str) -> Result<Option<u32>, ()> {
+        match self.optional_number(member)? {
+            None => Ok(None),
+            Some(number) => self.as_integer(member, number).map(Some).ok_or(()),
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::documents::resolve;
 use super::strict::{problems, strict};
 use super::*;
-use crate::audio_channel::media_streams::machine::CloseCode;
+use crate::audio_channel::wire::CloseCode;
 use crate::ids::{CallId, SessionId};
 use crate::sensitive::Sensitive;
 use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};

@@ -78,7 +78,7 @@ impl<H: Handler> Engine<H> {
             Err(refused) => return refused.into_response(),
         };
         let upgrade = match asked {
-            Asked::Handshake(Transport::WebSocket) | Asked::Upgrade(_) => accept(&mut request).ok(),
+            Asked::Handshake(Transport::WebSocket) | Asked::Upgrade(_) => accept(&mut request, std::iter::empty()).ok(),
             _ => None,
         };
         let (parts, body) = request.into_parts();
@@ -86,12 +86,12 @@ impl<H: Handler> Engine<H> {
             (Asked::Handshake(Transport::Polling), _) => polling::handshake(&self, (self.open)(&parts)),
             (Asked::Poll(sid), _) => polling::poll(&self, sid).await,
             (Asked::Post(sid), _) => polling::post(&self, sid, body).await,
-            (Asked::Handshake(Transport::WebSocket), Some(Accepted { response, connection })) => {
+            (Asked::Handshake(Transport::WebSocket), Some(Accepted { response, connection, .. })) => {
                 let handler = (self.open)(&parts);
                 tokio::spawn(websocket::handshake(self, connection, handler));
                 response
             }
-            (Asked::Upgrade(sid), Some(Accepted { response, connection })) => {
+            (Asked::Upgrade(sid), Some(Accepted { response, connection, .. })) => {
                 tokio::spawn(websocket::upgrade(self, connection, sid));
                 response
             }

@@ -1,0 +1,124 @@
+//! Eight numbers at once. Needs AVX2 and FMA (Haswell and Zen or newer).
+
+use std::arch::x86_64::*;
+
+use super::lanes::Lanes;
+use super::{Kernels, Level, Product, elementwise, fir, gemm};
+
+const MANTISSA_BITS: u32 = 23;
+const BIAS: i32 = 127;
+
+// SAFETY of all methods: they are inlined into the functions below, which are compiled for these instructions and only
+// reached through a table that is handed out on machines that have them; pointers are the caller's.
+impl Lanes for __m256 {
+    const COUNT: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see above.
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_ps(value) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_add_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_div_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_max_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_min_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_fmadd_ps(self, factor, summand) }
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self) }
+    }
+    #[inline(always)]
+    unsafe fn exp2_whole(self) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(self), _mm256_set1_epi32(BIAS));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<{ MANTISSA_BITS as i32 }>(exponent))
+        }
+    }
+    #[inline(always)]
+    unsafe fn split(self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            let bits = _mm256_castps_si256(self);
+            let exponent = _mm256_sub_epi32(
+                _mm256_srli_epi32::<{ MANTISSA_BITS as i32 }>(bits),
+                _mm256_set1_epi32(BIAS),
+            );
+            let mantissa = _mm256_or_si256(
+                _mm256_and_si256(bits, _mm256_set1_epi32(0x007f_ffff)),
+                _mm256_set1_epi32(0x3f80_0000),
+            );
+            (_mm256_castsi256_ps(mantissa), _mm256_cvtepi32_ps(exponent))
+        }
+    }
+}
+
+/// The loops for these machines.
+pub(super) static KERNELS: Kernels = Kernels { level: Level::Avx2, product, convolve, sigmoid, tanh, ln };
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
+    // SAFETY: the caller's promise.
+    unsafe { gemm::product::<__m256, 1, 2>(p, output) }
+}
+#[target_feature(enable = "avx2,fma")]
+unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { fir::convolve::<__m256>(taps, signal, output) }
+}
+#[target_feature(enable = "avx2,fma")]
+unsafe fn sigmoid(values: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { elementwise::sigmoid::<__m256>(values) }
+}
+#[target_feature(enable = "avx2,fma")]
+unsafe fn tanh(values: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { elementwise::tanh::<__m256>(values) }
+}
+#[target_feature(enable = "avx2,fma")]
+unsafe fn ln(values: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { elementwise::ln::<__m256>(values) }
+}

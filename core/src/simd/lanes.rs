@@ -1,0 +1,30 @@
+//! What a loop needs of a vector of numbers.
+
+/// A vector of [`Lanes::COUNT`] numbers in a register.
+///
+/// Every method is inlined into a function that is compiled for the instruction set; outside of one it must not be called.
+///
+/// # Safety
+/// Of all methods: the machine has the instruction set. Pointers are valid for [`Lanes::COUNT`] numbers, at any alignment.
+pub(super) trait Lanes: Copy {
+    /// Numbers in a vector: divides [`super::PANEL`].
+    const COUNT: usize;
+
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    /// self · factor + summand.
+    unsafe fn mul_add(self, factor: Self, summand: Self) -> Self;
+    /// The nearest whole numbers.
+    unsafe fn round(self) -> Self;
+    /// 2^self for whole numbers from −126 to 127.
+    unsafe fn exp2_whole(self) -> Self;
+    /// Of positive normal numbers: mantissa in [1, 2), exponent as a number.
+    unsafe fn split(self) -> (Self, Self);
+}

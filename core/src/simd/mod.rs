@@ -1,0 +1,198 @@
+//! The inner loops, once for every instruction set: slices of numbers enter, the same slices or sums leave.
+//!
+//! All `unsafe` of the engine is in this folder. A loop is written once, over [`lanes::Lanes`] (`gemm.rs`, `fir.rs`,
+//! `elementwise.rs`); an instruction set is a file that says what a vector of numbers is there (`avx512.rs`, `avx2.rs`,
+//! `portable.rs`) and compiles the loops for it into one table, [`Kernels`]. `tests.rs` runs every table that this machine
+//! has against plain sums in double precision.
+//!
+//! The best table is chosen once for a process. `PEAKSTREAM_CPU` names a lower one ([`Level`]), for comparison and for
+//! machines whose wide vectors slow down everything else. Levels differ in rounding only (fused multiplication, order of
+//! sums); one level gives the same bits for the same audio, always.
+#![allow(unsafe_code, reason = "the only place of the engine that may; every block says why it is sound")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod elementwise;
+mod fir;
+mod gemm;
+mod lanes;
+mod portable;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+pub(crate) use gemm::{PANEL, Packed, Product};
+
+/// Environment variable that names the highest level to use.
+pub const CPU_VARIABLE: &str = "PEAKSTREAM_CPU";
+
+/// What the inner loops are compiled for, from the plainest to the widest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every machine of the architecture has: SSE2 on x86-64, NEON on aarch64.
+    Portable,
+    /// AVX2 and FMA: eight numbers at once.
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL: sixteen numbers at once.
+    Avx512,
+}
+
+impl Level {
+    /// All levels, the plainest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// The name that `PEAKSTREAM_CPU` takes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// The level in use, for reports; the best one if [`Level::chosen`] fails.
+    pub fn in_use() -> Self {
+        kernels().level
+    }
+
+    /// The level that the environment asks for, or else the best of this machine.
+    ///
+    /// # Errors
+    /// A name that is no level, or a level that this machine does not have.
+    pub fn chosen() -> Result<Self, LevelError> {
+        match std::env::var_os(CPU_VARIABLE) {
+            None => Ok(Self::best()),
+            Some(name) => {
+                let level: Self = name.to_str().unwrap_or_default().parse()?;
+                if level.is_available() { Ok(level) } else { Err(LevelError::Unavailable(level)) }
+            }
+        }
+    }
+
+    fn best() -> Self {
+        Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Portable)
+    }
+
+    fn is_available(self) -> bool {
+        self.table().is_some()
+    }
+
+    /// The loops compiled for this level, if this machine can run them.
+    fn table(self) -> Option<&'static Kernels> {
+        match self {
+            Self::Portable => Some(&portable::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2
+                if std::arch::is_x86_feature_detected!("avx2")
+                    && std::arch::is_x86_feature_detected!("fma") =>
+            {
+                Some(&avx2::KERNELS)
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512
+                if std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512dq")
+                    && std::arch::is_x86_feature_detected!("avx512vl") =>
+            {
+                Some(&avx512::KERNELS)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Level {
+    type Err = LevelError;
+
+    fn from_str(name: &str) -> Result<Self, LevelError> {
+        let level = Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name));
+        level.ok_or_else(|| LevelError::Unknown(name.to_owned()))
+    }
+}
+
+/// Why the level that the environment asks for cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LevelError {
+    /// No such name.
+    #[error("PEAKSTREAM_CPU={0:?} is no level; use \"portable\", \"avx2\" or \"avx512\", or leave it out")]
+    Unknown(String),
+    /// This machine lacks the instructions.
+    #[error("PEAKSTREAM_CPU={0} asks for instructions that this machine does not have; leave it out")]
+    Unavailable(Level),
+}
+
+/// The inner loops of one instruction set. Calling one is safe: its table is only handed out on a machine that has it.
+pub(crate) struct Kernels {
+    level: Level,
+    product: unsafe fn(&Product<'_>, &mut [f32]),
+    convolve: unsafe fn(&[f32], &[f32], &mut [f32]),
+    sigmoid: unsafe fn(&mut [f32]),
+    tanh: unsafe fn(&mut [f32]),
+    ln: unsafe fn(&mut [f32]),
+}
+
+impl fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernels({})", self.level)
+    }
+}
+
+/// The loops to use.
+pub(crate) fn kernels() -> &'static Kernels {
+    static CHOSEN: OnceLock<&'static Kernels> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let level = Level::chosen().unwrap_or_else(|_| Level::best());
+        level.table().unwrap_or(&portable::KERNELS)
+    })
+}
+
+impl Kernels {
+    /// Rows times a packed matrix: see [`Product`].
+    pub(crate) fn product(&self, product: &Product<'_>, output: &mut [f32]) {
+        product.check(output);
+        // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
+        unsafe { (self.product)(product, output) }
+    }
+
+    /// output[n] = Σ taps[k] · signal[n + k]: a filter whose taps are written backwards.
+    pub(crate) fn convolve(&self, taps: &[f32], signal: &[f32], output: &mut [f32]) {
+        assert!(
+            signal.len() + 1 >= output.len() + taps.len(),
+            "the signal is shorter than what is read of it"
+        );
+        // SAFETY: this machine has the table's instructions; reads end at output.len() + taps.len() − 1: just checked.
+        unsafe { (self.convolve)(taps, signal, output) }
+    }
+
+    /// Each value becomes 1 / (1 + e^−x); the error is below 2e-7.
+    pub(crate) fn sigmoid(&self, values: &mut [f32]) {
+        // SAFETY: this machine has the table's instructions; the loop stays inside the slice.
+        unsafe { (self.sigmoid)(values) }
+    }
+
+    /// Each value becomes its hyperbolic tangent; the error is below 3e-7.
+    pub(crate) fn tanh(&self, values: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { (self.tanh)(values) }
+    }
+
+    /// Each value, positive and normal, becomes its natural logarithm; the relative error is below 3e-7.
+    pub(crate) fn ln(&self, values: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { (self.ln)(values) }
+    }
+}

@@ -1,0 +1,105 @@
+//! Four numbers at once, without naming an instruction: compiled for what every machine of the architecture has.
+
+use super::lanes::Lanes;
+use super::{Kernels, Level, Product, elementwise, fir, gemm};
+
+#[derive(Clone, Copy)]
+struct Four([f32; 4]);
+
+impl Four {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+/// Adding and taking away 1.5 · 2²³ rounds a number below 2²² to a whole one, to nearest even.
+const ROUNDER: f32 = 12_582_912.0;
+const MANTISSA_BITS: u32 = 23;
+const BIAS: i32 = 127;
+
+// SAFETY of the pointers is the caller's; the rest is safe code.
+impl Lanes for Four {
+    const COUNT: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+        self.zip(factor, |a, b| a * b).zip(summand, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        Self(self.0.map(|x| (x + ROUNDER) - ROUNDER))
+    }
+    #[inline(always)]
+    unsafe fn exp2_whole(self) -> Self {
+        Self(self.0.map(|x| f32::from_bits(((x as i32 + BIAS) << MANTISSA_BITS) as u32)))
+    }
+    #[inline(always)]
+    unsafe fn split(self) -> (Self, Self) {
+        let exponent = self.0.map(|x| ((x.to_bits() >> MANTISSA_BITS) as i32 - BIAS) as f32);
+        let mantissa = self.0.map(|x| f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000));
+        (Self(mantissa), Self(exponent))
+    }
+}
+
+/// The loops for every machine.
+pub(super) static KERNELS: Kernels = Kernels { level: Level::Portable, product, convolve, sigmoid, tanh, ln };
+
+unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
+    // SAFETY: the caller's promise; no instruction set is needed.
+    unsafe { gemm::product::<Four, 1, 4>(p, output) }
+}
+unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { fir::convolve::<Four>(taps, signal, output) }
+}
+unsafe fn sigmoid(values: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { elementwise::sigmoid::<Four>(values) }
+}
+unsafe fn tanh(values: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { elementwise::tanh::<Four>(values) }
+}
+unsafe fn ln(values: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { elementwise::ln::<Four>(values) }
+}

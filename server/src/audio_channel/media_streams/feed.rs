@@ -1,0 +1,82 @@
+//! In: a carrier's WebSocket. Out: the steps of its stream; at the end, one close code.
+
+use std::sync::Arc;
+
+use peakstream::AudioFormat;
+use tokio::time::Instant;
+
+use crate::audio_channel::driver::{self, End, Feed, START_TIMEOUT, Step, due};
+use crate::audio_channel::media_streams::machine::{Continuity, Machine, Origin};
+use crate::audio_channel::websocket::{AudioSocket, Incoming};
+use crate::audio_channel::wire::{CloseCode, Output};
+use crate::ids::Tenant;
+use crate::session::actor::SessionServices;
+
+/// Serves one connection of `tenant` until its end.
+pub async fn serve(socket: AudioSocket, tenant: Tenant, origin: Origin, services: Arc<SessionServices>) {
+    let _counted = services.registry.audio_connected();
+    let machine = Machine::new((Instant::now() + START_TIMEOUT).into_std(), origin);
+    let mut stream = Stream { machine, socket, gone: false };
+    let end = driver::run(&mut stream, tenant, &services).await;
+    tracing::debug!(?end, dialect = stream.machine.dialect(), "audio connection ends");
+    match end {
+        End::Close(code, reason) => stream.socket.close(code, reason).await,
+        End::Broken(why) => stream.socket.close_broken(why).await,
+        End::Gone => stream.socket.finish().await,
+    }
+}
+
+/// Socket and machine together: messages in, steps out.
+struct Stream {
+    machine: Machine,
+    socket: AudioSocket,
+    /// The other side has closed, or vanished.
+    gone: bool,
+}
+
+impl Feed for Stream {
+    async fn next(&mut self) -> Step {
+        loop {
+            match self.machine.poll_output() {
+                Some(Output::Started(started)) => return Step::Started(started),
+                Some(Output::Audio(bytes)) => return Step::Audio(bytes),
+                Some(Output::Send(text)) => {
+                    // One that cannot be sent means that the connection is gone, which the next read tells.
+                    self.socket.send(text).await;
+                    continue;
+                }
+                Some(Output::Stopped) if self.gone => return Step::Stopped(End::Gone),
+                Some(Output::Stopped) => return Step::Stopped(End::Close(CloseCode::Normal, "stream ended")),
+                Some(Output::Close(code, reason)) => return Step::Ended(End::Close(code, reason)),
+                None => {}
+            }
+            let deadline = self.machine.deadline().map(Instant::from_std);
+            tokio::select! {
+                incoming = self.socket.receive() => match incoming {
+                    Incoming::Text(text) => self.machine.handle_text(&text),
+                    Incoming::Binary(bytes) => self.machine.handle_binary(&bytes),
+                    Incoming::Gone => {
+                        self.gone = true;
+                        self.machine.handle_disconnect();
+                    }
+                    Incoming::Broken(why) => return Step::Ended(End::Broken(why)),
+                },
+                () = due(deadline) => self.machine.handle_timeout(Instant::now().into_std()),
+            }
+        }
+    }
+
+    fn decoded_as(&mut self, format: &AudioFormat) {
+        self.machine.set_bytes_per_second(format.bytes_per_second());
+    }
+
+    fn summarise(&self) {
+        let (dialect, continuity) = (self.machine.dialect(), self.machine.continuity());
+        if continuity == Continuity::default() {
+            tracing::debug!(dialect, "the stream came complete and in order");
+        } else {
+            let Continuity { reordered, dropped, lost_ms } = continuity;
+            tracing::info!(dialect, reordered, dropped, lost_ms, "the carrier's stream had gaps");
+        }
+    }
+}
