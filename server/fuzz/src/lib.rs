@@ -192,11 +192,15 @@ pub fn client_packets(data: &[u8]) {
         let Body::Event(json, _) = body else { continue };
         let arguments = event(json).and_then(|(name, arguments)| {
             let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
-            Ok(std::iter::once(Value::from(name)).chain(arguments.into_iter().filter_map(parsed)).collect::<Vec<_>>())
+            Ok(std::iter::once(Value::from(name))
+                .chain(arguments.into_iter().filter_map(parsed))
+                .collect::<Vec<_>>())
         });
         match (serde_json::from_str::<Vec<Value>>(json), arguments) {
             (Ok(whole), Ok(arguments)) => assert_eq!(whole, arguments, "read otherwise"),
-            (Ok(whole), Err(_)) => assert!(!whole.first().is_some_and(Value::is_string), "an event was refused"),
+            (Ok(whole), Err(_)) => {
+                assert!(!whole.first().is_some_and(Value::is_string), "an event was refused")
+            }
             // Its syntax is sound, and it still has no value: too deep, or a number beyond every range.
             (Err(_), _) => {}
         }

@@ -58,6 +58,8 @@ pub enum End {
     Unused,
     /// It sent what is no packet, or none that may come now.
     Malformed,
+    /// It sent a message that means nothing to the handler.
+    Meaningless,
     /// It sent more at once than was announced.
     TooLong,
     /// It polled while it polled.

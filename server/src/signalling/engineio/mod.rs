@@ -78,7 +78,9 @@ impl<H: Handler> Engine<H> {
             Err(refused) => return refused.into_response(),
         };
         let upgrade = match asked {
-            Asked::Handshake(Transport::WebSocket) | Asked::Upgrade(_) => accept(&mut request, std::iter::empty()).ok(),
+            Asked::Handshake(Transport::WebSocket) | Asked::Upgrade(_) => {
+                accept(&mut request, std::iter::empty()).ok()
+            }
             _ => None,
         };
         let (parts, body) = request.into_parts();

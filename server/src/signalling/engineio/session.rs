@@ -152,7 +152,7 @@ impl<H: Handler> Session<H> {
         self.with(|handler, machine| self.take(piece, handler, machine));
     }
 
-    /// Takes the body of a POST. Whether all of it was good; if not, the session is over.
+    /// Takes the body of a POST. Whether it is a payload for a session that lives; one that is none ends it.
     pub fn receive_payload(self: &Arc<Self>, text: &str) -> bool {
         let taken = self.with(|handler, machine| {
             for piece in payload(text) {
@@ -161,7 +161,7 @@ impl<H: Handler> Session<H> {
                     break;
                 }
             }
-            matches!(machine.end(), None | Some(End::ClientClosed))
+            machine.end() != Some(End::Malformed)
         });
         taken.unwrap_or(false)
     }
@@ -182,6 +182,7 @@ impl<H: Handler> Session<H> {
     pub fn turn(&self, now: Instant, context: &Context<'_>) -> Turn {
         let mut state = self.lock();
         state.machine.handle_timeout(now);
+        let had_room = state.machine.has_room();
         let turn = match (state.machine.next_frame(), state.machine.end(), state.machine.deadline()) {
             (Some(frame), ..) => Turn::Send(frame),
             (None, None, Some(deadline)) => {
@@ -190,7 +191,8 @@ impl<H: Handler> Session<H> {
             }
             (None, end, _) => Turn::Over(end.unwrap_or(End::Lost)),
         };
-        if !matches!(turn, Turn::Wait(_)) {
+        // Nobody else waits for less than room or the end.
+        if matches!(turn, Turn::Over(_)) || (!had_room && state.machine.has_room()) {
             self.settle(state);
         }
         turn

@@ -226,7 +226,7 @@ async fn leave(mut socket: WireSocket, over: Over) {
             let (code, reason) = match end {
                 End::ClientClosed | End::Lost | End::TwoPolls => (1000, ""),
                 End::Shutdown => (1001, "the server ends"),
-                End::Malformed => (1002, "protocol error"),
+                End::Malformed | End::Meaningless => (1002, "protocol error"),
                 End::NoPong => (1008, "no pong"),
                 End::Unused => (1008, "nothing joined"),
                 End::Flooded => (1008, "answers are not taken"),

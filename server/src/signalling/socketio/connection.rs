@@ -83,19 +83,19 @@ struct Pending {
 impl Handler for Connection {
     fn text(&mut self, message: &str, session: &Arc<Session<Self>>, machine: &mut Machine) {
         if self.packet(message, session, machine).is_err() {
-            machine.close(End::Malformed);
+            machine.close(End::Meaningless);
         }
     }
 
     fn binary(&mut self, _: Bytes, session: &Arc<Session<Self>>, machine: &mut Machine) {
-        let Some(mut pending) = self.pending.take() else { return machine.close(End::Malformed) };
+        let Some(mut pending) = self.pending.take() else { return machine.close(End::Meaningless) };
         pending.missing -= 1;
         if pending.missing > 0 {
             self.pending = Some(pending);
         } else if let Some((namespace, meaning)) = pending.event {
             // No request has an attachment, so one with an attachment is answered like any other wrong one.
             if self.event(namespace, meaning, Value::Null, session, machine).is_err() {
-                machine.close(End::Malformed);
+                machine.close(End::Meaningless);
             }
         }
     }
