@@ -4,6 +4,7 @@ mod audio;
 mod cpu;
 mod embed;
 mod engine;
+mod mismatch;
 mod restart;
 mod server;
 mod signalling;
@@ -19,6 +20,8 @@ enum Command {
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
     Engine(engine::Args),
+    /// Counts how often a stream of the wrong name is noticed, and a right one suspected.
+    Mismatch(mismatch::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
     Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Mismatch(args) => mismatch::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peakstream::{AudioFormat, CallStream, StreamFault};
+use peakstream::{AudioFormat, CallStream, Framing, StreamFault};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -139,7 +139,11 @@ impl Attached {
     async fn push(&mut self, mut bytes: &[u8]) -> Option<Over> {
         while !bytes.is_empty() {
             let stream = self.stream.as_mut()?;
-            let pushed = stream.push(bytes);
+            let pushed = match stream.format().framing() {
+                Framing::Bytes => stream.push(bytes),
+                // What a carrier's message holds is one packet.
+                Framing::Packets => stream.push_packet(bytes),
+            };
             bytes = &bytes[pushed.consumed..];
             if let Some(fault) = pushed.fault {
                 return Some(self.unheard(fault).await);
