@@ -236,3 +236,30 @@ async fn leave(mut socket: WireSocket, over: Over) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::machine::Machine;
+    use super::*;
+
+    struct Silent;
+
+    impl Handler for Silent {
+        fn text(&mut self, _: &str, _: &Arc<Session<Self>>, _: &mut Machine) {}
+        fn binary(&mut self, _: Bytes, _: &Arc<Session<Self>>, _: &mut Machine) {}
+    }
+
+    fn size_of_future<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Most of it is the library's WebSocket; a buffer or a second socket in it would be multiplied by every idle client.
+    #[test]
+    fn the_task_of_a_websocket_is_small() {
+        let socket = size_of::<WireSocket>();
+        let task = size_of_future(serve::<Silent>);
+        assert!(task <= 2 * socket + 512, "{task} bytes, of which the socket is {socket}");
+    }
+}
