@@ -326,6 +326,10 @@ def signalling_rows(report, cpu, node):
     if ours["bytes_per_idle_client"] is not None:
         held = (ours["bytes_per_idle_client"], theirs and theirs["bytes_per_idle_client"])
         rows.append(row(f"Socket.IO: idle client, one of {ours['clients']}", "bytes", held[0], theirs=held[1], **more, **shared))
+    told = (report["statuses"]["ours"]["microseconds_per_status"], theirs and report["statuses"]["theirs"]["microseconds_per_status"])
+    if told[0] is not None:
+        name = f"Socket.IO: tell one client a status ({report['statuses']['ours']['clients']} clients, one each per ms)"
+        rows.append(row(name, "µs of processor", round(told[0], 2), theirs=told[1] and round(told[1], 2), **more, **shared))
     crowd = report["crowd"]
     name = f"initialize to ready, {crowd['active']} sessions beside {crowd['idle']} idle clients"
     rows.append(row(name, "ms", round(crowd["ready_median_ms"], 3), p99=round(crowd["ready_p99_ms"], 3), **shared))
@@ -382,6 +386,9 @@ def print_table(rows, cores):
             times = f"median {item['median_ms']:.2f} ms, p99 {item['p99_ms']:.2f} ms" if "p99_ms" in item else ""
             beside = f"{item['theirs']:.0f} with {item['alternative']}" if item["theirs"] else ""
             print(f"  {item['name']:<54} {item['ours']:>8.0f} {item['unit']:<15} {times}{beside}".rstrip())
+        elif item["unit"] == "µs of processor":
+            beside = f"{item['theirs']:.1f} with {item['alternative']}" if item["theirs"] else ""
+            print(f"  {item['name']:<54} {item['ours']:>8.1f} {item['unit']:<15} {beside}".rstrip())
     print("\nallocations and memory")
     for item in rows:
         if item["unit"] == "allocations":
@@ -423,7 +430,7 @@ def measure(arguments):
     command += ["--core", str(cores.measured)] if cores.bound else []
     rows += server_rows(run(cores.beside(command), 600), level_of(engines[0]["cpu_features"]))
     print("signalling: requests, connections, idle clients, a crowd", flush=True)
-    command = [bench, "signalling", "--bin", server] + (["--idle", "200", "--crowd", "500", "--active", "50", "--seconds", "1"] if arguments.quick else [])
+    command = [bench, "signalling", "--bin", server] + (["--idle", "200", "--crowd", "500", "--active", "50", "--seconds", "1", "--statuses", "500"] if arguments.quick else [])
     command += ["--core", str(cores.measured)] if cores.bound else []
     with NodeServer(cores) as node:
         rows += signalling_rows(run(cores.beside(command + node.flags), 600), level_of(engines[0]["cpu_features"]), node.name)

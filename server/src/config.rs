@@ -297,7 +297,7 @@ pub struct LimitConfig {
     #[arg(long, env = "PEAKSTREAM_MAX_PARKED", value_name = "N", default_value_t = 256)]
     pub max_parked: usize,
 
-    /// Open connections of all kinds; more are answered with 503
+    /// Open connections of all kinds, and Socket.IO clients that poll; more are answered with 503
     #[arg(long, env = "PEAKSTREAM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
     pub max_connections: usize,
 

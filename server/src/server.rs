@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use axum::Router;
 use peakstream::Engine;
-use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -35,7 +34,7 @@ use crate::signalling::client::Signalling;
 use crate::signalling::describe::{self, Place};
 use crate::signalling::oauth::TokenEndpoint;
 use crate::signalling::rest::{self, Gate, InFlight, Rest};
-use crate::signalling::socketio::{self, Access, SocketIoConfig};
+use crate::signalling::socketio::{self, Access, SocketIo, SocketIoConfig};
 use crate::store::{Store, StoreError};
 use crate::tenant::keyring::{Keyring, Principal};
 use crate::tenant::limits::Limiter;
@@ -310,6 +309,7 @@ fn socketio(config: &Config, sessions: &Arc<SessionServices>) -> (Router, Socket
         wire: signalling.wire(),
         ping_interval: signalling.ping_interval,
         ping_timeout: signalling.ping_timeout,
+        max_sessions: config.limits.max_connections,
     };
     socketio::build(transport, Arc::new(clients))
 }
@@ -348,7 +348,7 @@ impl Running {
         let all = async {
             self.sessions.tasks.finished().await;
             // What is left are clients that joined and asked for nothing.
-            self.io.close().await;
+            self.io.close();
             self.slots.all_free().await;
         };
         if timeout_at(deadline, all).await.is_err() {

@@ -37,3 +37,8 @@ fn messages_of_carriers() {
 fn packets_of_a_socketio_server() {
     replay(&corpus("socketio_packets"), peakstream_server_fuzz::socketio_packets);
 }
+
+#[test]
+fn packets_of_socketio_clients() {
+    replay(&corpus("client_packets"), peakstream_server_fuzz::client_packets);
+}
