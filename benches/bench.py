@@ -332,6 +332,17 @@ def signalling_rows(report, cpu, node):
     return rows
 
 
+def message_rows(report, cpu):
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    tree = figures.pop("the same through a JSON tree")
+    rows = []
+    for name, figure in figures.items():
+        times = {"ours": round(figure["minimum"], 4), "median": round(figure["median"], 4)}
+        if name.startswith("Twilio"):
+            times |= {"theirs": round(tree["minimum"], 4), "theirs_median": round(tree["median"], 4)}
+            times |= {"alternative": "serde_json tree and base64 alone", "alternative_threads": 1, "alternative_cpu": cpu}
+        rows.append(row(name, figure["unit"], times.pop("ours"), cpu, **times))
+    return rows
 def parked_rows(report, cpu):
     shared = {"cpu": cpu, "threads": report["threads"] or 1}
     if report["bytes_per_parked_call"] is None:
@@ -402,6 +413,8 @@ def measure(arguments):
         engines.append(run(command, 600))
         others.append(alternatives.round())
     rows = engine_rows(engines, others)
+
+    rows += message_rows(run([bench, "messages"], 300), level_of_own_code(engines[0]))
 
     calls, decisions, speed = (20, 4, 8) if arguments.quick else (100, 10, 1)
     pace = "in real time" if speed == 1 else f"at {speed} times real time"

@@ -4,6 +4,9 @@ mod audio;
 mod cpu;
 mod embed;
 mod engine;
+mod load;
+mod messages;
+mod mismatch;
 mod parked;
 mod restart;
 mod server;
@@ -20,6 +23,12 @@ enum Command {
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
     Engine(engine::Args),
+    /// Counts how often a stream of the wrong name is noticed, and a right one suspected.
+    Mismatch(mismatch::Args),
+    /// Measures a running server under many live calls in real time: lateness, cost of a message; prints JSON.
+    Load(load::Args),
+    /// Times what one message of a carrier costs; prints JSON.
+    Messages(messages::Args),
     /// Measures AudioHook calls that wait for a session: memory and computing time; prints JSON.
     Parked(parked::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
@@ -34,6 +43,9 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Mismatch(args) => mismatch::run(&args),
+        Command::Load(args) => load::run(&args),
+        Command::Messages(args) => messages::run(&args),
         Command::Parked(args) => parked::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),

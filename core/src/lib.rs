@@ -29,7 +29,7 @@ pub mod stream;
 mod units;
 
 pub use audio::encoding::Encoding;
-pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields};
+pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields, Framing};
 pub use decision::CompareError;
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};

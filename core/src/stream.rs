@@ -1,8 +1,8 @@
 //! One call: its bytes enter in pieces of any size, statuses leave while it talks, and its speech at the end.
 //!
 //! # Realtime safety
-//! [`CallStream::push`] never allocates, locks, blocks or panics, for any bytes and any chunking, and costs a bounded
-//! time proportional to the bytes. Everything it needs is reserved when the stream opens. The signal is worked on in
+//! [`CallStream::push`] and [`CallStream::push_packet`] never allocate, lock, block or panic, for any bytes and any
+//! chunking, and cost a bounded time proportional to the bytes. Everything it needs is reserved when the stream opens. The signal is worked on in
 //! blocks of 32 ms counted from the first sample, so the same audio cut in any way gives bit-identical results. Speech is
 //! looked for in four of them at once; every push that completes a fourth block costs the work of all four.
 //!
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 use crate::audio::decoder::Decoder;
+use crate::audio::mismatch::Watch;
 use crate::audio::polyphase::Filters;
 use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav::{HeaderReader, Layout};
@@ -148,6 +149,7 @@ pub struct CallStream {
     wanted: NetSpeech,
     wanted_seconds: f64,
     decoder: Decoder,
+    watch: Option<Watch>,
     /// Samples of the current block.
     raw: [i16; WIDE_BLOCK],
     filled: usize,
@@ -206,6 +208,8 @@ impl CallStream {
                 None => Decoder::new(&format, &tables.filters),
                 Some(_) => Decoder::for_any(&format, &tables.filters),
             },
+            // A header says what its recording is.
+            watch: if header.is_some() { None } else { Watch::new(&format) },
             raw: [0; WIDE_BLOCK],
             filled: 0,
             blocks: 0,
@@ -223,8 +227,8 @@ impl CallStream {
         })
     }
 
-    /// Takes bytes up to the next status; call again with the rest until everything is consumed. When there is
-    /// enough speech, or the call cannot be heard, everything is consumed without effect.
+    /// Takes bytes, cut anywhere, up to the next status; call again with the rest until everything is consumed. Not for
+    /// formats in packets ([`CallStream::push_packet`]). When there is enough speech, or the call cannot be heard, everything is consumed without effect.
     pub fn push(&mut self, bytes: &[u8]) -> Pushed {
         if self.enough || self.failed {
             return Pushed::all(bytes);
@@ -240,12 +244,33 @@ impl CallStream {
                 Err(error) => Err(error.into()),
             };
             if let Err(fault) = begun {
-                self.failed = true;
-                return Pushed { fault: Some(fault), ..Pushed::all(bytes) };
+                return self.fail(fault, bytes);
             }
         }
         let end = at + usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len() - at);
         self.collect(bytes, at, end)
+    }
+
+    /// Takes one packet of a format whose [`AudioFormat::framing`] is packets; an empty one was lost on the way and is
+    /// concealed. Always consumes all of it: a packet is too short for two statuses.
+    pub fn push_packet(&mut self, packet: &[u8]) -> Pushed {
+        if self.enough || self.failed {
+            return Pushed::all(packet);
+        }
+        if let Err(fault) = self.decoder.packet(packet) {
+            return self.fail(fault, packet);
+        }
+        let pushed = self.collect(&[], 0, 0);
+        if pushed.status.is_some_and(|status| !status.enough) {
+            // What the packet holds beyond the status; too little for another.
+            let _ = self.collect(&[], 0, 0);
+        }
+        Pushed { consumed: packet.len(), ..pushed }
+    }
+
+    fn fail(&mut self, fault: StreamFault, bytes: &[u8]) -> Pushed {
+        self.failed = true;
+        Pushed { fault: Some(fault), ..Pushed::all(bytes) }
     }
 
     /// Takes the samples in `bytes[at..end]`, behind which the recording is over.
@@ -262,7 +287,15 @@ impl CallStream {
                     return Pushed { consumed: at, status, fault: None };
                 }
             }
-            let decoded = self.decoder.decode(&bytes[at..end], &mut self.raw[self.filled..block]);
+            let decoded = match self.decoder.decode(&bytes[at..end], &mut self.raw[self.filled..block]) {
+                Ok(decoded) => decoded,
+                Err(fault) => return self.fail(fault, bytes),
+            };
+            if let Some(watch) = &mut self.watch
+                && let Err(mismatch) = watch.look(&bytes[at..at + decoded.bytes])
+            {
+                return self.fail(mismatch.into(), bytes);
+            }
             at += decoded.bytes;
             self.left -= decoded.bytes as u64;
             self.filled += decoded.samples;
@@ -287,7 +320,7 @@ impl CallStream {
         }
         self.left = layout.data_bytes.unwrap_or(u64::MAX);
         self.wanted = NetSpeech::from_seconds(self.wanted_seconds, format.rate());
-        self.decoder.set(&format);
+        self.decoder.set(layout.encoding, &format);
         self.format = format;
         Ok(())
     }

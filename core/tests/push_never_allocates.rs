@@ -5,7 +5,8 @@ mod common;
 
 use allocation_counter::AllocationInfo;
 use common::{bytes, encoding, engine, formats, open, voice, wav_header};
-use peakstream::{AudioFormat, CallStream, Encoding, SampleRate};
+use peakstream::audio::g722;
+use peakstream::{AudioFormat, CallStream, Encoding, SampleRate, WireRate};
 
 fn push_counted(stream: &mut CallStream, audio: &[u8], chunk: usize) -> AllocationInfo {
     allocation_counter::measure(|| {
@@ -52,5 +53,51 @@ fn a_header_in_the_stream_costs_no_allocation_whatever_it_says() {
             );
             assert!(stream.status().net_speech.seconds() > 0.9, "{format:?}: the test must hold speech");
         }
+    }
+}
+
+#[test]
+fn g722_costs_no_allocation() {
+    let mut audio = Vec::new();
+    g722::Encoder::new().encode_all(&voice(4.0, 140.0, WireRate::Hz16000), &mut audio);
+    for chunk in [1, 3, 160, 65_536] {
+        let mut stream = open(AudioFormat::g722(), 1.0);
+        let counted = push_counted(&mut stream, &audio, chunk);
+        assert_eq!((counted.count_total, counted.count_current), (0, 0), "chunks of {chunk} bytes");
+        assert!(stream.status().net_speech.seconds() > 0.9, "the test must hold speech");
+    }
+}
+
+/// Every mode of Opus: of which band and how long a packet is says its first byte.
+#[test]
+#[cfg(feature = "opus")]
+fn opus_costs_no_allocation_clean_lost_or_damaged() {
+    let packets = common::opus_packets(&voice(4.0, 140.0, WireRate::Hz16000));
+    let mut mixed = packets.clone();
+    for (n, packet) in mixed.iter_mut().enumerate() {
+        match n % 9 {
+            3 => packet.clear(),
+            5 => packet[0] = (n as u8).wrapping_mul(37),
+            7 => packet.truncate(1 + n % 5),
+            _ => {}
+        }
+    }
+    for (packets, talks) in [(&packets, true), (&mixed, false)] {
+        for (channels, caller) in [(1, 0), (2, 1)] {
+            let mut stream = open(AudioFormat::opus(channels, caller).expect("a channel it has"), 1.0);
+            let counted = allocation_counter::measure(|| {
+                for packet in packets {
+                    assert_eq!(stream.push_packet(packet).fault, None);
+                }
+            });
+            assert_eq!((counted.count_total, counted.count_current), (0, 0), "{channels} channels");
+            assert!(!talks || stream.status().net_speech.seconds() > 0.9, "the test must hold speech");
+        }
+    }
+    let audio = common::ogg(&packets, 312, 20);
+    for chunk in [1, 160, 65_536] {
+        let mut stream = open(AudioFormat::ogg_opus(1, 0).expect("mono"), 1.0);
+        let counted = push_counted(&mut stream, &audio, chunk);
+        assert_eq!((counted.count_total, counted.count_current), (0, 0), "Ogg, chunks of {chunk} bytes");
     }
 }

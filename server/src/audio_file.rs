@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use peakstream::audio::wav;
-use peakstream::{AudioFormat, Codec, Encoding, FormatFields, SampleRate};
+use peakstream::{AudioFormat, Codec, Encoding, FieldError, FormatFields, SampleRate};
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -192,9 +192,14 @@ pub fn parse_codec(codec: &str) -> Result<Encoding, String> {
         channel: 1,
     };
     AudioFormat::parse(&fields)
-        .map(|format| {
-            let Codec::Samples(encoding) = format.codec();
-            encoding
+        .and_then(|format| match format.codec() {
+            Codec::Samples(encoding) => Ok(encoding),
+            _ => Err(vec![FieldError {
+                field: "audio_codec",
+                message: format!(
+                    "{codec:?} is not written sample by sample; use \"mulaw\", \"alaw\" or \"pcm\""
+                ),
+            }]),
         })
         .map_err(|errors| errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))
 }

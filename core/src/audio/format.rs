@@ -1,6 +1,7 @@
 //! What a call's bytes mean: the documented audio fields enter, a checked [`AudioFormat`] leaves.
 
 use super::encoding::Encoding;
+use super::g722;
 use crate::{SampleRate, WireRate};
 
 /// How the signal is coded.
@@ -8,6 +9,20 @@ use crate::{SampleRate, WireRate};
 pub enum Codec {
     /// Sample by sample, channels interleaved.
     Samples(Encoding),
+    /// ITU-T G.722 at 64 kbit/s, one channel at 16 kHz (`audio::g722`).
+    G722,
+    /// Opus, RFC 6716, at 16 kHz (`audio::opus`).
+    #[cfg(feature = "opus")]
+    Opus,
+}
+
+/// How a stream's bytes belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// They may be cut anywhere: [`crate::CallStream::push`].
+    Bytes,
+    /// In packets, of which each must be pushed alone and whole: [`crate::CallStream::push_packet`].
+    Packets,
 }
 
 /// What stands around the signal.
@@ -17,18 +32,22 @@ pub enum Container {
     Raw,
     /// A RIFF/WAVE header at the beginning of the stream (`audio::wav`), then samples.
     Wav,
+    /// Ogg pages (`audio::ogg_opus`).
+    #[cfg(feature = "opus")]
+    Ogg,
 }
 
 /// The audio fields of a request, as the customer wrote them (spec §5).
 #[derive(Clone, Copy, Debug)]
 pub struct FormatFields<'a> {
-    /// Container: `raw` or `wav`.
+    /// Container: `raw`, `wav` or `ogg`.
     pub audio_format: &'a str,
-    /// `mulaw`, `alaw`, `pcm` or one of their aliases, in either case.
+    /// `mulaw`, `alaw`, `pcm` or one of their aliases, `g722` or `opus`, in either case.
     pub audio_codec: &'a str,
     /// Layout of `pcm` samples: empty, `s16le`, `s16be` or `f32le`.
     pub sample_format: &'a str,
-    /// Hertz: one of [`WireRate`].
+    /// Hertz: one of [`WireRate`]. G.722 is 16 kHz although RTP calls it 8000 (RFC 3551 §4.5.2): either is accepted. Opus
+    /// streams have no rate of their own; whatever is said, they are heard at 16 kHz.
     pub sample_rate: u32,
     /// 1, or 2 for interleaved stereo.
     pub channels: u16,
@@ -82,6 +101,31 @@ impl AudioFormat {
         if caller > 1 { None } else { Some(Self { channels: 2, caller, ..Self::mono(encoding, rate) }) }
     }
 
+    /// G.722.
+    pub const fn g722() -> Self {
+        Self { codec: Codec::G722, ..Self::mono(Encoding::Linear16Le, SampleRate::Hz16000) }
+    }
+
+    /// Opus in packets; of two channels, `caller` is the caller's, 0 or 1. With one, a stereo stream is heard as its mix.
+    /// `None` for other numbers.
+    #[cfg(feature = "opus")]
+    pub const fn opus(channels: usize, caller: usize) -> Option<Self> {
+        if channels < 1 || channels > 2 || caller >= channels {
+            return None;
+        }
+        let mono = Self::mono(Encoding::Linear16Le, SampleRate::Hz16000);
+        Some(Self { codec: Codec::Opus, channels, caller, ..mono })
+    }
+
+    /// The same Opus in Ogg.
+    #[cfg(feature = "opus")]
+    pub const fn ogg_opus(channels: usize, caller: usize) -> Option<Self> {
+        match Self::opus(channels, caller) {
+            Some(packets) => Some(Self { container: Container::Ogg, ..packets }),
+            None => None,
+        }
+    }
+
     /// The same format at another rate.
     #[must_use]
     pub const fn at(self, rate: WireRate) -> Self {
@@ -125,14 +169,40 @@ impl AudioFormat {
             (other, _) => Err(FieldError::new("channel", &other, "1, the only one that 1 channel has")),
         });
         match (container, codec, rate) {
-            (Ok(container), Ok(codec), Ok(rate)) if errors.is_empty() => Ok(Self {
-                container,
-                codec,
-                rate,
-                channels: usize::from(fields.channels),
-                caller: usize::from(fields.channel - 1),
-            }),
+            (Ok(container), Ok(codec), Ok(rate)) if errors.is_empty() => {
+                let channels = usize::from(fields.channels);
+                let format =
+                    Self { container, codec, rate, channels, caller: usize::from(fields.channel - 1) };
+                format.combine(fields).map_err(|error| vec![error])
+            }
             _ => Err(errors),
+        }
+    }
+
+    /// What goes with what.
+    fn combine(self, fields: &FormatFields<'_>) -> Result<Self, FieldError> {
+        let container = |accepted: &str| Err(FieldError::new("audio_format", &fields.audio_format, accepted));
+        match (self.container, self.codec) {
+            (Container::Raw | Container::Wav, Codec::Samples(_)) => Ok(self),
+            (Container::Raw, Codec::G722) if self.channels > 1 => {
+                Err(FieldError::new("channels", &fields.channels, "1 with audio_codec \"g722\""))
+            }
+            (Container::Raw, Codec::G722) => match self.rate {
+                WireRate::Hz8000 | WireRate::Hz16000 => Ok(Self::g722()),
+                _ => {
+                    let accepted = "16000 (or RTP's 8000) with audio_codec \"g722\"";
+                    Err(FieldError::new("sample_rate", &fields.sample_rate, accepted))
+                }
+            },
+            (_, Codec::G722) => container("\"raw\" with audio_codec \"g722\""),
+            #[cfg(feature = "opus")]
+            (Container::Raw | Container::Ogg, Codec::Opus) => Ok(self.at(WireRate::Hz16000)),
+            #[cfg(feature = "opus")]
+            (Container::Wav, Codec::Opus) => {
+                container("\"raw\" (packets) or \"ogg\" with audio_codec \"opus\"")
+            }
+            #[cfg(feature = "opus")]
+            (Container::Ogg, _) => container("\"raw\" or \"wav\", or audio_codec \"opus\" with it"),
         }
     }
 
@@ -166,44 +236,69 @@ impl AudioFormat {
         self.caller
     }
 
-    /// Bytes of one second of audio.
-    pub const fn bytes_per_second(&self) -> usize {
+    /// Whether bytes may be cut anywhere.
+    pub const fn framing(&self) -> Framing {
+        match (self.container, self.codec) {
+            #[cfg(feature = "opus")]
+            (Container::Raw, Codec::Opus) => Framing::Packets,
+            _ => Framing::Bytes,
+        }
+    }
+
+    /// Bytes of one second of audio; `None` where that varies.
+    pub const fn bytes_per_second(&self) -> Option<usize> {
         match self.codec {
-            Codec::Samples(encoding) => encoding.bytes() * self.channels * self.rate.hz() as usize,
+            Codec::Samples(encoding) => Some(encoding.bytes() * self.channels * self.rate.hz() as usize),
+            Codec::G722 => Some(g722::BYTES_PER_SECOND),
+            #[cfg(feature = "opus")]
+            Codec::Opus => None,
         }
     }
 }
+
+#[cfg(feature = "opus")]
+const CONTAINERS: &str = "\"raw\", \"wav\" or \"ogg\"";
+#[cfg(not(feature = "opus"))]
+const CONTAINERS: &str = "\"raw\" or \"wav\"";
+#[cfg(feature = "opus")]
+const CODECS: &str = "\"mulaw\", \"alaw\", \"pcm\", \"g722\" or \"opus\"";
+#[cfg(not(feature = "opus"))]
+const CODECS: &str = "\"mulaw\", \"alaw\", \"pcm\" or \"g722\"";
 
 fn parse_container(name: &str) -> Result<Container, FieldError> {
     match name.to_ascii_lowercase().as_str() {
         "raw" => Ok(Container::Raw),
         "wav" => Ok(Container::Wav),
-        _ => Err(FieldError::new("audio_format", &name, "\"raw\" or \"wav\"")),
+        #[cfg(feature = "opus")]
+        "ogg" => Ok(Container::Ogg),
+        _ => Err(FieldError::new("audio_format", &name, CONTAINERS)),
     }
 }
 
 fn parse_codec(codec: &str, sample_format: &str) -> Result<Codec, FieldError> {
     let codec_lower = codec.to_ascii_lowercase();
     let layout = sample_format.to_ascii_lowercase();
-    let implied = |encoding: Encoding, names: &[&str]| {
+    let implied = |codec_found: Codec, names: &[&str]| {
         if names.contains(&layout.as_str()) {
-            Ok(encoding)
+            Ok(codec_found)
         } else {
             let accepted = format!("an empty sample_format with audio_codec {codec:?}");
             Err(FieldError::new("sample_format", &sample_format, &accepted))
         }
     };
-    let encoding = match codec_lower.as_str() {
-        "mulaw" | "ulaw" | "pcmu" | "pcm_mulaw" => implied(Encoding::MuLaw, &["", "mulaw", "ulaw"]),
-        "alaw" | "pcma" | "pcm_alaw" => implied(Encoding::ALaw, &["", "alaw"]),
-        "pcm_s16le" => implied(Encoding::Linear16Le, &["", "s16", "s16le"]),
-        "pcm_s16be" => implied(Encoding::Linear16Be, &["", "s16", "s16be"]),
-        "pcm_f32le" => implied(Encoding::Float32Le, &["", "f32", "f32le"]),
+    match codec_lower.as_str() {
+        "mulaw" | "ulaw" | "pcmu" | "pcm_mulaw" => {
+            implied(Codec::Samples(Encoding::MuLaw), &["", "mulaw", "ulaw"])
+        }
+        "alaw" | "pcma" | "pcm_alaw" => implied(Codec::Samples(Encoding::ALaw), &["", "alaw"]),
+        "pcm_s16le" => implied(Codec::Samples(Encoding::Linear16Le), &["", "s16", "s16le"]),
+        "pcm_s16be" => implied(Codec::Samples(Encoding::Linear16Be), &["", "s16", "s16be"]),
+        "pcm_f32le" => implied(Codec::Samples(Encoding::Float32Le), &["", "f32", "f32le"]),
         "pcm" | "l16" | "linear16" => match layout.as_str() {
-            "" | "s16" | "s16le" => Ok(Encoding::Linear16Le),
-            "s16be" => Ok(Encoding::Linear16Be),
+            "" | "s16" | "s16le" => Ok(Codec::Samples(Encoding::Linear16Le)),
+            "s16be" => Ok(Codec::Samples(Encoding::Linear16Be)),
             // "L16" and "linear16" say that a sample has 16 bits.
-            "f32" | "f32le" if codec_lower == "pcm" => Ok(Encoding::Float32Le),
+            "f32" | "f32le" if codec_lower == "pcm" => Ok(Codec::Samples(Encoding::Float32Le)),
             _ => {
                 let accepted = match codec_lower.as_str() {
                     "pcm" => "\"\", \"s16le\", \"s16be\" or \"f32le\"",
@@ -212,9 +307,11 @@ fn parse_codec(codec: &str, sample_format: &str) -> Result<Codec, FieldError> {
                 Err(FieldError::new("sample_format", &sample_format, accepted))
             }
         },
-        _ => Err(FieldError::new("audio_codec", &codec, "\"mulaw\", \"alaw\" or \"pcm\"")),
-    };
-    encoding.map(Codec::Samples)
+        "g722" => implied(Codec::G722, &[""]),
+        #[cfg(feature = "opus")]
+        "opus" => implied(Codec::Opus, &[""]),
+        _ => Err(FieldError::new("audio_codec", &codec, CODECS)),
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +331,7 @@ mod tests {
     fn the_documented_fields_are_a_telephone_call() {
         let format = AudioFormat::parse(&TELEPHONE).expect("documented values");
         assert_eq!(format, AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000));
-        assert_eq!(format.bytes_per_second(), 8000);
+        assert_eq!(format.bytes_per_second(), Some(8000));
     }
 
     #[test]
@@ -308,6 +405,41 @@ mod tests {
         ] {
             let errors = AudioFormat::parse(&fields).expect_err("a channel it has not");
             assert_eq!(errors[0].field, "channel");
+        }
+    }
+
+    #[test]
+    fn g722_is_16_khz_whatever_rtp_calls_it_and_mono() {
+        for sample_rate in [8_000, 16_000] {
+            let fields = FormatFields { audio_codec: "G722", sample_rate, ..TELEPHONE };
+            assert_eq!(AudioFormat::parse(&fields), Ok(AudioFormat::g722()));
+        }
+        let g722 = FormatFields { audio_codec: "g722", ..TELEPHONE };
+        for (fields, field) in [
+            (FormatFields { sample_rate: 24_000, ..g722 }, "sample_rate"),
+            (FormatFields { channels: 2, ..g722 }, "channels"),
+            (FormatFields { audio_format: "wav", ..g722 }, "audio_format"),
+            (FormatFields { sample_format: "s16le", ..g722 }, "sample_format"),
+        ] {
+            assert_eq!(AudioFormat::parse(&fields).expect_err("no such G.722")[0].field, field);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "opus")]
+    fn opus_comes_in_packets_or_in_ogg_at_any_rate() {
+        for rate in WireRate::ALL {
+            let fields = FormatFields { audio_codec: "opus", sample_rate: rate.hz(), ..TELEPHONE };
+            let packets = AudioFormat::parse(&fields).expect("packets");
+            assert_eq!((Some(packets), packets.framing()), (AudioFormat::opus(1, 0), Framing::Packets));
+            let ogg = AudioFormat::parse(&FormatFields { audio_format: "Ogg", ..fields }).expect("in Ogg");
+            assert_eq!((Some(ogg), ogg.framing()), (AudioFormat::ogg_opus(1, 0), Framing::Bytes));
+        }
+        for fields in [
+            FormatFields { audio_format: "ogg", ..TELEPHONE },
+            FormatFields { audio_format: "wav", audio_codec: "opus", ..TELEPHONE },
+        ] {
+            assert_eq!(AudioFormat::parse(&fields).expect_err("no such thing")[0].field, "audio_format");
         }
     }
 

@@ -78,8 +78,10 @@ pub fn formats() -> Vec<AudioFormat> {
 
 /// How the samples of such a format are written.
 pub fn encoding(format: &AudioFormat) -> Encoding {
-    let Codec::Samples(encoding) = format.codec();
-    encoding
+    match format.codec() {
+        Codec::Samples(encoding) => encoding,
+        other => panic!("{other:?} is not written sample by sample"),
+    }
 }
 
 /// Mono samples as a carrier would send them; the other channel of stereo is silent.
@@ -120,6 +122,58 @@ pub fn open(format: AudioFormat, wanted: f64) -> CallStream {
     engine()
         .open(CallSpec { format, channel_type: ChannelType::Telephone, wanted })
         .expect("a telephone call of a supported format")
+}
+
+/// A recording at 16 kHz as Opus packets of 20 ms at 24 kbit/s.
+#[cfg(feature = "opus")]
+pub fn opus_packets(samples: &[i16]) -> Vec<Vec<u8>> {
+    let mut encoder =
+        opus_rs::OpusEncoder::new(16_000, 1, opus_rs::Application::Voip).expect("a mono encoder");
+    encoder.bitrate_bps = 24_000;
+    let mut packet = vec![0; 1_500];
+    samples
+        .chunks_exact(320)
+        .map(|frame| {
+            let length = encoder.encode_i16(frame, 320, &mut packet).expect("a frame of 20 ms");
+            packet[..length].to_vec()
+        })
+        .collect()
+}
+
+/// Packets in Ogg pages of up to `packets_of_page` packets, with the two headers before them (RFC 7845).
+#[cfg(feature = "opus")]
+pub fn ogg(packets: &[Vec<u8>], pre_skip: u16, packets_of_page: usize) -> Vec<u8> {
+    let mut head = b"OpusHead\x01\x01".to_vec();
+    head.extend(pre_skip.to_le_bytes());
+    head.extend(16_000u32.to_le_bytes());
+    head.extend([0, 0, 0]);
+    // Longer than a page holds in one segment, and than a packet may be.
+    let mut tags = b"OpusTags".to_vec();
+    tags.resize(20_000, b'x');
+    let mut stream = Vec::new();
+    let mut number = 0;
+    let mut page = |flags: u8, packets: &[Vec<u8>]| {
+        let mut table: Vec<u8> = Vec::new();
+        for packet in packets {
+            table.extend(vec![255; packet.len() / 255]);
+            table.push((packet.len() % 255) as u8);
+        }
+        let mut bytes = b"OggS\0".to_vec();
+        bytes.push(flags);
+        bytes.extend([0; 8]);
+        bytes.extend(7u32.to_le_bytes());
+        bytes.extend(u32::to_le_bytes(number));
+        bytes.extend([0; 4]);
+        bytes.push(u8::try_from(table.len()).expect("a page has at most 255 segments"));
+        bytes.extend(table);
+        bytes.extend(packets.concat());
+        number += 1;
+        stream.extend(bytes);
+    };
+    page(2, &[head]);
+    page(0, &[tags]);
+    packets.chunks(packets_of_page).for_each(|packets| page(0, packets));
+    stream
 }
 
 /// Pushes everything and returns the statuses.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peakstream::{AudioFormat, CallStream, StreamFault};
+use peakstream::{AudioFormat, CallStream, Framing, StreamFault};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -110,11 +110,9 @@ impl Attached {
 
     /// Returns when the session wants no more audio for a reason that is not the audio. Cancelling it loses nothing.
     pub async fn over(&mut self) -> Over {
-        tokio::select! {
-            biased;
-            () = self.services.shutdown.begun() => Over::Server,
-            _ = &mut self.stop => self.stopped(),
-        }
+        // The end of the server is the session's too; waiting for it here would cost every message a lock that all calls share.
+        let _ = (&mut self.stop).await;
+        self.stopped()
     }
 
     /// Takes audio, and then as long as the tenant's limit wants. `Some`: the session needs no more.
@@ -140,7 +138,11 @@ impl Attached {
     async fn push(&mut self, mut bytes: &[u8]) -> Option<Over> {
         while !bytes.is_empty() {
             let stream = self.stream.as_mut()?;
-            let pushed = stream.push(bytes);
+            let pushed = match stream.format().framing() {
+                Framing::Bytes => stream.push(bytes),
+                // What a carrier's message holds is one packet.
+                Framing::Packets => stream.push_packet(bytes),
+            };
             bytes = &bytes[pushed.consumed..];
             if let Some(fault) = pushed.fault {
                 return Some(self.unheard(fault).await);

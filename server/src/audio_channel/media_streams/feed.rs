@@ -67,7 +67,10 @@ impl Feed for Stream {
     }
 
     fn decoded_as(&mut self, format: &AudioFormat) {
-        self.machine.set_bytes_per_second(format.bytes_per_second());
+        // Where that varies, as with Opus, gaps are not measured.
+        if let Some(bytes) = format.bytes_per_second() {
+            self.machine.set_bytes_per_second(bytes);
+        }
     }
 
     fn summarise(&self) {

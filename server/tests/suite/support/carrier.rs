@@ -54,8 +54,17 @@ impl Carrier {
     }
 
     /// Sends audio in pieces, as fast as the server takes it, until it closes. The close code.
-    pub async fn play(mut self, audio: &[u8], piece: usize) -> u16 {
-        for piece in audio.chunks(piece) {
+    pub async fn play(self, audio: &[u8], piece: usize) -> u16 {
+        self.play_all(audio.chunks(piece)).await
+    }
+
+    /// The same in messages of given content, such as packets.
+    pub async fn play_messages(self, messages: &[Vec<u8>]) -> u16 {
+        self.play_all(messages.iter().map(Vec::as_slice)).await
+    }
+
+    async fn play_all(mut self, pieces: impl Iterator<Item = &[u8]>) -> u16 {
+        for piece in pieces {
             tokio::select! {
                 biased;
                 code = self.end() => return code,
