@@ -7,7 +7,6 @@ mod a_polling_client_gets_the_same;
 mod a_request_that_is_wrong_is_told_why;
 mod asterisk_sends_audio_by_tcp;
 mod audio_that_goes_wrong;
-mod every_case_of_audiohook_has_a_test;
 mod keys_are_managed_while_the_server_runs;
 mod limits_hold;
 mod rest_access_follows_tenants_keys_and_limits;

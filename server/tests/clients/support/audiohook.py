@@ -93,7 +93,7 @@ class Hook:
         self.paused = self.closing = False
         self.awaits_pong, self.pongs = [], []
         self.disconnected = self.outputs = None
-        self.offered = []
+        self.offered = OFFER
         self.answers = True
         self._sending = threading.RLock()
         self._news = threading.Condition()
