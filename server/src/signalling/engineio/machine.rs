@@ -11,7 +11,8 @@
 //!
 //! While it is Probed, polls are answered with a noop, so that the client ends the one that waits and sends no more, and
 //! what is said meanwhile waits for the WebSocket. The heartbeat rests as long as there is an upgrade: its answer could
-//! come over either. The first ping goes out at once: it finds clients that opened a session and went away.
+//! come over either. The first ping goes out after an interval; clients that opened a session and went away are found before,
+//! by the time they have to use it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -107,7 +108,7 @@ pub struct Machine {
     polled: bool,
     /// Whether a ping is to be sent as soon as the transport takes it.
     ping_due: bool,
-    /// When the last ping fell due.
+    /// When the last ping fell due, or the session began.
     pinged: Instant,
     /// Until when its pong may come; `None` once it has.
     pong_until: Option<Instant>,
@@ -125,9 +126,9 @@ impl Machine {
             transport,
             upgrade: Upgrade::None,
             polled: false,
-            ping_due: true,
+            ping_due: false,
             pinged: now,
-            pong_until: Some(now + timing.ping_timeout),
+            pong_until: None,
             unused_until: Some(now + timing.connect_timeout),
             queue: VecDeque::new(),
             end: None,

@@ -15,7 +15,7 @@
 //!
 //! # Where this differs from the reference implementation (engine.io 6 for Node)
 //!
-//! The first ping is sent at once and not after an interval. A `ping` of a client is a sign of life and not an error. What
+//! A `ping` of a client is a sign of life and not an error. What
 //! is said during an upgrade waits for the WebSocket. A WebSocket for a session that is nobody's is accepted and closed. No
 //! JSONP, no compression, no cookie, no revision 3.
 
