@@ -332,6 +332,19 @@ def signalling_rows(report, cpu, node):
     return rows
 
 
+def message_rows(report, cpu):
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    tree = figures.pop("the same through a JSON tree")
+    rows = []
+    for name, figure in figures.items():
+        times = {"ours": round(figure["minimum"], 4), "median": round(figure["median"], 4)}
+        if name.startswith("Twilio"):
+            times |= {"theirs": round(tree["minimum"], 4), "theirs_median": round(tree["median"], 4)}
+            times |= {"alternative": "serde_json tree and base64 alone", "alternative_threads": 1, "alternative_cpu": cpu}
+        rows.append(row(name, figure["unit"], times.pop("ours"), cpu, **times))
+    return rows
+
+
 def restart_row(report, cpu):
     name = f"start to a stored result, {report['results']} of them, after kill -9"
     times = {key: round(report[f"{key}_ms"], 1) for key in ("minimum", "median", "maximum")}
@@ -390,6 +403,8 @@ def measure(arguments):
         engines.append(run(command, 600))
         others.append(alternatives.round())
     rows = engine_rows(engines, others)
+
+    rows += message_rows(run([bench, "messages"], 300), level_of_own_code(engines[0]))
 
     calls, decisions, speed = (20, 4, 8) if arguments.quick else (100, 10, 1)
     pace = "in real time" if speed == 1 else f"at {speed} times real time"

@@ -29,6 +29,18 @@ pub(crate) fn resident_bytes_of(process: &str) -> Option<u64> {
     status(process, "VmRSS:").map(|kibibytes| kibibytes * 1024)
 }
 
+/// Ticks of a second in `/proc`, on every Linux (`getconf CLK_TCK`).
+const TICKS: f64 = 100.0;
+
+/// Processor time that a process has used, in steps of 10 ms; `None` where the system has no `/proc`.
+pub(crate) fn seconds_of(process: u32) -> Option<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind the name, which may hold anything: state is the third member, user and system time are the 14th and 15th.
+    let members: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = members.get(11)?.parse::<f64>().ok()? + members.get(12)?.parse::<f64>().ok()?;
+    Some(ticks / TICKS)
+}
+
 fn status(process: &str, member: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(member))?;

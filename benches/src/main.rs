@@ -4,6 +4,8 @@ mod audio;
 mod cpu;
 mod embed;
 mod engine;
+mod load;
+mod messages;
 mod mismatch;
 mod restart;
 mod server;
@@ -22,6 +24,10 @@ enum Command {
     Engine(engine::Args),
     /// Counts how often a stream of the wrong name is noticed, and a right one suspected.
     Mismatch(mismatch::Args),
+    /// Measures a running server under many live calls in real time: lateness, cost of a message; prints JSON.
+    Load(load::Args),
+    /// Times what one message of a carrier costs; prints JSON.
+    Messages(messages::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
     Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
@@ -35,6 +41,8 @@ fn main() -> ExitCode {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Mismatch(args) => mismatch::run(&args),
+        Command::Load(args) => load::run(&args),
+        Command::Messages(args) => messages::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),

@@ -5,8 +5,8 @@
 //! * [`recording`]: calls, and which of their bytes decides
 
 pub(crate) mod child;
-mod customer;
-mod recording;
+pub(crate) mod customer;
+pub(crate) mod recording;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -33,6 +33,11 @@ const LIVE_BLOCKS: usize = 8;
 const LIVE_PATIENCE: Duration = Duration::from_secs(90);
 /// Until the allocator and the runtime of the server are at rest again.
 const SETTLE: Duration = Duration::from_millis(500);
+
+/// As fast as the server reads.
+pub(crate) fn unpaced() -> Speed {
+    Speed::new(0.0).unwrap_or(Speed::REAL_TIME)
+}
 
 /// What to measure.
 #[derive(Debug, clap::Args)]

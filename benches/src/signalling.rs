@@ -5,7 +5,7 @@
 //! * [`crowd`]: many Socket.IO clients at once
 
 mod crowd;
-mod http;
+pub(crate) mod http;
 
 use std::error::Error;
 use std::path::PathBuf;

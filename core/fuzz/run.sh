@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:?usage: core/fuzz/run.sh SECONDS [TARGET…]}
 shift
-[ $# -gt 0 ] || set -- wav credential initialize media_streams socketio_packets
+[ $# -gt 0 ] || set -- wav credential audiosocket initialize media_streams socketio_packets
 
 RUSTC_WORKSPACE_WRAPPER=$PWD/core/fuzz/with-coverage.sh
 export RUSTC_WORKSPACE_WRAPPER
@@ -18,8 +18,8 @@ mkdir -p target/fuzz
 for target in "$@"; do
     case $target in
         wav | credential) package=peakstream-fuzz folder=core/fuzz ;;
-        initialize | media_streams | socketio_packets) package=peakstream-server-fuzz folder=server/fuzz ;;
-        *) echo "no fuzz target $target; there are wav, credential, initialize, media_streams, socketio_packets" >&2; exit 2 ;;
+        audiosocket | initialize | media_streams | socketio_packets) package=peakstream-server-fuzz folder=server/fuzz ;;
+        *) echo "no fuzz target $target; there are wav, credential, audiosocket, initialize, media_streams, socketio_packets" >&2; exit 2 ;;
     esac
     binary=fuzz-$(echo "$target" | tr _ -)
     cargo build -q -p "$package" --features "$package/libfuzzer" --bin "$binary"

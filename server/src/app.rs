@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use tokio::time::timeout;
 
+use crate::audio_channel::media_streams::access::Access;
 use crate::audio_channel::media_streams::machine::Origin;
 use crate::audio_channel::media_streams::message::Track;
 use crate::audio_channel::media_streams::{dialect, feed};
@@ -44,6 +45,8 @@ pub struct AudioChannels {
     pub tenant: Tenant,
     /// Whose voice is listened to where nothing else is said.
     pub track: Track,
+    /// Who may connect.
+    pub access: Arc<Access>,
     /// Where their sessions are.
     pub sessions: Arc<SessionServices>,
 }
@@ -77,7 +80,10 @@ pub fn ready(
     for path in &config.media_streams_paths {
         router = router
             .route(path, any(media_streams).with_state(audio.clone()))
-            .route(&format!("{path}/{{tenant}}"), any(media_streams).with_state(audio.clone()));
+            // A slash at the end is a common slip, and would be signed as well.
+            .route(&format!("{path}/"), any(media_streams).with_state(audio.clone()))
+            .route(&format!("{path}/{{tenant}}"), any(media_streams).with_state(audio.clone()))
+            .route(&format!("{path}/{{tenant}}/"), any(media_streams).with_state(audio.clone()));
     }
     router
 }
@@ -111,6 +117,11 @@ async fn media_streams(
     };
     if audio.sessions.shutdown.has_begun() {
         return unavailable("draining\n");
+    }
+    let keyring = &audio.sessions.keyring;
+    if !audio.access.allows(keyring, &tenant, request.uri(), request.headers()) {
+        tracing::info!(tenant = tenant.name(), "an audio connection was refused: not signed, and no key");
+        return (StatusCode::FORBIDDEN, "forbidden\n").into_response();
     }
     let origin = match Origin::of(&request, audio.track) {
         Ok(origin) => origin,

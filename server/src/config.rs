@@ -15,6 +15,7 @@ use clap::{Args, FromArgMatches};
 use peakstream::{EngineOptions, Threshold};
 
 use crate::audio_channel::media_streams::message::Track;
+use crate::ids::{DEFAULT_TENANT, Tenant};
 use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
 use crate::session::request::Defaults;
@@ -132,6 +133,18 @@ pub struct AudioConfig {
     /// Whose voice Media Streams are listened to, where neither the address nor a custom parameter `track` says it
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_TRACK", value_name = "TRACK", default_value = "inbound", value_parser = track)]
     pub media_streams_track: Track,
+
+    /// Refuse Media Streams that present no API key, of tenants without a Twilio auth token too
+    #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_NEED_KEY")]
+    pub media_streams_need_key: bool,
+
+    /// Address and port for Asterisk's AudioSocket. The protocol has no authentication: a loopback or private address
+    #[arg(long, env = "PEAKSTREAM_AUDIOSOCKET_LISTEN", value_name = "ADDRESS")]
+    pub audiosocket_listen: Option<SocketAddr>,
+
+    /// Tenant whose calls come in by AudioSocket
+    #[arg(long, env = "PEAKSTREAM_AUDIOSOCKET_TENANT", value_name = "NAME", default_value = DEFAULT_TENANT, value_parser = tenant)]
+    pub audiosocket_tenant: Tenant,
 }
 
 /// What a session may take, and what it uses where a request says nothing.
@@ -332,6 +345,11 @@ pub(crate) fn threshold(text: &str) -> Result<Threshold, String> {
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0);
     rate.ok_or_else(|| "must be a number between 0 and 1".to_owned())
+}
+
+fn tenant(text: &str) -> Result<Tenant, String> {
+    Tenant::parse(text)
+        .ok_or_else(|| "must be a tenant's name: lower-case letters, digits and hyphens".to_owned())
 }
 
 fn track(text: &str) -> Result<Track, String> {

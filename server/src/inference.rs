@@ -2,7 +2,8 @@
 //!
 //! Embedding and authenticity take tens of milliseconds of one core. They run on a fixed number of own threads behind a
 //! bounded queue, so that the network threads keep every deadline of the protocols while the pool is saturated. What is
-//! not wanted any more when its turn comes (the client has gone) is not computed.
+//! not wanted any more when its turn comes (the client has gone) is not computed. On Linux these threads are [`NICE`]: where
+//! there are fewer cores than work, live audio and the protocols' deadlines come first, and a decision takes a little longer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -10,6 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
+
+/// How much inference steps back (`nice`, 0 to 19): a third of a network thread's share where both want the same core.
+const NICE: i32 = 5;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -62,6 +66,7 @@ impl InferencePool {
 }
 
 fn work(waiting: &Mutex<Receiver<Job>>) {
+    step_back();
     loop {
         // A panic cannot happen while the lock is held, but a poisoned lock would still hold a sound receiver.
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -71,6 +76,14 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
             // hold a value of the job.
             tracing::error!("an inference job panicked");
         }
+    }
+}
+
+/// Lowers the priority of this thread; Linux has one for each.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!(%error, "inference keeps the priority of the process");
     }
 }
 
@@ -92,6 +105,16 @@ mod tests {
         first.await.unwrap();
         assert_eq!(second.await, Ok(2));
         assert_eq!(pool.submit(|| 4).unwrap().await, Ok(4));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn inference_steps_back_behind_the_network() {
+        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid()));
+        let pool = InferencePool::start(1, 1).unwrap();
+        let (network, inference) = (nice().unwrap(), pool.submit(nice).unwrap().await.unwrap().unwrap());
+        assert!(inference >= network.max(NICE), "inference {inference}, network {network}");
+        assert_eq!(nice().unwrap(), network, "only its own threads");
     }
 
     #[tokio::test]

@@ -62,6 +62,11 @@ impl Slots {
         Self { free: Arc::new(Semaphore::new(all as usize)), all }
     }
 
+    /// A slot, for as long as the permit lives; `None`: none is free.
+    pub fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_owned().ok()
+    }
+
     /// How many are occupied.
     pub fn occupied(&self) -> usize {
         self.all as usize - self.free.available_permits()
@@ -99,7 +104,7 @@ pub async fn serve(
         };
         // Audio and events are small messages that must not wait for each other; without it they are only slower.
         let _ = stream.set_nodelay(true);
-        if let Ok(slot) = Arc::clone(&slots.free).try_acquire_owned() {
+        if let Some(slot) = slots.take() {
             let connection = Connection::new(stream, slot, limits.write_timeout);
             tokio::spawn(serve_connection(connection, app.clone(), limits.header_timeout, shutdown.clone()));
         } else if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {

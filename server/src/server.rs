@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{self, AudioChannels};
+use crate::audio_channel::audiosocket;
+use crate::audio_channel::media_streams;
 use crate::biometrics::Biometrics;
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
@@ -51,8 +53,10 @@ pub enum StartError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The address.
-    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    #[error("cannot listen on {address}: {source}; choose another with {flag}")]
     Listen {
+        /// The setting.
+        flag: &'static str,
         /// The address asked for.
         address: SocketAddr,
         /// Why not.
@@ -78,12 +82,15 @@ pub struct Bound {
     app: watch::Sender<Router>,
     rest: Arc<Rest>,
     slots: Slots,
+    /// The port for Asterisk, if there is one; it is served once the models are loaded.
+    audiosocket: Option<(TcpListener, SocketAddr)>,
     shutdown: Shutdown,
 }
 
 /// A server that is ready.
 pub struct Running {
     base_url: String,
+    audiosocket: Option<SocketAddr>,
     config: Config,
     sessions: Arc<SessionServices>,
     store: Store,
@@ -110,10 +117,11 @@ impl Bound {
         let lock = dir.lock()?;
         let first_run = first_run::ensure_keys(&dir)?;
         let keyring = Keyring::open(&dir)?;
-        let address = config.listen;
-        let refused = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let local = listener.local_addr().map_err(refused)?;
+        let (listener, local) = bind("--listen", config.listen).await?;
+        let audiosocket = match config.audio.audiosocket_listen {
+            Some(address) => Some(bind("--audiosocket-listen", address).await?),
+            None => None,
+        };
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
         first_run::note_base_url(&dir, &base_url)?;
         let first_run = first_run.map(|first_run| FirstRun { base_url: base_url.clone(), ..first_run });
@@ -129,7 +137,19 @@ impl Bound {
         let shutdown = Shutdown::default();
         tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));
         tokio::spawn(sweep(rest.store.clone(), Arc::clone(&rest.journal), shutdown.clone()));
-        Ok(Self { config, base_url, keyring, limiter, first_run, lock, app, rest, slots, shutdown })
+        Ok(Self {
+            config,
+            base_url,
+            keyring,
+            limiter,
+            first_run,
+            lock,
+            app,
+            rest,
+            slots,
+            audiosocket,
+            shutdown,
+        })
     }
 
     /// Where clients find it.
@@ -147,7 +167,9 @@ impl Bound {
     /// # Errors
     /// If keys or threads cannot be had.
     pub fn ready(self, engine: Engine) -> Result<Running, StartError> {
-        let Self { config, base_url, keyring, limiter, lock, app, rest, slots, shutdown, .. } = self;
+        let Self {
+            config, base_url, keyring, limiter, lock, app, rest, slots, audiosocket, shutdown, ..
+        } = self;
         let limits = &config.limits;
         let sessions = Arc::new(SessionServices {
             biometrics: Arc::new(Biometrics::new(engine, Arc::clone(&keyring))),
@@ -167,6 +189,10 @@ impl Bound {
         let audio = AudioChannels {
             tenant: Tenant::new(DEFAULT_TENANT),
             track: config.audio.media_streams_track,
+            access: Arc::new(media_streams::access::Access {
+                needs_key: config.audio.media_streams_need_key,
+                public_url: config.public_url.clone(),
+            }),
             sessions: Arc::clone(&sessions),
         };
         // Set once: here.
@@ -174,8 +200,26 @@ impl Bound {
         let store = rest.store.clone();
         let routes = routes(&rest, &config, &base_url);
         let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, routes, audio));
-        Ok(Running { base_url, config, sessions, store, io, slots, _app: app, _lock: lock })
+        let audiosocket = audiosocket.map(|(listener, address)| {
+            let tenant = config.audio.audiosocket_tenant.clone();
+            tokio::spawn(audiosocket::listener::serve(
+                listener,
+                tenant,
+                slots.clone(),
+                Arc::clone(&sessions),
+            ));
+            address
+        });
+        Ok(Running { base_url, audiosocket, config, sessions, store, io, slots, _app: app, _lock: lock })
     }
+}
+
+/// A listening socket, and its address with the port that was found.
+async fn bind(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen { flag, address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let local = listener.local_addr().map_err(refused)?;
+    Ok((listener, local))
 }
 
 /// What answers from the beginning: the REST channel, and the description of everything.
@@ -270,6 +314,11 @@ impl Running {
     /// Where clients find it.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Where Asterisk finds it, if it is to.
+    pub const fn audiosocket(&self) -> Option<SocketAddr> {
+        self.audiosocket
     }
 
     /// How many sessions and audio connections there are.

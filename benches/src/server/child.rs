@@ -81,6 +81,11 @@ impl Child {
         &self.first_run
     }
 
+    /// Number of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Threads it has, network and inference.
     pub(crate) fn threads(&self) -> Option<u64> {
         cpu::threads_of(&self.process.0.id().to_string())

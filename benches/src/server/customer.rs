@@ -26,7 +26,7 @@ const HANG_UP: Duration = Duration::from_secs(2);
 
 /// A call that did not go as it should.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CustomerError {
+pub(crate) enum CustomerError {
     #[error(transparent)]
     Signalling(#[from] SocketIoError),
     #[error(transparent)]
@@ -46,35 +46,35 @@ pub(super) enum CustomerError {
 }
 
 /// What a session is for.
-pub(super) enum Operation {
+pub(crate) enum Operation {
     Register,
     /// Against this credential.
     Verify(Sensitive<String>),
 }
 
 /// A decision, as the customer saw it.
-pub(super) struct Decided {
+pub(crate) struct Decided {
     /// From the packet with the deciding byte being handed to the socket to the terminal event.
-    pub(super) after: Duration,
+    pub(crate) after: Duration,
     /// Of a registration.
-    pub(super) credential: Option<Sensitive<String>>,
+    pub(crate) credential: Option<Sensitive<String>>,
 }
 
 /// A customer of a server, with a token.
-pub(super) struct Customer {
+pub(crate) struct Customer {
     base_url: String,
     authorization: Sensitive<String>,
 }
 
 impl Customer {
     /// Fetches a token.
-    pub(super) async fn open(base_url: &str, first_run: &FirstRun) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn open(base_url: &str, first_run: &FirstRun) -> Result<Self, Box<dyn Error>> {
         let authorization = token::request(base_url, &first_run.client_id, &first_run.client_secret).await?;
         Ok(Self { base_url: base_url.to_owned(), authorization })
     }
 
     /// A session that waits for the audio of `call_id`.
-    pub(super) async fn session(
+    pub(crate) async fn session(
         &self,
         call_id: &str,
         operation: &Operation,
@@ -90,7 +90,7 @@ impl Customer {
     }
 
     /// Makes one call until its decision.
-    pub(super) async fn decide(
+    pub(crate) async fn decide(
         &self,
         call_id: &str,
         operation: &Operation,
@@ -136,7 +136,7 @@ impl Customer {
     }
 
     /// A call in real time that stays open after its audio.
-    pub(super) fn live_call(&self, call_id: &str) -> Call {
+    pub(crate) fn live_call(&self, call_id: &str) -> Call {
         self.call(call_id, Speed::REAL_TIME, STAY)
     }
 
@@ -159,7 +159,7 @@ impl Customer {
 }
 
 /// Sends `audio` and keeps the call open; tells `arrived` when the server has worked on all `blocks` of it.
-pub(super) async fn hold(
+pub(crate) async fn hold(
     mut socket: SocketIo,
     call: Call,
     audio: Vec<u8>,

@@ -10,23 +10,23 @@ use super::WANTED;
 use crate::audio::Audio;
 
 /// What carriers send.
-pub(super) const ENCODING: Encoding = Encoding::MuLaw;
-pub(super) const RATE: SampleRate = SampleRate::Hz8000;
+pub(crate) const ENCODING: Encoding = Encoding::MuLaw;
+pub(crate) const RATE: SampleRate = SampleRate::Hz8000;
 /// Samples, which are bytes, between two statuses.
-pub(super) const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 
 /// One call.
-pub(super) struct Recording {
-    pub(super) name: String,
-    pub(super) audio: Vec<u8>,
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    pub(crate) audio: Vec<u8>,
     /// Bytes up to and with the one that completes the speech asked for: the engine decides on the same bytes alike,
     /// however they are cut into packets.
-    pub(super) deciding: usize,
+    pub(crate) deciding: usize,
 }
 
 impl Recording {
     /// The first blocks of the call.
-    pub(super) fn beginning(&self, blocks: usize) -> Vec<u8> {
+    pub(crate) fn beginning(&self, blocks: usize) -> Vec<u8> {
         self.audio.iter().copied().cycle().take(blocks * BLOCK).collect()
     }
 }
@@ -35,7 +35,7 @@ impl Recording {
 ///
 /// # Errors
 /// A recording that cannot be read.
-pub(super) fn all(engine: &Engine, folder: &Path) -> Result<Vec<Recording>, Box<dyn Error>> {
+pub(crate) fn all(engine: &Engine, folder: &Path) -> Result<Vec<Recording>, Box<dyn Error>> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();

@@ -12,21 +12,26 @@ use tokio::time::{Duration, Instant};
 const LARGEST_ANSWER: usize = 64 << 10;
 
 /// What may cross tasks.
-pub(super) type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Asks one server with one key.
-pub(super) struct Client {
+pub(crate) struct Client {
     address: String,
     key: String,
 }
 
 impl Client {
-    pub(super) fn new(base_url: &str, key: &str) -> Self {
+    pub(crate) fn new(base_url: &str, key: &str) -> Self {
         Self { address: base_url.trim_start_matches("http://").to_owned(), key: key.to_owned() }
     }
 
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The bytes of a request.
-    pub(super) fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
+    pub(crate) fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let Self { address, key } = self;
         let length = body.len();
@@ -38,7 +43,7 @@ impl Client {
     }
 
     /// Creates one object and returns its id.
-    pub(super) async fn create(&self, path: &str, body: &Value) -> Result<String, Failure> {
+    pub(crate) async fn create(&self, path: &str, body: &Value) -> Result<String, Failure> {
         let mut connection = Connection::open(&self.address).await?;
         let (status, answer) = connection.ask(&self.request("POST", path, Some(body))).await?;
         let answer: Value = serde_json::from_slice(answer)?;
@@ -49,7 +54,7 @@ impl Client {
     }
 
     /// Sends `request` on `parallel` connections, each as soon as its last one was answered, for so long.
-    pub(super) async fn repeat(
+    pub(crate) async fn repeat(
         &self,
         request: &[u8],
         expected: u16,

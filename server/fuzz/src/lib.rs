@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use peakstream::{ChannelType, ModelHash, Threshold};
+use peakstream_server::audio_channel::audiosocket;
 use peakstream_server::audio_channel::media_streams::machine::{Machine, Origin};
 use peakstream_server::audio_channel::wire::Output;
 use peakstream_server::client::packet::Decoder;
@@ -121,16 +122,41 @@ pub fn media_streams(data: &[u8]) {
             Ok(text) => machine.handle_text(text),
             Err(_) => machine.handle_binary(line),
         }
-        if seen.take(&mut machine) {
+        if seen.take(|| machine.poll_output()) {
             // As the driver does, once the session's format is known.
             machine.set_bytes_per_second(8_000);
         }
     }
     machine.handle_disconnect();
-    seen.take(&mut machine);
+    seen.take(|| machine.poll_output());
     assert!(seen.ended, "a connection that is gone has not ended");
     assert!(seen.audio <= data.len(), "{} bytes of audio out of {}", seen.audio, data.len());
     assert!(machine.deadline().is_none(), "a timer is left");
+}
+
+/// The bytes of an AudioSocket connection, in pieces: each begins with its length, and a length of 0 lets 3 seconds pass.
+/// The same holds as for [`media_streams`].
+///
+/// # Panics
+/// If that does not hold.
+pub fn audiosocket(data: &[u8]) {
+    let mut now = Instant::now();
+    let mut machine = audiosocket::machine::Machine::new(now + Duration::from_secs(10));
+    let (mut seen, mut rest) = (Seen::default(), data);
+    while let Some((&length, more)) = rest.split_first() {
+        let (piece, more) = more.split_at(usize::from(length).min(more.len()));
+        rest = more;
+        if piece.is_empty() {
+            now += Duration::from_secs(3);
+            machine.handle_timeout(now);
+        }
+        machine.handle_bytes(now, piece);
+        seen.take(|| machine.poll_output());
+        assert!(machine.deadline().is_none_or(|deadline| deadline > now), "a deadline was missed");
+    }
+    machine.handle_disconnect();
+    seen.take(|| machine.poll_output());
+    assert!(seen.ended && seen.audio <= data.len() && machine.deadline().is_none());
 }
 
 #[derive(Default)]
@@ -142,9 +168,9 @@ struct Seen {
 
 impl Seen {
     /// Looks at what the machine puts out; whether the stream has just begun.
-    fn take(&mut self, machine: &mut Machine) -> bool {
+    fn take(&mut self, mut poll_output: impl FnMut() -> Option<Output>) -> bool {
         let before = self.started;
-        while let Some(output) = machine.poll_output() {
+        while let Some(output) = poll_output() {
             assert!(!self.ended, "{output:?} after the end");
             match output {
                 Output::Started(_) => assert!(!std::mem::replace(&mut self.started, true), "started twice"),

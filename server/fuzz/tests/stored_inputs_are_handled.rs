@@ -14,6 +14,11 @@ fn bodies_of_initialize() {
 }
 
 #[test]
+fn bytes_of_asterisk() {
+    replay(&corpus("audiosocket"), peakstream_server_fuzz::audiosocket);
+}
+
+#[test]
 fn messages_of_carriers() {
     replay(&corpus("media_streams"), peakstream_server_fuzz::media_streams);
 }

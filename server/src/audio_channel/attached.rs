@@ -109,11 +109,9 @@ impl Attached {
 
     /// Returns when the session wants no more audio for a reason that is not the audio. Cancelling it loses nothing.
     pub async fn over(&mut self) -> Over {
-        tokio::select! {
-            biased;
-            () = self.services.shutdown.begun() => Over::Server,
-            _ = &mut self.stop => self.stopped(),
-        }
+        // The end of the server is the session's too; waiting for it here would cost every message a lock that all calls share.
+        let _ = (&mut self.stop).await;
+        self.stopped()
     }
 
     /// Takes audio, and then as long as the tenant's limit wants. `Some`: the session needs no more.

@@ -1,13 +1,18 @@
-//! In: a carrier's WebSocket. Out: audio pushed into the call's stream, reports to its session, one close code.
+//! In: a carrier's connection. Out: audio pushed into the call's stream, reports to its session, one close code.
 //!
 //! * [`attached`]: a session's end of the connection: audio in, statuses and results out
+//! * [`audiosocket`]: Asterisk's AudioSocket over TCP
 //! * [`driver`]: the task that owns one connection of any kind
 //! * [`media_streams`]: Twilio Media Streams, its minimal subset, and other carriers that stream over WebSocket
 //! * [`websocket`]: the upgrade, and a close that the other side really receives
 //! * [`wire`]: the words all channels share
 
 pub mod attached;
+pub mod audiosocket;
 pub mod driver;
 pub mod media_streams;
 pub mod websocket;
 pub mod wire;
+
+#[cfg(test)]
+mod faulted_calls;

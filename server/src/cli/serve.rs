@@ -11,7 +11,7 @@ use crate::cli::config::warn_of_misspelt_variables;
 use crate::config::Config;
 use crate::config::load::Given;
 use crate::first_run::{FIRST_RUN_FILE, FirstRun};
-use crate::server::Bound;
+use crate::server::{Bound, Running};
 use crate::{model_dir, shutdown, telemetry};
 
 /// `peakstream serve`
@@ -62,7 +62,7 @@ async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
         tokio::task::spawn_blocking(move || model_dir::load_engine(models.as_deref(), options)).await??;
     tracing::info!(cpu = %CpuLevel::in_use(), "models reproduce their golden vectors");
     let running = bound.ready(engine)?;
-    announce(&config, json, running.base_url(), first_run.as_ref())?;
+    announce(&config, json, &running, first_run.as_ref())?;
     // Until here a signal simply ends the process: there is nothing yet that could be lost.
     shutdown::requested().await?;
     running.shutdown().await;
@@ -72,15 +72,23 @@ async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
 fn announce(
     config: &Config,
     json: bool,
-    base_url: &str,
+    running: &Running,
     first_run: Option<&FirstRun>,
 ) -> std::io::Result<()> {
+    let (base_url, audiosocket) = (running.base_url(), running.audiosocket());
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", json!({"ready": true, "base_url": base_url}))?;
+        let mut ready = json!({"ready": true, "base_url": base_url});
+        if let Some(address) = audiosocket {
+            ready["audiosocket"] = json!(address);
+        }
+        writeln!(out, "{ready}")?;
         return out.flush();
     }
     writeln!(out, "peakstream is ready: {base_url}")?;
+    if let Some(address) = audiosocket {
+        writeln!(out, "AudioSocket: {address}")?;
+    }
     let file = config.data_dir.join(FIRST_RUN_FILE);
     match first_run {
         Some(first_run) => {

@@ -14,8 +14,9 @@ NOT_RUN = "not run: "
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """A server as it comes: default settings, at its most talkative, for the test that reads what it logged."""
-    running = Server(tmp_path_factory.mktemp("server"), log="trace").ready()
+    """A server as it comes: default settings and a port for Asterisk, at its most talkative, for the test that reads what it logged."""
+    flags = ["--audiosocket-listen=127.0.0.1:0"]
+    running = Server(tmp_path_factory.mktemp("server"), *flags, log="trace").ready()
     yield running
     running.kill()
 

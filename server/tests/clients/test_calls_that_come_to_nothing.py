@@ -69,7 +69,7 @@ def test_audio_that_stalls_is_ended_in_time(quiet):
         assert carrier.end().code == 1000
 
 
-def test_silence_alone_is_never_speech(quiet):
+def test_case_099_silence_alone_is_never_speech(quiet):
     request = register_request()
     session = start(quiet, request)
     with Carrier(quiet, request["metadata"]["call_id"], "minimal").start() as carrier:
@@ -90,7 +90,7 @@ ENDS = {
 
 @pytest.mark.parametrize("dialect", ["twilio", "minimal"])
 @pytest.mark.parametrize("how", ENDS)
-def test_too_little_speech_before_the_end_is_told_in_seconds(quiet, how, dialect):
+def test_case_075_076_105_too_little_speech_before_the_end_is_told_in_seconds(quiet, how, dialect):
     request = register_request()
     session = start(quiet, request)
     with Carrier(quiet, request["metadata"]["call_id"], dialect).start() as carrier:
@@ -114,7 +114,7 @@ def test_an_end_without_any_audio_is_an_error_of_the_audio(quiet, how):
     assert error_audio(session)["audio_seconds"] == 0
 
 
-def test_a_second_audio_connection_is_refused_and_the_first_goes_on(quiet):
+def test_case_118_a_second_audio_connection_is_refused_and_the_first_goes_on(quiet):
     request = register_request(3.0)
     session = start(quiet, request)
     call_id = request["metadata"]["call_id"]
@@ -127,7 +127,7 @@ def test_a_second_audio_connection_is_refused_and_the_first_goes_on(quiet):
     session.leave()
 
 
-def test_audio_that_comes_before_its_session_is_held_for_it(quiet):
+def test_case_108_audio_that_comes_before_its_session_is_held_for_it(quiet):
     request = register_request(3.0)
     with Carrier(quiet, request["metadata"]["call_id"], "minimal").start() as carrier:
         assert carrier.play(audio.enrol()[:12_000], 0) is None
@@ -137,7 +137,7 @@ def test_audio_that_comes_before_its_session_is_held_for_it(quiet):
     session.leave()
 
 
-def test_connections_that_say_nothing_are_closed_in_time(quiet):
+def test_case_116_connections_that_say_nothing_are_closed_in_time(quiet):
     """Ten seconds each, all at once: no header, half a header, no start, a call that nobody registered."""
     begun = time.monotonic()
     host = quiet.base.removeprefix("http://").split(":")

@@ -165,7 +165,7 @@ def test_all_fifty_are_live_at_the_same_time(fifty):
     assert last_begin < first_end, "the last call began after the first had ended"
 
 
-def test_every_call_is_decided_right(fifty):
+def test_case_098_every_call_is_decided_right(fifty):
     last = [(call, call.session.events[-1]) for call in fifty.calls]
     assert not [(call.voice, event.data) for call, event in last if event.name != call.expected]
     assert all(sum(event.is_terminal for event in call.session.events) == 1 for call in fifty.calls)

@@ -37,7 +37,7 @@ def reference(server):
 @pytest.mark.parametrize("dialect", ["twilio", "minimal"])
 @pytest.mark.parametrize("speed", [4, 0])
 @pytest.mark.parametrize("chunk_ms", [20, 30, 40, 60, 100, 200, 400])
-def test_any_dialect_chunk_and_speed_gives_the_same_call(server, reference, dialect, speed, chunk_ms):
+def test_case_073_085_097_101_any_dialect_chunk_and_speed_gives_the_same_call(server, reference, dialect, speed, chunk_ms):
     how = {"dialect": dialect, "speed": speed, "chunk_ms": chunk_ms}
     outcome, statuses, end, _ = carry(server, register_request(SECONDS), audio.enrol(), **how)
     assert outcome.name == "result-success", outcome.data
@@ -58,7 +58,7 @@ FORMATS = [
 
 @pytest.mark.parametrize("dialect", ["twilio", "minimal"])
 @pytest.mark.parametrize("codec, rate, agreed", FORMATS, ids=lambda value: str(value).replace("'", ""))
-def test_any_agreed_format_is_decided_alike(server, credential, dialect, codec, rate, agreed):
+def test_case_103_any_agreed_format_is_decided_alike(server, credential, dialect, codec, rate, agreed):
     pcm = audio.samples(audio.english_files()[0])
     sound = audio.encode(pcm if rate == audio.RATE else audio.twice_the_rate(pcm), codec)
     request = verify_request(credential, SECONDS, **agreed)
@@ -71,7 +71,7 @@ def test_any_agreed_format_is_decided_alike(server, credential, dialect, codec, 
 
 
 @pytest.mark.parametrize("size", [1, 37, 160, 800, 3200, 64_000])
-def test_payloads_of_any_size_are_taken(server, reference, size):
+def test_case_093_102_payloads_of_any_size_are_taken(server, reference, size):
     request = register_request(SECONDS)
     session = start(server, request)
     sound = audio.enrol()
@@ -89,7 +89,7 @@ def test_payloads_of_any_size_are_taken(server, reference, size):
     session.leave()
 
 
-def test_a_sample_may_be_split_between_two_messages(server):
+def test_case_104_a_sample_may_be_split_between_two_messages(server):
     request = register_request(SECONDS, audio_codec="pcm")
     session = start(server, request)
     sound = audio.encode(audio.samples(audio.files("enrol")[0]), "l16")
@@ -103,19 +103,19 @@ def test_a_sample_may_be_split_between_two_messages(server):
     session.leave()
 
 
-def test_audio_that_the_carrier_lost_costs_only_itself(server, credential):
+def test_case_082_audio_that_the_carrier_lost_costs_only_itself(server, credential):
     request = verify_request(credential, SECONDS)
     outcome, _, end, carrier = carry(server, request, audio.same(), lose=[(1.0, 0.5), (2.5, 0.2)])
     assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
 
 
-def test_messages_out_of_order_are_put_back(server, reference):
+def test_case_083_messages_out_of_order_are_put_back(server, reference):
     outcome, statuses, end, _ = carry(server, register_request(SECONDS), audio.enrol(), swap_every=7)
     assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
     assert sorted(statuses) == reference
 
 
-def test_only_the_callers_track_is_listened_to(server, reference):
+def test_case_080_only_the_callers_track_is_listened_to(server, reference):
     """Both tracks of a call; on the other one somebody else speaks all the time."""
     request = register_request(SECONDS)
     session = start(server, request)
@@ -134,7 +134,7 @@ def test_only_the_callers_track_is_listened_to(server, reference):
     session.leave()
 
 
-def test_the_call_id_may_come_as_a_custom_parameter(server):
+def test_case_079_the_call_id_may_come_as_a_custom_parameter(server):
     request = register_request(SECONDS)
     session = start(server, request)
     with Carrier(server, "CA" + "0" * 32) as carrier:
@@ -186,7 +186,7 @@ MISBEHAVIOUR = {
 
 
 @pytest.mark.parametrize("what", MISBEHAVIOUR)
-def test_misbehaviour_in_the_middle_of_a_call(server, what):
+def test_case_084_088_089_090_091_092_093_094_095_120_misbehaviour_in_the_middle_of_a_call(server, what):
     misbehave, codes = MISBEHAVIOUR[what]
     pid = server.pid
     outcome, _, end, _ = carry(server, register_request(SECONDS), audio.enrol(), at=(1.0, misbehave))
@@ -210,7 +210,7 @@ STARTS = {
 
 
 @pytest.mark.parametrize("what", STARTS)
-def test_a_connection_without_a_proper_start_is_refused_and_its_session_goes_on(server, what):
+def test_case_086_087_106_a_connection_without_a_proper_start_is_refused_and_its_session_goes_on(server, what):
     request = register_request(SECONDS)
     session = start(server, request)
     with Carrier(server, request["metadata"]["call_id"]) as carrier:
@@ -226,7 +226,7 @@ def test_a_connection_without_a_proper_start_is_refused_and_its_session_goes_on(
     session.leave()
 
 
-def test_what_comes_after_the_servers_close_changes_nothing(server):
+def test_case_107_what_comes_after_the_servers_close_changes_nothing(server):
     """The minimal subset has no stop: a client may go on sending until it sees the close."""
     session, outcome, end = calls.call(server, register_request(SECONDS), audio.enrol() * 3, chunk_ms=400)
     assert (outcome.name, end.code) == ("result-success", 1000)

@@ -4,7 +4,7 @@ from support import audio, calls
 from support.signalling import answer, verify_request
 
 
-def test_no_token_secret_credential_call_id_or_payload(server, credential):
+def test_case_119_no_token_secret_credential_call_id_or_payload(server, credential):
     """The calls here are for a run of this test alone; what other tests knew of is searched for too."""
     calls.verify(server, credential, audio.same(), seconds=3.0)
     answer(server, "verify", verify_request("c" * 400))

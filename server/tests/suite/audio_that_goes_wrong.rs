@@ -39,7 +39,7 @@ async fn a_silent_carrier_is_an_audio_error_and_its_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn silence_is_listened_to_up_to_the_limit() {
+async fn case_099_silence_is_listened_to_up_to_the_limit() {
     let server = serve(|config| config.sessions.max_stream_duration = Duration::from_secs(4)).await;
     let (mut client, carrier) = streaming(&server, "silence").await;
     let audio = silence(10);
@@ -52,7 +52,7 @@ async fn silence_is_listened_to_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_early_names_collected_and_needed_seconds() {
+async fn case_075_076_105_a_stream_that_ends_early_names_collected_and_needed_seconds() {
     let server = serve(|_| ()).await;
     for how in ["stop", "close", "drop"] {
         let (mut client, mut carrier) = streaming(&server, how).await;
@@ -77,7 +77,7 @@ async fn a_stream_that_ends_early_names_collected_and_needed_seconds() {
 }
 
 #[tokio::test]
-async fn broken_messages_close_with_the_code_of_the_table_and_end_the_session() {
+async fn case_090_091_094_broken_messages_close_with_the_code_of_the_table_and_end_the_session() {
     let server = serve(|_| ()).await;
     let huge = json!({"event": "media", "media": {"payload": "/".repeat(4_000_000)}}).to_string();
     let deep = format!(r#"{{"event":"media","media":{}{}}}"#, "[".repeat(20_000), "]".repeat(20_000));
@@ -102,7 +102,7 @@ async fn broken_messages_close_with_the_code_of_the_table_and_end_the_session() 
 }
 
 #[tokio::test]
-async fn connections_that_never_become_a_stream_are_refused() {
+async fn case_086_087_connections_that_never_become_a_stream_are_refused() {
     let server = serve(|_| ()).await;
     for start in [json!({}), json!({"callSid": ""}), json!({"callSid": 5}), Value::Null] {
         let mut carrier = Carrier::connect(&server).await;
@@ -115,7 +115,7 @@ async fn connections_that_never_become_a_stream_are_refused() {
 }
 
 #[tokio::test]
-async fn a_call_has_one_audio_connection() {
+async fn case_118_a_call_has_one_audio_connection() {
     let server = serve(|_| ()).await;
     let (mut client, mut first) = streaming(&server, "one").await;
     first_block(&mut client, &mut first).await;
@@ -163,7 +163,7 @@ async fn twilio_decides_its_own_format_and_what_cannot_be_decoded_is_an_audio_er
 }
 
 #[tokio::test]
-async fn after_everything_that_went_wrong_a_good_call_works() {
+async fn case_120_after_everything_that_went_wrong_a_good_call_works() {
     let server = serve(|_| ()).await;
     for number in 0..20 {
         let (mut client, mut carrier) = streaming(&server, &format!("bad-{number}")).await;

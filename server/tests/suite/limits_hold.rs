@@ -17,7 +17,7 @@ async fn everything(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_connection_too_many_is_told_503() {
+async fn case_117_a_connection_too_many_is_told_503() {
     let server = serve(|config| config.limits.max_connections = 2).await;
     let _one = TcpStream::connect(server.address()).await.unwrap();
     let _two = TcpStream::connect(server.address()).await.unwrap();
@@ -27,7 +27,7 @@ async fn a_connection_too_many_is_told_503() {
 }
 
 #[tokio::test]
-async fn a_header_that_does_not_come_ends_the_connection() {
+async fn case_116_a_header_that_does_not_come_ends_the_connection() {
     let server = serve(|config| config.limits.header_timeout = Duration::from_millis(100)).await;
     for sent in ["", "GET /twilio HTTP/1.1\r\nhost: x\r\n"] {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();

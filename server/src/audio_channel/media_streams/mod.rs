@@ -1,5 +1,6 @@
 //! In: the messages of a carrier that streams over WebSocket. Out: audio in order, the call's identity, the close code.
 //!
+//! * [`access`], [`signature`]: who may connect
 //! * [`machine`]: one connection without its socket
 //! * [`dialect`]: how each carrier names things; the table of them
 //! * [`message`]: what a message says, in no dialect
@@ -8,6 +9,7 @@
 //! * [`order`]: numbered audio put back into order
 //! * [`feed`]: the machine on its WebSocket
 
+pub mod access;
 pub mod dialect;
 pub mod envelope;
 pub mod feed;
@@ -15,6 +17,7 @@ pub mod machine;
 pub mod message;
 pub mod order;
 pub mod origin;
+pub mod signature;
 
 #[cfg(test)]
 mod properties;

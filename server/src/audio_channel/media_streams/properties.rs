@@ -107,12 +107,12 @@ proptest! {
         let track = if outbound { Track::Outbound } else { Track::Inbound };
         let mut machine = Machine::new(begun + Duration::from_secs(10), Origin { call_id, subprotocol: None, track });
         let (mut seen, mut now, mut sent_to_it) = (Seen::default(), begun, 0);
-        if let Some(example) = dialect::examples().get(first) {
+        if let Some((_, example)) = dialect::examples().get(first) {
             machine.handle_text(example);
         }
         for act in acts {
             match act {
-                Act::Begin(which) => machine.handle_text(dialect::examples()[which]),
+                Act::Begin(which) => machine.handle_text(dialect::examples()[which].1),
                 Act::Media { names, number, track, payload, broken } => {
                     sent_to_it += payload.len();
                     machine.handle_text(&media(names, number, track, &payload, broken));

@@ -126,10 +126,10 @@ pub fn subprotocols() -> impl Iterator<Item = &'static str> + Clone {
     TABLE.iter().filter_map(|dialect| dialect.subprotocol)
 }
 
-/// A message of each dialect that begins a stream of the call `CALL`.
+/// Each dialect with a message that begins a stream of the call `CALL`.
 #[cfg(test)]
-pub(super) fn examples() -> [&'static str; TABLE.len()] {
-    TABLE.map(|dialect| dialect.example)
+pub(in crate::audio_channel) fn examples() -> [(&'static str, &'static str); TABLE.len()] {
+    TABLE.map(|dialect| (dialect.name, dialect.example))
 }
 
 /// The custom parameter that names the call.
