@@ -29,6 +29,10 @@ fn every_error() -> Vec<ApiError> {
         ApiError::NotFound("session"),
         ApiError::MethodNotAllowed,
         ApiError::NotCollectedYet,
+        ApiError::TakesNoAudio,
+        ApiError::UnknownContainer,
+        ApiError::RecordingTooLarge,
+        ApiError::Unusable("it holds no audio".into()),
         ApiError::KeyInUse,
         ApiError::KeyReused,
         ApiError::KeySpent,
@@ -49,6 +53,10 @@ fn every_error() -> Vec<ApiError> {
             | ApiError::NotFound(_)
             | ApiError::MethodNotAllowed
             | ApiError::NotCollectedYet
+            | ApiError::TakesNoAudio
+            | ApiError::UnknownContainer
+            | ApiError::RecordingTooLarge
+            | ApiError::Unusable(_)
             | ApiError::KeyInUse
             | ApiError::KeyReused
             | ApiError::KeySpent
