@@ -1,14 +1,15 @@
-//! In: a path to a WAV, FLAC or raw file. Out: one channel of it as 16-bit samples, at the rate that is asked for.
+//! In: a path to a WAV, FLAC, MP3, Ogg Opus or raw file. Out: one channel of it as 16-bit samples, at the rate that is asked for.
 //!
 //! For the command line only: a file is read whole, bounded by [`MAX_SAMPLES`]. Containers are told by their first
-//! bytes, not by their names; a file of neither kind is read as raw samples if the caller says how they are written, and
+//! bytes, not by their names; a file of no such kind is read as raw samples if the caller says how they are written, and
 //! refused otherwise.
 //!
-//! WAV is read by the engine, FLAC by symphonia. Symphonia reads WAV too, but refuses G.711 files whose `fmt ` chunk has
+//! WAV and Ogg Opus are read by the engine, FLAC and MP3 by symphonia. Symphonia reads WAV too, but refuses G.711 files whose `fmt ` chunk has
 //! 16 bytes, as telephony equipment writes them (0.6.1, `malformed fmt_mulaw chunk`), and overflows on damaged headers.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,12 +17,8 @@ use peakstream::audio::wav;
 use peakstream::{AudioFormat, Codec, Encoding, FieldError, FormatFields, SampleRate};
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error as SymphoniaError;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::MetadataOptions;
+
+use crate::recording::{Container, ENOUGH_TO_TELL, compressed};
 
 /// The most samples of one channel that are read: 23 minutes at 48 kHz, more than two hours at 8 kHz (128 MiB). A
 /// session ends after three minutes.
@@ -47,7 +44,7 @@ pub struct RawForm {
 /// What to take from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// How to read a file that is neither WAV nor FLAC; `None` refuses it.
+    /// How to read a file that is none of these; `None` refuses it.
     pub raw: Option<RawForm>,
     /// The channel to take, counted from 1.
     pub channel: u16,
@@ -74,7 +71,7 @@ pub enum AudioFileError {
     },
     /// Neither a known container nor declared to be raw.
     #[error(
-        "{0}: not a WAV, FLAC or raw file; convert it with: ffmpeg -i {0} -ac 1 -ar 16000 {1}, \
+        "{0}: not a WAV, FLAC, MP3, Ogg Opus or raw file; convert it with: ffmpeg -i {0} -ac 1 -ar 16000 {1}, \
          or, if it holds samples without a header, say how they are written, for example --codec mulaw --rate 8000",
         path.display(), path.with_extension("wav").display()
     )]
@@ -212,20 +209,22 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Recording, AudioFileEr
     let io = |source| AudioFileError::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(io)?;
     let mut start = Vec::new();
-    (&mut file).take(16).read_to_end(&mut start).map_err(io)?;
+    (&mut file).take(ENOUGH_TO_TELL as u64).read_to_end(&mut start).map_err(io)?;
     file.rewind().map_err(io)?;
-    let (samples, rate) = if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WAVE") {
-        read_wav(path, file, options.channel)?
-    } else if start.starts_with(b"fLaC") {
-        read_flac(path, file, options.channel)?
-    } else {
-        match options.raw {
-            // Compressed audio played as samples is noise: better refused, whatever the options say.
-            Some(form) if !is_compressed(&start) => {
-                (read_raw(path, file, &form, options.channel)?, form.rate)
-            }
-            _ => return Err(AudioFileError::NotAudio { path: path.to_owned() }),
+    let (samples, rate) = match (Container::of(&start), options.raw) {
+        // Samples without a header may begin like a frame of MP3: who says that they are samples is right.
+        (Some(Container::Mp3), Some(form)) if !is_compressed(&start) => {
+            (read_raw(path, file, &form, options.channel)?, form.rate)
         }
+        (Some(Container::Wav), _) => read_wav(path, file, options.channel)?,
+        (Some(Container::Flac | Container::Mp3), _) => read_compressed(path, file, options.channel)?,
+        #[cfg(feature = "opus")]
+        (Some(Container::OggOpus { channels }), _) => read_ogg(path, file, channels, options.channel)?,
+        // Compressed audio played as samples is noise: better refused, whatever the options say.
+        (None, Some(form)) if !is_compressed(&start) => {
+            (read_raw(path, file, &form, options.channel)?, form.rate)
+        }
+        (None, _) => return Err(AudioFileError::NotAudio { path: path.to_owned() }),
     };
     if samples.is_empty() {
         return Err(AudioFileError::Empty { path: path.to_owned() });
@@ -293,49 +292,39 @@ fn read_wav(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), Au
     Ok((wav.samples.into_iter().skip(wanted).step_by(wav.channels).collect(), wav.rate))
 }
 
-fn read_flac(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
-    let undecodable = |detail: &dyn std::fmt::Display| AudioFileError::Undecodable {
-        path: path.to_owned(),
-        detail: detail.to_string(),
-    };
-    let (mut format, mut decoder, track) = open_flac(file).map_err(|detail| undecodable(&detail))?;
-    let (mut samples, mut interleaved, mut rate) = (Vec::new(), Vec::<i16>::new(), 0);
-    loop {
-        let packet = match format.next_packet() {
-            Ok(Some(packet)) if packet.track_id == track => packet,
-            Ok(Some(_)) => continue,
-            Ok(None) => break,
-            // A recording that was cut off is still a recording.
-            Err(SymphoniaError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(undecodable(&error)),
-        };
-        let decoded = decoder.decode(&packet).map_err(|error| undecodable(&error))?;
-        let channels = decoded.spec().channels().count();
-        let wanted = channel_index(path, channel, channels)?;
-        rate = decoded.spec().rate();
-        decoded.copy_to_vec_interleaved(&mut interleaved);
-        samples.extend(interleaved.iter().skip(wanted).step_by(channels));
-        if samples.len() > MAX_SAMPLES {
-            return Err(AudioFileError::TooLong { path: path.to_owned() });
+fn read_compressed(path: &Path, file: File, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
+    let (mut samples, mut rate, mut problem) = (Vec::new(), 0, None);
+    let decoded = compressed::decode(file, |piece| {
+        match channel_index(path, channel, piece.channels) {
+            Ok(wanted) => samples.extend(piece.samples.iter().skip(wanted).step_by(piece.channels)),
+            Err(error) => problem = Some(error),
         }
+        rate = piece.rate;
+        if samples.len() > MAX_SAMPLES {
+            problem = Some(AudioFileError::TooLong { path: path.to_owned() });
+        }
+        if problem.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if let Some(problem) = problem {
+        return Err(problem);
     }
+    decoded.map_err(|detail| AudioFileError::Undecodable { path: path.to_owned(), detail })?;
     Ok((samples, rate))
 }
 
-type OpenFlac = (Box<dyn FormatReader>, Box<dyn AudioDecoder>, u32);
-
-fn open_flac(file: File) -> Result<OpenFlac, String> {
-    let source = MediaSourceStream::new(Box::new(file), Default::default());
-    let format = symphonia::default::get_probe()
-        .probe(&Hint::new(), source, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|error| error.to_string())?;
-    let track = format.default_track(TrackType::Audio).ok_or("no audio track")?;
-    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio());
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters.ok_or("unknown codec")?, &AudioDecoderOptions::default())
-        .map_err(|error| error.to_string())?;
-    let track = track.id;
-    Ok((format, decoder, track))
+#[cfg(feature = "opus")]
+fn read_ogg(path: &Path, file: File, channels: u8, channel: u16) -> Result<(Vec<i16>, u32), AudioFileError> {
+    let wanted = channel_index(path, channel, channels.into())?;
+    let mut bytes = Vec::new();
+    file.take(MAX_WAV_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|source| AudioFileError::Io { path: path.to_owned(), source })?;
+    let samples = peakstream::audio::ogg_opus::read(&bytes, channels.into(), wanted)
+        .map_err(|error| AudioFileError::Undecodable { path: path.to_owned(), detail: error.to_string() })?;
+    if samples.len() > MAX_SAMPLES {
+        return Err(AudioFileError::TooLong { path: path.to_owned() });
+    }
+    Ok((samples, SampleRate::Hz16000.hz()))
 }
 
 /// Frames of one block of the converter at the input's rate: its filter is as steep as the block is long. A multiple of

@@ -30,6 +30,7 @@ pub mod ids;
 pub mod inference;
 pub mod listener;
 pub mod model_dir;
+pub mod recording;
 pub mod sensitive;
 pub mod server;
 pub mod session;

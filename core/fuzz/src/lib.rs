@@ -3,8 +3,10 @@
 //! Each function is a fuzz target. `make fuzz` looks for inputs that break one (libFuzzer, guided by coverage); every
 //! input it found worth keeping lies in `corpus/<target>/`, and `cargo test` replays them all ([`replay`]).
 
-use peakstream::audio::wav;
+use peakstream::audio::mismatch::Watch;
+use peakstream::audio::{g722, ogg_opus, opus, wav};
 use peakstream::credential::{self, CredentialKey, CredentialKeys};
+use peakstream::{AudioFormat, Encoding, FormatFields, SampleRate};
 
 pub mod replay;
 
@@ -46,4 +48,96 @@ pub fn credential(data: &[u8]) {
     let cosine = opened.template.cosine(&found.template);
     assert!((cosine - 1.0).abs() < 1e-5, "sealing turned the voice: {cosine}");
     assert!(credential::open(&keys, "another", &text).is_err(), "another tenant's credential opened");
+}
+
+/// A WAV stream: its header says the same however it is cut, and what the reader of whole files makes of it.
+///
+/// # Panics
+/// If that does not hold.
+pub fn wav_stream(data: &[u8]) {
+    let whole = wav::HeaderReader::default().push(data);
+    let (mut reader, mut cut) = (wav::HeaderReader::default(), Ok(None));
+    for (at, byte) in data.iter().enumerate() {
+        cut = reader.push(&[*byte]).map(|found| found.map(|(_, layout)| (at + 1, layout)));
+        if !matches!(cut, Ok(None)) {
+            break;
+        }
+    }
+    assert_eq!(whole, cut, "the header depends on how it is cut");
+    if let (Ok(Some((_, layout))), Ok(file)) = (whole, wav::read(data)) {
+        assert_eq!((layout.rate, layout.channels), (file.rate, file.channels));
+    }
+}
+
+/// An Ogg stream: reading it never panics, and gives no more than 120 ms for each segment there can be.
+///
+/// # Panics
+/// If that does not hold.
+pub fn ogg_opus(data: &[u8]) {
+    for channels in [1, 2] {
+        if let Ok(samples) = ogg_opus::read(data, channels, channels - 1) {
+            assert!(samples.len() <= (data.len() + 1) * 1_920, "samples from nowhere");
+        }
+    }
+}
+
+/// Opus packets, each behind a byte that says its length: every one leaves samples, whatever it is.
+///
+/// # Panics
+/// If that does not hold.
+pub fn opus_packets(data: &[u8]) {
+    let mut decoder = opus::Decoder::new(1 + data.len() % 2, 0);
+    let (mut rest, mut packets, mut samples) = (data, 0, [0; 1_920]);
+    while let Some((&length, after)) = rest.split_first() {
+        let (packet, next) = after.split_at(usize::from(length).min(after.len()));
+        decoder.packet(packet).expect("a codec that works");
+        assert!(decoder.take(&mut samples) > 0);
+        (packets, rest) = (packets + 1, next);
+    }
+    let counts = decoder.counts();
+    assert_eq!(counts.packets, packets);
+    assert!(counts.lost + counts.damaged <= packets);
+}
+
+/// G.722: any bytes are audio, and coding what they decode to does not panic.
+pub fn g722(data: &[u8]) {
+    let (mut decoder, mut encoder) = (g722::Decoder::new(), g722::Encoder::new());
+    for &byte in data {
+        let _ = encoder.encode(decoder.decode(byte));
+    }
+}
+
+/// Audio fields, one a line: whatever is accepted has a form that can be decoded, and everything else is named.
+///
+/// # Panics
+/// If that does not hold.
+pub fn audio_format(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.lines().chain(std::iter::repeat(""));
+    let mut line = || lines.next().unwrap_or_default();
+    let fields = FormatFields {
+        audio_format: line(),
+        audio_codec: line(),
+        sample_format: line(),
+        sample_rate: line().parse().unwrap_or(8_000),
+        channels: line().parse().unwrap_or(1),
+        channel: line().parse().unwrap_or(1),
+    };
+    match AudioFormat::parse(&fields) {
+        Ok(format) => assert!(format.caller() < format.channels() && format.channels() <= 2),
+        Err(wrong) => assert!(!wrong.is_empty() && wrong.iter().all(|error| error.message.len() < 400)),
+    }
+}
+
+/// The watch for streams of a wrong name: never panics, and answers the same however the bytes are cut.
+///
+/// # Panics
+/// If that does not hold.
+pub fn mismatch(data: &[u8]) {
+    let format = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
+    let watch = |size: usize| {
+        let mut watch = Watch::new(&format).expect("a format that is watched");
+        data.chunks(size).find_map(|piece| watch.look(piece).err())
+    };
+    assert_eq!(watch(1), watch(data.len().max(1)));
 }

@@ -54,6 +54,26 @@ enum Expected {
     Audio,
 }
 
+/// The caller's samples of a whole recording, at 16 kHz. `channels` and `caller` as for [`Decoder::new`].
+///
+/// # Errors
+/// See [`OggError`].
+///
+/// # Panics
+/// As [`Decoder::new`].
+pub fn read(file: &[u8], channels: usize, caller: usize) -> Result<Vec<i16>, OggError> {
+    let mut reader = Reader::new(Decoder::new(channels, caller));
+    let (mut samples, mut block, mut at) = (Vec::new(), [0; 1_024], 0);
+    loop {
+        let done = reader.decode(&file[at..], &mut block)?;
+        at += done.bytes;
+        samples.extend(&block[..done.samples]);
+        if at == file.len() && done.samples < block.len() {
+            return Ok(samples);
+        }
+    }
+}
+
 /// Reads one stream.
 #[derive(Debug)]
 pub struct Reader {

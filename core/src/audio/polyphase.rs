@@ -1,14 +1,14 @@
 //! Carriers' rates to 16 kHz, while a call runs: samples enter in pieces of any size, samples at 16 kHz leave.
 //!
-//! One windowed-sinc low-pass per rate, cut into the phases of the exact ratio L/M of the two rates (147… of 44.1 kHz
-//! is 160/441), so nothing drifts however long the call. Between the edge of the pass band and half the lower rate it
+//! One windowed-sinc low-pass per rate, cut into the phases of the exact ratio L/M of the two rates, so nothing
+//! drifts however long the call. Between the edge of the pass band and half the lower rate it
 //! falls by 90 dB; what lies above cannot fold into speech.
 //!
 //! | from | L/M | taps of a phase | flat to | −90 dB from |
 //! |---|---|---|---|---|
-//! | 12 kHz | 4/3 | 115 | 5.4 kHz | 6 kHz |
+//! | 12 kHz | 4/3 | 117 | 5.4 kHz | 6 kHz |
 //! | 24 kHz | 2/3 | 173 | 7.2 kHz | 8 kHz |
-//! | 32 kHz | 1/2 | 229 | 7.2 kHz | 8 kHz |
+//! | 32 kHz | 1/2 | 231 | 7.2 kHz | 8 kHz |
 //! | 44.1 kHz | 160/441 | 317 | 7.2 kHz | 8 kHz |
 //! | 48 kHz | 1/3 | 345 | 7.2 kHz | 8 kHz |
 //!

@@ -68,6 +68,7 @@ pub struct Attached {
     heard: Instant,
     pace: Pace,
     contradiction_told: bool,
+    fault: Option<StreamFault>,
 }
 
 impl Attached {
@@ -100,7 +101,22 @@ impl Attached {
             return Err(UnsupportedFormat);
         };
         let (services, heard) = (Arc::clone(services), Instant::now());
-        Ok(Self { services, session, id, stream: Some(stream), stop, heard, pace, contradiction_told: false })
+        Ok(Self {
+            services,
+            session,
+            id,
+            stream: Some(stream),
+            stop,
+            heard,
+            pace,
+            contradiction_told: false,
+            fault: None,
+        })
+    }
+
+    /// Why the audio cannot be heard, after [`Over::Audio`].
+    pub const fn fault(&self) -> Option<&StreamFault> {
+        self.fault.as_ref()
     }
 
     /// Which session this is.
@@ -172,6 +188,7 @@ impl Attached {
 
     /// The call cannot be heard: its session ends.
     async fn unheard(&mut self, fault: StreamFault) -> Over {
+        self.fault = Some(fault);
         if let Some(stream) = self.stream.take() {
             let progress = Progress::from(&stream.status());
             self.session.report(Report::Failed(AudioFault::Format(fault.to_string()), progress)).await;
@@ -203,6 +220,14 @@ impl Attached {
         if let Some(stream) = self.stream {
             let progress = Progress::from(&stream.status());
             self.session.report(Report::Ended(progress, stream)).await;
+        }
+    }
+
+    /// The audio ended because it is damaged; the text says how.
+    pub async fn damaged(self, how: String) {
+        if let Some(stream) = self.stream {
+            let progress = Progress::from(&stream.status());
+            self.session.report(Report::Failed(AudioFault::Format(how), progress)).await;
         }
     }
 

@@ -238,6 +238,11 @@ impl Entry {
         self.progress.borrow().record.clone()
     }
 
+    /// The way to the session.
+    pub const fn session(&self) -> &SessionHandle {
+        &self.session
+    }
+
     /// Ends the session and returns when it has ended.
     pub async fn cancel(&self) {
         self.session.cancel().await;

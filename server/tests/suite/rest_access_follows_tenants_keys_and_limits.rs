@@ -42,6 +42,13 @@ async fn another_tenants_objects_answer_exactly_as_unknown_ones() {
             assert_eq!((there.status, there.json()), (nowhere.status, nowhere.json()));
         }
     }
+    let send = async |id: &str| {
+        let path = format!("/register_session/{id}/audio");
+        theirs.send(theirs.request(Method::POST, &path).body("RIFF\0\0\0\0WAVE")).await
+    };
+    let (there, nowhere) = (send(id).await, send("6ef34b58-0000-4000-8000-000000000000").await);
+    assert_eq!((there.status, there.json()), (nowhere.status, nowhere.json()));
+
     let foreign = theirs.post("/register_session", &registration(&settings, "call")).await;
     let unknown = theirs.post("/register_session", &registration(unknown, "call")).await;
     assert_eq!((foreign.status, foreign.json()), (unknown.status, unknown.json()));

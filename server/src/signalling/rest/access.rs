@@ -49,19 +49,36 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<Arc<Rest>> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
-        let principal = principal(&parts.headers, rest)?;
+impl Caller {
+    fn admit(headers: &HeaderMap, rest: &Rest, bytes: usize) -> Result<Self, ApiError> {
+        let principal = principal(headers, rest)?;
         let limits = rest.keyring.limits(&principal.tenant);
-        let text = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        // A body of unannounced length counts as a request only; it is limited all the same.
-        let bytes = text.and_then(|text| text.parse().ok()).unwrap_or(0);
         rest.limiter
             .request(&principal.tenant, &limits, bytes, Instant::now())
             .map_err(|exceeded| ApiError::TooManyRequests(exceeded.retry_after))?;
         Ok(Self { principal })
+    }
+}
+
+impl FromRequestParts<Arc<Rest>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
+        let text = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        // A body of unannounced length counts as a request only; it is limited all the same.
+        let bytes = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Self::admit(&parts.headers, rest, bytes)
+    }
+}
+
+/// Who sends audio: its bytes are counted as they are heard, like a carrier's, not when they are announced.
+pub(super) struct Sender(pub(super) Caller);
+
+impl FromRequestParts<Arc<Rest>> for Sender {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
+        Caller::admit(&parts.headers, rest, 0).map(Self)
     }
 }
 

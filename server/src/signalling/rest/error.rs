@@ -2,12 +2,13 @@
 //!
 //! | status | when |
 //! |---|---|
-//! | 400 | the body is not JSON, or members are wrong (`details` names each), or the credential is not ours |
+//! | 400 | the body is not JSON, or members are wrong (`details` names each), or the credential is not ours; a recording is
+//! |     | damaged |
 //! | 401 | no key, or one that is not good (any more) |
 //! | 403 | the key's scopes do not include this |
 //! | 404 | no such resource, or another tenant's |
-//! | 405, 408, 413, 415 | method, dribbling, body too large, body not declared as JSON |
-//! | 409 | the call id has a live session; the speech is not collected yet; the same idempotency key is being answered, or
+//! | 405, 408, 413, 415 | method, dribbling, body too large, body not declared as JSON, or a recording of an unknown kind |
+//! | 409 | the call id has a live session; the session takes no audio; the speech is not collected yet; the same idempotency key is being answered, or
 //! |     | what it created is gone |
 //! | 422 | the idempotency key was used for another request |
 //! | 429 | the tenant's limit is reached; `Retry-After` |
@@ -21,6 +22,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::upload::MOST_BYTES;
+use crate::recording::ACCEPTED;
 use crate::session::error::{EngineFault, NotReady, SessionError};
 use crate::signalling::token::{BearerRefusal, bearer_challenge};
 use crate::store::StoreError;
@@ -45,6 +48,12 @@ pub(super) enum ApiError {
     NotFound(&'static str),
     MethodNotAllowed,
     NotCollectedYet,
+    /// A recording for a session that has its audio, or is over.
+    TakesNoAudio,
+    UnknownContainer,
+    RecordingTooLarge,
+    /// A recording that cannot be heard; the text says why.
+    Unusable(String),
     KeyInUse,
     KeyReused,
     KeySpent,
@@ -85,7 +94,12 @@ impl ApiError {
             Self::Refused(refusal) => refusal.status(),
             Self::NoSuchResource | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotCollectedYet | Self::KeyInUse | Self::KeySpent => StatusCode::CONFLICT,
+            Self::Unusable(_) => StatusCode::BAD_REQUEST,
+            Self::UnknownContainer => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RecordingTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TakesNoAudio | Self::NotCollectedYet | Self::KeyInUse | Self::KeySpent => {
+                StatusCode::CONFLICT
+            }
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
@@ -104,6 +118,16 @@ impl ApiError {
             ),
             Self::TooLarge => ("PayloadTooLargeException", "The body is larger than 256 KiB".into()),
             Self::TooSlow => ("RequestTimeoutException", "The request was not complete within 10 s".into()),
+            Self::Unusable(why) => ("AudioInputException", format!("The recording cannot be heard: {why}")),
+            Self::UnknownContainer => {
+                ("UnsupportedMediaTypeException", format!("A recording of an unknown kind: send {ACCEPTED}"))
+            }
+            Self::RecordingTooLarge => {
+                ("PayloadTooLargeException", format!("The recording is larger than {} MiB", MOST_BYTES >> 20))
+            }
+            Self::TakesNoAudio => {
+                ("AudioTakenException", "The session has its audio already, or is over".into())
+            }
             Self::Refused(BearerRefusal::InsufficientScope(scope)) => {
                 ("Forbidden", format!("The key's scopes do not include {}", scope.name()))
             }

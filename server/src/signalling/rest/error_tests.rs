@@ -28,6 +28,10 @@ fn every_error() -> Vec<ApiError> {
         ApiError::NotFound("session"),
         ApiError::MethodNotAllowed,
         ApiError::NotCollectedYet,
+        ApiError::TakesNoAudio,
+        ApiError::UnknownContainer,
+        ApiError::RecordingTooLarge,
+        ApiError::Unusable("it holds no audio".into()),
         ApiError::KeyInUse,
         ApiError::KeyReused,
         ApiError::KeySpent,
@@ -48,6 +52,10 @@ fn every_error() -> Vec<ApiError> {
             | ApiError::NotFound(_)
             | ApiError::MethodNotAllowed
             | ApiError::NotCollectedYet
+            | ApiError::TakesNoAudio
+            | ApiError::UnknownContainer
+            | ApiError::RecordingTooLarge
+            | ApiError::Unusable(_)
             | ApiError::KeyInUse
             | ApiError::KeyReused
             | ApiError::KeySpent

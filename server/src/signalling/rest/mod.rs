@@ -9,6 +9,7 @@
 //! | `GET /v1/{kind}_session?call_id=…` | 200, the newest session of that call |
 //! | `GET /v1/{kind}_session/{id}/events` | 200, its events as Server-Sent Events |
 //! | `GET /v1/{kind}_session/{id}/collected_audio` | 200, the collected speech as WAV |
+//! | `POST /v1/{kind}_session/{id}/audio` | 202, the session, with the recording in the body heard (`upload`) |
 //! | `DELETE /v1/{kind}_session/{id}` | 204; a live session is cancelled, one that is over is forgotten |
 //! | `GET /v1/alive` | 204, without a key |
 //!
@@ -46,6 +47,7 @@ mod events;
 mod idempotency;
 mod params;
 mod sessions;
+mod upload;
 
 pub use access::Gate;
 use error::ApiError;
@@ -99,11 +101,14 @@ pub fn build(rest: Arc<Rest>, prefix: &str) -> Router {
         .route("/audio_settings/{id}", get(audio_settings::read).delete(audio_settings::delete))
         .merge(sessions::routes(Kind::Register))
         .merge(sessions::routes(Kind::Verify))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(in_time))
+        // A recording takes as long as its session, and has limits of its own.
+        .merge(upload::routes(Kind::Register))
+        .merge(upload::routes(Kind::Verify))
         .fallback(async || ApiError::NoSuchResource)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(rest)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn(named));
     Router::new().nest(&format!("{prefix}/v1"), resources.clone()).nest("/v1", resources)
 }
