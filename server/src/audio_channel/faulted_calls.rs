@@ -1,7 +1,7 @@
 //! Many calls over a bad network, against the machines of all carriers: no panic, no call that is left, no memory that grows.
 //!
 //! `cargo test` runs 2,000; `PEAKSTREAM_FAULTED_CALLS=1000000 cargo test --release -p peakstream-server --lib faulted_calls`
-//! as many as it says. A call follows from its number, so a failure repeats: the message names it.
+//! as many as it says (with `-- --nocapture` it tells how many steps of machines those were). A call follows from its number, so a failure repeats: the message names it.
 
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,15 @@ enum Message {
     Bytes(Vec<u8>),
 }
 
+impl Message {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// A machine of any carrier.
 #[allow(clippy::large_enum_variant)]
 enum Carrier {
@@ -57,6 +66,17 @@ enum Carrier {
 }
 
 impl Carrier {
+    fn of(name: &str, deadline: Instant) -> Self {
+        match name {
+            "audiosocket" => Self::AudioSocket(audiosocket::machine::Machine::new(deadline)),
+            "freeswitch" => {
+                let origin = Origin { call_id: CallId::new("CALL"), ..Origin::default() };
+                Self::MediaStreams(Machine::new(deadline, origin))
+            }
+            _ => Self::MediaStreams(Machine::new(deadline, Origin::default())),
+        }
+    }
+
     fn handle(&mut self, now: Instant, message: &Message) {
         match (self, message) {
             (Self::MediaStreams(machine), Message::Text(text)) => machine.handle_text(text),
@@ -152,28 +172,16 @@ fn disturb(messages: &mut Vec<Message>, random: &mut Random) -> bool {
     disturbed || messages.len() != before
 }
 
-/// One call from its beginning to its end; what is asserted holds for all of them.
-fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &str)]) {
+/// One call from its beginning to its end; what is asserted holds for all of them. How many steps its machine took.
+fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &str)]) -> u64 {
     let mut random = Random(number);
     let (name, example) = carriers[random.below(carriers.len() as u64) as usize];
     let begun = Instant::now();
-    let deadline = begun + Duration::from_secs(10);
-    let origin = || Origin { call_id: CallId::new("CALL"), ..Origin::default() };
-    let mut carrier = match name {
-        "audiosocket" => Carrier::AudioSocket(audiosocket::machine::Machine::new(deadline)),
-        "freeswitch" => Carrier::MediaStreams(Machine::new(deadline, origin())),
-        _ => Carrier::MediaStreams(Machine::new(deadline, Origin::default())),
-    };
+    let mut carrier = Carrier::of(name, begun + Duration::from_secs(10));
     let pieces = random.below(60);
     let mut messages = spoken(name, example, pieces);
     let disturbed = disturb(&mut messages, &mut random);
-    let sent: usize = messages
-        .iter()
-        .map(|message| match message {
-            Message::Text(text) => text.len(),
-            Message::Bytes(bytes) => bytes.len(),
-        })
-        .sum();
+    let sent: usize = messages.iter().map(Message::len).sum();
 
     let _connection = registry.audio_connected();
     let (mut now, mut session, mut ends, mut heard) = (begun, None, 0, 0);
@@ -214,6 +222,7 @@ fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &st
     // Whoever is not heard of any more is disconnected in the end, by the session's idle rule or by TCP.
     carrier.handle_disconnect();
     while let Some(output) = carrier.poll_output() {
+        assert_eq!(ends, 0, "call {number}, {name}: {output:?} after the end");
         match output {
             Output::Audio(bytes) => heard += bytes.len(),
             Output::Stopped | Output::Close(..) => ends += 1,
@@ -225,6 +234,7 @@ fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &st
     if !disturbed && !stalled {
         assert_eq!(heard as u64, pieces * 160, "call {number}, {name}: nothing was wrong with it");
     }
+    messages.len() as u64 + 1
 }
 
 #[test]
@@ -234,10 +244,11 @@ fn faulted_calls_leave_nothing_behind() {
     let registry = Registry::new(10, 10);
     let mut carriers: Vec<_> = dialect::examples().to_vec();
     carriers.push(("audiosocket", ""));
+    let mut steps = 0;
     for begin in (0..calls).step_by(BATCH as usize) {
         let memory = allocation_counter::measure(|| {
             for number in begin..calls.min(begin + BATCH) {
-                call(number, &registry, &carriers);
+                steps += call(number, &registry, &carriers);
             }
         });
         assert_eq!(registry.counts(), Counts::default(), "calls are left after {begin}");
@@ -249,4 +260,5 @@ fn faulted_calls_leave_nothing_behind() {
             memory.bytes_current
         );
     }
+    println!("{calls} calls, {steps} steps");
 }

@@ -54,7 +54,7 @@ class Connection:
         lines = [f"GET {path} HTTP/1.1", f"Host: {':'.join(host)}", "Connection: Upgrade", "Upgrade: websocket"]
         lines += ["Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key.decode()}", *headers]
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
-        self.buffer = b""
+        self.buffer, self.closing = b"", False
         while b"\r\n\r\n" not in self.buffer:
             more = self.socket.recv(4096)
             assert more, f"no answer: {self.buffer!r}"
@@ -66,6 +66,7 @@ class Connection:
 
     def send(self, *frames, chop=0):
         data = b"".join(frames)
+        self.closing |= any(sent[0] & 0x0F == CLOSE for sent in frames)
         try:
             for begin in range(0, len(data), chop or len(data) or 1):
                 self.socket.sendall(data[begin : begin + (chop or len(data))])
@@ -105,8 +106,12 @@ class Connection:
         assert opcode == CLOSE, f"opcode {opcode} instead of a close: {payload[:80]!r}"
         code = struct.unpack(">H", payload[:2])[0] if payload else None
         payload[2:].decode()
-        self.send(close(code if code and 1000 <= code < 1015 else 1000))
-        self.socket.shutdown(socket.SHUT_WR)
+        if not self.closing:
+            self.send(close(code or 1000))
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the server, which had our close already, has ended the connection
         assert self.receive() is None, "something follows the close"
         return code
 
