@@ -326,6 +326,10 @@ def signalling_rows(report, cpu, node):
     if ours["bytes_per_idle_client"] is not None:
         held = (ours["bytes_per_idle_client"], theirs and theirs["bytes_per_idle_client"])
         rows.append(row(f"Socket.IO: idle client, one of {ours['clients']}", "bytes", held[0], theirs=held[1], **more, **shared))
+    told = (report["statuses"]["ours"]["microseconds_per_status"], theirs and report["statuses"]["theirs"]["microseconds_per_status"])
+    if told[0] is not None:
+        name = f"Socket.IO: tell one client a status ({report['statuses']['ours']['clients']} clients, one each per ms)"
+        rows.append(row(name, "µs of processor", round(told[0], 2), theirs=told[1] and round(told[1], 2), **more, **shared))
     crowd = report["crowd"]
     name = f"initialize to ready, {crowd['active']} sessions beside {crowd['idle']} idle clients"
     rows.append(row(name, "ms", round(crowd["ready_median_ms"], 3), p99=round(crowd["ready_p99_ms"], 3), **shared))
@@ -343,6 +347,16 @@ def message_rows(report, cpu):
             times |= {"alternative": "serde_json tree and base64 alone", "alternative_threads": 1, "alternative_cpu": cpu}
         rows.append(row(name, figure["unit"], times.pop("ours"), cpu, **times))
     return rows
+def parked_rows(report, cpu):
+    shared = {"cpu": cpu, "threads": report["threads"] or 1}
+    if report["bytes_per_parked_call"] is None:
+        return []
+    name = f"parked AudioHook call, one of {report['calls']}"
+    busy = f"computing for {report['calls']} parked calls"
+    return [
+        row(name, "bytes", report["bytes_per_parked_call"], **shared),
+        row(busy, "share of a core", round(report["share_of_a_core"], 4), **shared),
+    ]
 
 
 def restart_row(report, cpu):
@@ -372,6 +386,9 @@ def print_table(rows, cores):
             times = f"median {item['median_ms']:.2f} ms, p99 {item['p99_ms']:.2f} ms" if "p99_ms" in item else ""
             beside = f"{item['theirs']:.0f} with {item['alternative']}" if item["theirs"] else ""
             print(f"  {item['name']:<54} {item['ours']:>8.0f} {item['unit']:<15} {times}{beside}".rstrip())
+        elif item["unit"] == "µs of processor":
+            beside = f"{item['theirs']:.1f} with {item['alternative']}" if item["theirs"] else ""
+            print(f"  {item['name']:<54} {item['ours']:>8.1f} {item['unit']:<15} {beside}".rstrip())
     print("\nallocations and memory")
     for item in rows:
         if item["unit"] == "allocations":
@@ -413,10 +430,13 @@ def measure(arguments):
     command += ["--core", str(cores.measured)] if cores.bound else []
     rows += server_rows(run(cores.beside(command), 600), level_of(engines[0]["cpu_features"]))
     print("signalling: requests, connections, idle clients, a crowd", flush=True)
-    command = [bench, "signalling", "--bin", server] + (["--idle", "200", "--crowd", "500", "--active", "50", "--seconds", "1"] if arguments.quick else [])
+    command = [bench, "signalling", "--bin", server] + (["--idle", "200", "--crowd", "500", "--active", "50", "--seconds", "1", "--statuses", "500"] if arguments.quick else [])
     command += ["--core", str(cores.measured)] if cores.bound else []
     with NodeServer(cores) as node:
         rows += signalling_rows(run(cores.beside(command + node.flags), 600), level_of(engines[0]["cpu_features"]), node.name)
+    print("parked: AudioHook calls that wait for a session", flush=True)
+    command = [bench, "parked", "--bin", server] + (["--calls", "1000"] if arguments.quick else [])
+    rows += parked_rows(run(command, 600), level_of(engines[0]["cpu_features"]))
     print("restart: a server killed with many results stored", flush=True)
     command = [bench, "restart", "--bin", server] + (["--results", "5000", "--starts", "2"] if arguments.quick else [])
     rows.append(restart_row(run(command, 600), level_of(engines[0]["cpu_features"])))

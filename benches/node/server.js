@@ -1,4 +1,5 @@
-// A Socket.IO server as its documentation shows it: one namespace, a token asked for, `initialize` answered.
+// A Socket.IO server as its documentation shows it: one namespace, a token asked for, `initialize` answered. `statuses` tells
+// every client one status each millisecond, and then what processor time that took (benches/src/signalling/emit.rs).
 // Prints its port, serves until it is ended.
 const { createServer } = require("node:http");
 const { Server } = require("socket.io");
@@ -11,6 +12,25 @@ namespace.use((socket, next) => {
   next(given.toLowerCase().startsWith("bearer ") ? undefined : new Error("Unauthorized"));
 });
 namespace.on("connection", (socket) => {
+  socket.on("statuses", ({ rounds }) => {
+    const members = [...namespace.sockets.values()];
+    const begun = process.cpuUsage();
+    let round = 0;
+    const tick = setInterval(() => {
+      if (round === rounds) {
+        clearInterval(tick);
+        const { user, system } = process.cpuUsage(begun);
+        return members.forEach((member) => member.emit("done", { cpu_microseconds: user + system }, null));
+      }
+      for (const member of members) {
+        const data = { event: "info-vad-status", content: "Voice activity detection percentage" };
+        data.audio_seconds = (round % 1000) / 100;
+        data.vad_percentage = round % 100;
+        member.emit("info-vad-status", data, null);
+      }
+      round += 1;
+    }, 1);
+  });
   socket.on("initialize", (request) => {
     const data = { event: "info-consumer-ready", content: "ready", call_id: request?.metadata?.call_id };
     socket.emit("info-consumer-ready", data, null);

@@ -29,16 +29,14 @@ pub(crate) fn resident_bytes_of(process: &str) -> Option<u64> {
     status(process, "VmRSS:").map(|kibibytes| kibibytes * 1024)
 }
 
-/// Ticks of a second in `/proc`, on every Linux (`getconf CLK_TCK`).
-const TICKS: f64 = 100.0;
-
-/// Processor time that a process has used, in steps of 10 ms; `None` where the system has no `/proc`.
-pub(crate) fn seconds_of(process: u32) -> Option<f64> {
+/// Seconds of a core that a process has used; `None` where the system has no `/proc`.
+pub(crate) fn seconds_of(process: &str) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Behind the name, which may hold anything: state is the third member, user and system time are the 14th and 15th.
-    let members: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = members.get(11)?.parse::<f64>().ok()? + members.get(12)?.parse::<f64>().ok()?;
-    Some(ticks / TICKS)
+    // After the name, which may have anything in it: the 12th and 13th are user and system time (proc(5)).
+    let mut times = text.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<f64>);
+    let ticks = times.next()?.ok()? + times.next()?.ok()?;
+    // What the kernel tells user space is in hundredths of a second, whatever its own clock (USER_HZ).
+    Some(ticks / 100.0)
 }
 
 fn status(process: &str, member: &str) -> Option<u64> {

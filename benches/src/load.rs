@@ -1,6 +1,7 @@
 //! Many live calls at once, in real time: how late their audio is worked on, and what a message costs.
 //!
-//! * [`lines`]: the calls' connections, and who sends their messages when they are due
+//! * [`lines`]: Media Streams calls, and who sends their messages when they are due
+//! * [`hooks`]: AudioHook calls, and how soon their pings are answered
 //! * [`listeners`]: the sessions' events, and how late each came
 //!
 //! Each call is a session that asks for more speech than it gets, so that all of them are worked on to the end. Every 4,096
@@ -9,6 +10,7 @@
 //!
 //! The load is measured twice: alone, and with a pool that is never without a decision to compute.
 
+mod hooks;
 mod lines;
 mod listeners;
 
@@ -20,7 +22,7 @@ use peakstream::EngineOptions;
 use peakstream_server::model_dir::{self, Surroundings};
 use serde_json::{Value, json};
 
-use crate::cpu;
+use crate::audiohook;
 use crate::server::child::Child;
 use crate::server::customer::{Customer, CustomerError, Operation};
 use crate::server::recording::{self, Recording};
@@ -46,6 +48,9 @@ pub(crate) struct Args {
     /// Media Streams calls: 50 messages a second each.
     #[arg(long, default_value_t = 1000)]
     calls: usize,
+    /// AudioHook calls: 5 frames a second each, a ping every 5 seconds.
+    #[arg(long, default_value_t = 500)]
+    hooks: usize,
     /// Seconds of each of the two measurements.
     #[arg(long, default_value_t = 15)]
     seconds: u32,
@@ -59,8 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
     let recordings = recording::all(&engine, &models.join("demo"))?;
     drop(engine);
-    let connections = (4 * args.calls + 64).to_string();
-    let sessions = (args.calls + 64).to_string();
+    let calls = args.calls + args.hooks;
+    let connections = (4 * calls + 64).to_string();
+    let sessions = (calls + 64).to_string();
     let more = ["--max-connections", &connections, "--max-sessions", &sessions];
     let server = Child::start(&args.bin, &models, args.core, &more)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -69,12 +75,42 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let report = json!({
         "threads": server.threads(),
         "calls": args.calls,
+        "hooks": args.hooks,
         "seconds": args.seconds,
         "alone": alone,
         "saturated": saturated,
     });
     println!("{report:#}");
     Ok(())
+}
+
+/// Calls of one kind: their connections, their sessions' event streams, their timetable.
+struct Group<C> {
+    calls: Vec<C>,
+    sessions: Vec<Vec<u8>>,
+}
+
+/// Creates the sessions of a group and connects their calls.
+async fn group<C>(
+    client: &http::Client,
+    protocol: &str,
+    calls: usize,
+    id: impl Fn(usize) -> String,
+    connect: impl Fn(String) -> Result<C, http::Failure>,
+) -> Result<Group<C>, http::Failure> {
+    let settings = json!({"audio_protocol": protocol, "audio_format": "raw", "audio_codec": "mulaw", "sample_format": "",
+        "sample_rate": 8000, "channels": 1});
+    let settings = client.create("/dpsrest/v1/audio_settings", &settings).await?;
+    let mut group = Group { calls: Vec::new(), sessions: Vec::new() };
+    for number in 0..calls {
+        let call_id = id(number);
+        let body = json!({"audio_settings_id": settings, "call_id": call_id, "audio_total_duration": WANTED});
+        let session = client.create("/dpsrest/v1/register_session", &body).await?;
+        let events = format!("/dpsrest/v1/register_session/{session}/events");
+        group.sessions.push(client.request("GET", &events, None));
+        group.calls.push(connect(call_id)?);
+    }
+    Ok(group)
 }
 
 async fn measure(
@@ -84,45 +120,59 @@ async fn measure(
     saturated: bool,
 ) -> Result<Value, http::Failure> {
     let client = http::Client::new(server.base_url(), server.first_run().api_key.expose());
-    let settings = json!({"audio_protocol": "twilio", "audio_format": "raw", "audio_codec": "mulaw", "sample_format": "",
-        "sample_rate": 8000, "channels": 1});
-    let settings = client.create("/dpsrest/v1/audio_settings", &settings).await?;
-    let (mut carriers, mut sessions) = (Vec::new(), Vec::new());
-    for number in 0..args.calls {
-        let call_id = format!("{}-{number}", if saturated { "saturated" } else { "alone" });
-        let body = json!({"audio_settings_id": settings, "call_id": call_id, "audio_total_duration": WANTED});
-        let id = client.create("/dpsrest/v1/register_session", &body).await?;
-        sessions.push(client.request("GET", &format!("/dpsrest/v1/register_session/{id}/events"), None));
-        carriers.push(lines::connect(client.address(), &call_id)?);
-    }
-    let schedule = lines::Schedule { begin: Instant::now() + LEAD, calls: args.calls };
-    let listening = listeners::Listeners::open(client.address(), sessions, schedule).await?;
+    let address = client.address().to_owned();
+    let key = audiohook::key(server).map_err(|error| error.to_string())?;
+    let round = usize::from(saturated);
+    let name = |number| format!("{round}-{number}");
+    let mut lines =
+        group(&client, "twilio", args.calls, name, |id| Ok(lines::connect(&address, &id)?)).await?;
+    let id = |number| audiohook::id(round * args.hooks + number);
+    let hook = |id| hooks::connect(&address, &key, id).map_err(|error| error.to_string().into());
+    let mut hooks = group(&client, "audiohook", args.hooks, id, hook).await?;
+
+    let begin = Instant::now() + LEAD;
+    let timetable = |calls, interval, samples| lines::Schedule { begin, calls, interval, samples };
+    let of_lines = timetable(args.calls, lines::INTERVAL, lines::MESSAGE_SAMPLES);
+    let of_hooks = timetable(args.hooks, hooks::INTERVAL, hooks::FRAME_SAMPLES);
+    let hear_lines = listeners::Listeners::open(&address, lines.sessions, of_lines).await?;
+    let hear_hooks = listeners::Listeners::open(&address, hooks.sessions, of_hooks).await?;
     let messages = lines::messages(&recordings[0].audio, args.seconds);
     let sent = messages.len() * args.calls;
+    let (audio, seconds) = (recordings[0].audio.clone(), args.seconds);
     let used = server.cpu_seconds();
     // The connections come back, so that none ends before the last status is read.
-    let sending = std::thread::spawn(move || (lines::send(&mut carriers, &messages, schedule), carriers));
+    let send_lines =
+        std::thread::spawn(move || (lines::send(&mut lines.calls, &messages, of_lines), lines.calls));
+    let send_hooks =
+        std::thread::spawn(move || (hooks::send(&mut hooks.calls, &audio, seconds, of_hooks), hooks.calls));
     let customer = Customer::open(server.base_url(), server.first_run()).await.map_err(|e| e.to_string())?;
-    let until = tokio::time::Instant::from_std(schedule.begin + Duration::from_secs(args.seconds.into()));
+    let until = tokio::time::Instant::from_std(begin + Duration::from_secs(seconds.into()));
     let decisions = if saturated { busy(&customer, recordings, until).await? } else { 0 };
-    let heard = listening.until(until + LAG).await;
+    let line_statuses = hear_lines.until(until + LAG).await;
+    let hook_statuses = hear_hooks.until(until + LAG).await;
     let used = server.cpu_seconds().zip(used).map(|(after, before)| after - before);
-    let (sender, _carriers) = sending.join().map_err(|_| "the sender failed")?;
-    let sender = sender?;
+    let (sender, _lines) = send_lines.join().map_err(|_| "the sender failed")?;
+    let (hooked, _hooks) = send_hooks.join().map_err(|_| "the sender failed")?;
+    let (sender, mut hooked) = (sender?, hooked?);
+    hooked.pongs_ms.sort_by(f64::total_cmp);
+    let expected = |calls| calls * (seconds as usize * 8000 / lines::STATUS_SAMPLES);
     Ok(json!({
-        "messages": sent,
-        "messages_per_second": sent as f64 / f64::from(args.seconds),
         "decisions_beside": decisions,
-        "statuses": heard.lateness_ms.len(),
-        "statuses_expected": args.calls * (args.seconds as usize * 8000 / lines::STATUS_SAMPLES),
-        "other_events": heard.others,
-        "late_median_ms": heard.at(0.5),
-        "late_p99_ms": heard.at(0.99),
-        "late_maximum_ms": heard.at(1.0),
+        "server_cores": used.map(|used| used / f64::from(seconds)),
         "sender_late_maximum_ms": sender.latest.as_secs_f64() * 1e3,
-        "messages_that_had_to_wait": sender.stalled,
-        "server_cores": used.map(|used| used / f64::from(args.seconds)),
-        "server_us_per_message": used.map(|used| used * 1e6 / sent as f64),
+        "media_streams": {
+            "messages_per_second": sent as f64 / f64::from(seconds),
+            "messages_that_had_to_wait": sender.stalled,
+            "statuses": line_statuses.told(expected(args.calls)),
+        },
+        "audiohook": {
+            "frames_that_were_not_taken": hooked.stalled,
+            "statuses": hook_statuses.told(expected(args.hooks)),
+            "pings": hooked.pings,
+            "pongs": hooked.pongs_ms.len(),
+            "pong_median_ms": listeners::at(&hooked.pongs_ms, 0.5),
+            "pong_p99_ms": listeners::at(&hooked.pongs_ms, 0.99),
+        },
     }))
 }
 
@@ -145,11 +195,4 @@ async fn busy(
     let (first, second, third) = tokio::join!(line(0), line(1), line(2));
     let sum = [first, second, third].into_iter().sum::<Result<usize, _>>();
     sum.map_err(|error| error.to_string().into())
-}
-
-impl Child {
-    /// Processor time it has used.
-    fn cpu_seconds(&self) -> Option<f64> {
-        cpu::seconds_of(self.process_id())
-    }
 }

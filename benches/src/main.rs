@@ -1,15 +1,18 @@
 //! Measurements of the engine, for the scripts that put them beside the alternatives (`make bench`, `make eval`).
 
 mod audio;
+mod audiohook;
 mod cpu;
 mod embed;
 mod engine;
 mod load;
 mod messages;
 mod mismatch;
+mod parked;
 mod restart;
 mod server;
 mod signalling;
+mod websocket;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,8 @@ enum Command {
     Load(load::Args),
     /// Times what one message of a carrier costs; prints JSON.
     Messages(messages::Args),
+    /// Measures AudioHook calls that wait for a session: memory and computing time; prints JSON.
+    Parked(parked::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
     Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         Command::Mismatch(args) => mismatch::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Messages(args) => messages::run(&args),
+        Command::Parked(args) => parked::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),

@@ -3,8 +3,10 @@
 //!
 //! * [`http`]: a client that costs little, so that the server is what is measured
 //! * [`crowd`]: many Socket.IO clients at once
+//! * [`emit`]: what telling a client something costs
 
 mod crowd;
+mod emit;
 pub(crate) mod http;
 
 use std::error::Error;
@@ -35,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 8)]
     parallel: usize,
     /// Idle Socket.IO clients whose memory is read; as many again are connected beside them.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 5000)]
     idle: usize,
     /// Idle clients beside which sessions are started.
     #[arg(long, default_value_t = 5000)]
@@ -43,6 +45,9 @@ pub(crate) struct Args {
     /// Sessions that are started beside them.
     #[arg(long, default_value_t = 500)]
     active: usize,
+    /// Statuses that each of the clients is told whose cost is measured.
+    #[arg(long, default_value_t = 2000)]
+    statuses: usize,
     /// Address of another Socket.IO server with the same namespace, to be measured by the same clients.
     #[arg(long, requires = "other_process")]
     other: Option<String>,
@@ -56,7 +61,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let models = model_dir::find(args.models.as_deref(), &Surroundings::of_process())?;
-    let connections = (args.crowd + args.active + 64).to_string();
+    let connections = ((args.crowd + args.active).max(2 * args.idle) + 64).to_string();
     let sessions = (args.active + 64).to_string();
     let more = ["--max-connections", &connections, "--max-sessions", &sessions];
     let server = Child::start(&args.bin, &models, args.core, &more)?;
@@ -73,19 +78,26 @@ async fn measure(args: &Args, server: &Child) -> Result<Value, Box<dyn Error>> {
         token::request(server.base_url(), &first_run.client_id, &first_run.client_secret).await?;
     let ours =
         crowd::measure(server.base_url(), &authorization, args.idle, || server.resident_bytes()).await?;
+    // Whom the servers take that are none of the program's own.
+    let anybody = Sensitive::new("Bearer bench".to_owned());
     let theirs = match (&args.other, args.other_process) {
         (Some(url), Some(process)) => {
-            let anybody = Sensitive::new("Bearer bench".to_owned());
             let resident = || cpu::resident_bytes_of(&process.to_string());
             crowd::measure(url, &anybody, args.idle, resident).await?
         }
         _ => Value::Null,
+    };
+    let told = emit::measure(&emit::serve()?, &anybody, args.statuses).await?;
+    let theirs_told = match &args.other {
+        Some(url) => emit::measure(url, &anybody, args.statuses).await?,
+        None => Value::Null,
     };
     let crowd = crowd::start_sessions(server.base_url(), &authorization, args.crowd, args.active).await?;
     Ok(json!({
         "threads": server.threads(),
         "rest": rest,
         "socketio": {"ours": ours, "theirs": theirs},
+        "statuses": {"ours": told, "theirs": theirs_told},
         "crowd": crowd,
     }))
 }

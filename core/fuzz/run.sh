@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:?usage: core/fuzz/run.sh SECONDS [TARGET…]}
 shift
-[ $# -gt 0 ] || set -- wav credential wav_stream ogg_opus opus_packets g722 audio_format mismatch audiosocket initialize media_streams socketio_packets
+[ $# -gt 0 ] || set -- wav credential wav_stream ogg_opus opus_packets g722 audio_format mismatch audiosocket initialize media_streams socketio_packets client_packets audiohook audiohook_signature
 
 RUSTC_WORKSPACE_WRAPPER=$PWD/core/fuzz/with-coverage.sh
 export RUSTC_WORKSPACE_WRAPPER
@@ -18,8 +18,8 @@ mkdir -p target/fuzz
 for target in "$@"; do
     case $target in
         wav | credential | wav_stream | ogg_opus | opus_packets | g722 | audio_format | mismatch) package=peakstream-fuzz folder=core/fuzz ;;
-        audiosocket | initialize | media_streams | socketio_packets) package=peakstream-server-fuzz folder=server/fuzz ;;
-        *) echo "no fuzz target $target; there are wav, credential, wav_stream, ogg_opus, opus_packets, g722, audio_format, mismatch, audiosocket, initialize, media_streams, socketio_packets" >&2; exit 2 ;;
+        audiosocket | initialize | media_streams | socketio_packets | client_packets | audiohook | audiohook_signature) package=peakstream-server-fuzz folder=server/fuzz ;;
+        *) echo "no fuzz target $target; there are wav, credential, wav_stream, ogg_opus, opus_packets, g722, audio_format, mismatch, audiosocket, initialize, media_streams, socketio_packets, client_packets, audiohook, audiohook_signature" >&2; exit 2 ;;
     esac
     binary=fuzz-$(echo "$target" | tr _ -)
     cargo build -q -p "$package" --features "$package/libfuzzer" --bin "$binary"

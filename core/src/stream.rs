@@ -330,6 +330,11 @@ impl CallStream {
         &self.format
     }
 
+    /// What it was opened for.
+    pub const fn declared(&self) -> &AudioFormat {
+        &self.declared
+    }
+
     /// What a header says, if it contradicts what was declared. The header is right: it comes from the encoder.
     pub fn contradiction(&self) -> Option<&AudioFormat> {
         (self.format != self.declared).then_some(&self.format)

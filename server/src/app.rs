@@ -7,6 +7,7 @@
 //! | `/dpsrest/v1/…`, `/v1/…` | [`crate::signalling::rest`] |
 //! | `/twilio`, `/dpstwilio` | [`crate::audio_channel::media_streams`]: calls of the tenant `default` |
 //! | `/twilio/{tenant}`, `/dpstwilio/{tenant}` | the same: calls of that tenant |
+//! | `/audiohook`, `/dpsaudiohook`, `/api/v1/audiohook/ws` | [`crate::audio_channel::audiohook`]: whose calls, the API key says |
 //! | `/docs`, `/docs/openapi.json`, `/docs/asyncapi.json` | [`crate::signalling::describe`] |
 //! | `/livez` | 200 as long as the process serves |
 //! | `/readyz` | 200 while it takes sessions; 503 while models load and while it drains |
@@ -22,12 +23,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use tokio::time::timeout;
 
+use crate::audio_channel::audiohook::driver as audiohook_driver;
+use crate::audio_channel::audiohook::upgrade::AudioHook;
 use crate::audio_channel::media_streams::access::Access;
 use crate::audio_channel::media_streams::machine::Origin;
 use crate::audio_channel::media_streams::message::Track;
 use crate::audio_channel::media_streams::{dialect, feed};
 use crate::audio_channel::websocket;
-use crate::config::SignallingConfig;
+use crate::config::Config;
 use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
 use crate::shutdown::Shutdown;
@@ -43,6 +46,8 @@ const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct AudioChannels {
     /// Whose calls come in where the address names nobody.
     pub tenant: Tenant,
+    /// What AudioHook connections share.
+    pub audiohook: Arc<AudioHook>,
     /// Whose voice is listened to where nothing else is said.
     pub track: Track,
     /// Who may connect.
@@ -61,14 +66,14 @@ pub fn loading(rest: Router) -> Router {
 
 /// The router of a server that is ready.
 pub fn ready(
-    config: &SignallingConfig,
+    config: &Config,
     tokens: Arc<TokenEndpoint>,
     socketio: Router,
     rest: Router,
     audio: AudioChannels,
 ) -> Router {
     let shutdown = audio.sessions.shutdown.clone();
-    let path = &config.socketio_path;
+    let path = &config.signalling.socketio_path;
     let mut router = Router::new()
         .route(&format!("{path}/oauth2/token"), post(oauth::token).with_state(tokens))
         .layer(middleware::from_fn(in_time))
@@ -77,7 +82,10 @@ pub fn ready(
         .merge(rest)
         .route("/livez", get(live))
         .route("/readyz", get(readiness).with_state(shutdown));
-    for path in &config.media_streams_paths {
+    for path in &config.audiohook.audiohook_paths {
+        router = router.route(path, any(audiohook).with_state(audio.clone()));
+    }
+    for path in &config.signalling.media_streams_paths {
         router = router
             .route(path, any(media_streams).with_state(audio.clone()))
             // A slash at the end is a common slip, and would be signed as well.
@@ -132,8 +140,31 @@ async fn media_streams(
             let origin = Origin { subprotocol, ..origin };
             let sessions = audio.sessions;
             sessions.tasks.clone().spawn(async move {
-                if let Some(socket) = connection.open().await {
+                if let Some(socket) = connection.open(websocket::MAX_MESSAGE_BYTES).await {
                     feed::serve(socket, tenant, origin, sessions).await;
+                }
+            });
+            response
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn audiohook(State(audio): State<AudioChannels>, mut request: Request) -> Response {
+    let AudioChannels { audiohook, sessions, .. } = audio;
+    if sessions.shutdown.has_begun() {
+        return unavailable("draining\n");
+    }
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let admitted = match audiohook.admit(&sessions.keyring, &uri, &headers).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refusal,
+    };
+    match websocket::accept(&mut request, std::iter::empty()) {
+        Ok(websocket::Accepted { response, connection, .. }) => {
+            sessions.tasks.clone().spawn(async move {
+                if let Some(socket) = connection.open(audiohook_driver::MAX_MESSAGE_BYTES).await {
+                    audiohook_driver::serve(socket, admitted, audiohook, sessions).await;
                 }
             });
             response

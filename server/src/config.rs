@@ -14,10 +14,15 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 use peakstream::{EngineOptions, Threshold};
 
+use crate::audio_channel::audiohook::link::Parking;
+use crate::audio_channel::audiohook::media::ByteOrder;
+use crate::audio_channel::audiohook::signature::Window;
+use crate::audio_channel::audiohook::upgrade::{self as audiohook, AfterResult};
 use crate::audio_channel::media_streams::message::Track;
 use crate::ids::{DEFAULT_TENANT, Tenant};
 use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
+use crate::session::registry::ParkedCalls;
 use crate::session::request::Defaults;
 use crate::signalling::client::{EventArgs, PayloadEncoding, WireFormat};
 use crate::telemetry::LogFormat;
@@ -62,6 +67,10 @@ pub struct Config {
     /// Audio channels
     #[command(flatten)]
     pub audio: AudioConfig,
+
+    /// AudioHook
+    #[command(flatten)]
+    pub audiohook: AudioHookConfig,
 
     /// Sessions
     #[command(flatten)]
@@ -145,6 +154,57 @@ pub struct AudioConfig {
     /// Tenant whose calls come in by AudioSocket
     #[arg(long, env = "PEAKSTREAM_AUDIOSOCKET_TENANT", value_name = "NAME", default_value = DEFAULT_TENANT, value_parser = tenant)]
     pub audiosocket_tenant: Tenant,
+}
+
+/// How Genesys AudioHook connects.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "AudioHook")]
+pub struct AudioHookConfig {
+    /// Paths of the AudioHook audio channel
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_PATHS", value_name = "PATH", value_delimiter = ',',
+          default_values = ["/audiohook", "/dpsaudiohook", "/api/v1/audiohook/ws"], value_parser = path)]
+    pub audiohook_paths: Vec<String>,
+
+    /// Address that Genesys is configured with, if a proxy changes it; signatures cover it [default: from the public URL, else the request]
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_URL", value_name = "URL")]
+    pub audiohook_url: Option<String>,
+
+    /// Seconds a signature is good after it was made
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_SIGNATURE_AGE", value_name = "S", default_value = "60", value_parser = seconds)]
+    pub audiohook_signature_age: Duration,
+
+    /// Seconds the clock of a signer may be off
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_CLOCK_SKEW", value_name = "S", default_value = "3", value_parser = seconds)]
+    pub audiohook_clock_skew: Duration,
+
+    /// What happens to a call whose session has its result: it waits for another session, or is disconnected
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_AFTER_RESULT", value_name = "WHAT", default_value = "pause")]
+    pub audiohook_after_result: AfterResult,
+
+    /// Tell results as entities of an AudioHook event
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_RESULT_EVENTS")]
+    pub audiohook_result_events: bool,
+
+    /// Which byte of an L16 sample comes first
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_L16_BYTE_ORDER", value_name = "ORDER", default_value = "little")]
+    pub audiohook_l16_byte_order: ByteOrder,
+
+    /// AudioHook calls that wait for a session
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_MAX_PARKED", value_name = "N", default_value_t = 10_000)]
+    pub audiohook_max_parked: usize,
+
+    /// AudioHook calls of one tenant that wait for a session
+    #[arg(
+        long,
+        env = "PEAKSTREAM_AUDIOHOOK_MAX_PARKED_OF_TENANT",
+        value_name = "N",
+        default_value_t = 5_000
+    )]
+    pub audiohook_max_parked_of_tenant: usize,
+
+    /// Seconds an AudioHook call waits for a session at most
+    #[arg(long, env = "PEAKSTREAM_AUDIOHOOK_PARK_TIMEOUT", value_name = "S", default_value = "14400", value_parser = seconds)]
+    pub audiohook_park_timeout: Duration,
 }
 
 /// What a session may take, and what it uses where a request says nothing.
@@ -237,7 +297,7 @@ pub struct LimitConfig {
     #[arg(long, env = "PEAKSTREAM_MAX_PARKED", value_name = "N", default_value_t = 256)]
     pub max_parked: usize,
 
-    /// Open connections of all kinds; more are answered with 503
+    /// Open connections of all kinds, and Socket.IO clients that poll; more are answered with 503
     #[arg(long, env = "PEAKSTREAM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
     pub max_connections: usize,
 
@@ -278,6 +338,27 @@ impl SignallingConfig {
     /// How events look.
     pub const fn wire(&self) -> WireFormat {
         WireFormat { args: self.event_args, encoding: self.payload_encoding }
+    }
+}
+
+impl AudioHookConfig {
+    /// What the channel is told. `public_url`: how clients see this server.
+    pub fn settings(&self, public_url: Option<&str>) -> audiohook::Settings {
+        let own = self.audiohook_url.as_deref().and_then(audiohook::Address::of_channel);
+        audiohook::Settings {
+            address: own.or_else(|| public_url.and_then(audiohook::Address::of_base)),
+            window: Window { max_age: self.audiohook_signature_age, skew: self.audiohook_clock_skew },
+            byte_order: self.audiohook_l16_byte_order,
+            after_result: self.audiohook_after_result,
+            result_events: self.audiohook_result_events,
+            parking: Parking {
+                limits: ParkedCalls {
+                    most: self.audiohook_max_parked,
+                    most_of_tenant: self.audiohook_max_parked_of_tenant,
+                },
+                most: self.audiohook_park_timeout,
+            },
+        }
     }
 }
 

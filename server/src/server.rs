@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use axum::Router;
 use peakstream::Engine;
-use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::app::{self, AudioChannels};
+use crate::audio_channel::audiohook::upgrade::AudioHook;
 use crate::audio_channel::audiosocket;
 use crate::audio_channel::media_streams;
 use crate::biometrics::Biometrics;
@@ -34,7 +34,7 @@ use crate::signalling::client::Signalling;
 use crate::signalling::describe::{self, Place};
 use crate::signalling::oauth::TokenEndpoint;
 use crate::signalling::rest::{self, Gate, InFlight, Rest};
-use crate::signalling::socketio::{self, Access, SocketIoConfig};
+use crate::signalling::socketio::{self, Access, SocketIo, SocketIoConfig};
 use crate::store::{Store, StoreError};
 use crate::tenant::keyring::{Keyring, Principal};
 use crate::tenant::limits::Limiter;
@@ -186,9 +186,11 @@ impl Bound {
         });
         let tokens = Arc::new(TokenEndpoint::new(keyring, limiter)?);
         let (socketio, io) = socketio(&config, &sessions);
+        let audiohook = AudioHook::new(config.audiohook.settings(config.public_url.as_deref()));
         let audio = AudioChannels {
             tenant: Tenant::new(DEFAULT_TENANT),
             track: config.audio.media_streams_track,
+            audiohook: Arc::new(audiohook),
             access: Arc::new(media_streams::access::Access {
                 needs_key: config.audio.media_streams_need_key,
                 public_url: config.public_url.clone(),
@@ -199,7 +201,7 @@ impl Bound {
         let _ = rest.services.set(Arc::clone(&sessions));
         let store = rest.store.clone();
         let routes = routes(&rest, &config, &base_url);
-        let _loading = app.send_replace(app::ready(&config.signalling, tokens, socketio, routes, audio));
+        let _loading = app.send_replace(app::ready(&config, tokens, socketio, routes, audio));
         let audiosocket = audiosocket.map(|(listener, address)| {
             let tenant = config.audio.audiosocket_tenant.clone();
             tokio::spawn(audiosocket::listener::serve(
@@ -230,6 +232,7 @@ fn routes(rest: &Arc<Rest>, config: &Config, base_url: &str) -> Router {
         rest_path: &signalling.rest_path,
         socketio_path: &signalling.socketio_path,
         media_streams_path: signalling.media_streams_paths.first().map_or("", String::as_str),
+        audiohook_path: config.audiohook.audiohook_paths.first().map_or("", String::as_str),
     };
     rest::build(Arc::clone(rest), &signalling.rest_path).merge(describe::build(&place))
 }
@@ -306,6 +309,7 @@ fn socketio(config: &Config, sessions: &Arc<SessionServices>) -> (Router, Socket
         wire: signalling.wire(),
         ping_interval: signalling.ping_interval,
         ping_timeout: signalling.ping_timeout,
+        max_sessions: config.limits.max_connections,
     };
     socketio::build(transport, Arc::new(clients))
 }
@@ -344,7 +348,7 @@ impl Running {
         let all = async {
             self.sessions.tasks.finished().await;
             // What is left are clients that joined and asked for nothing.
-            self.io.close().await;
+            self.io.close();
             self.slots.all_free().await;
         };
         if timeout_at(deadline, all).await.is_err() {

@@ -86,8 +86,8 @@ mod tests {
         let writer = lines.clone();
         let subscriber = subscriber("trace", LogFormat::Text, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
-            tracing::debug!(target: "socketioxide::client", "auth: secret");
-            tracing::info!(target: "socketioxide::client", "useful");
+            tracing::debug!(target: "hyper::proto", "auth: secret");
+            tracing::info!(target: "hyper::proto", "useful");
             tracing::trace!(target: "peakstream_server::x", "ours");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -27,11 +28,23 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// A quantile of the lateness.
-    pub(super) fn at(&self, share: f64) -> Option<f64> {
-        let last = self.lateness_ms.len().checked_sub(1)?;
-        Some(self.lateness_ms[(last as f64 * share) as usize])
+    /// For the report; `expected` is how many statuses there had to be.
+    pub(super) fn told(&self, expected: usize) -> Value {
+        json!({
+            "expected": expected,
+            "heard": self.lateness_ms.len(),
+            "late_median_ms": at(&self.lateness_ms, 0.5),
+            "late_p99_ms": at(&self.lateness_ms, 0.99),
+            "late_maximum_ms": at(&self.lateness_ms, 1.0),
+            "other_events": self.others,
+        })
     }
+}
+
+/// A quantile of sorted figures.
+pub(super) fn at(sorted: &[f64], share: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    Some(sorted[(last as f64 * share) as usize])
 }
 
 /// Open event streams.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub(crate) struct Child {
     process: Process,
     base_url: String,
     first_run: FirstRun,
+    data: PathBuf,
     _folder: TempDir,
 }
 
@@ -68,7 +69,7 @@ impl Child {
         let mut process = Process(started.map_err(|error| format!("{}: {error}", bin.display()))?);
         let base_url = ready(&mut process)?;
         let first_run = serde_json::from_slice(&std::fs::read(data.join(FIRST_RUN_FILE))?)?;
-        Ok(Self { process, base_url, first_run, _folder: folder })
+        Ok(Self { process, base_url, first_run, data, _folder: folder })
     }
 
     /// `http://127.0.0.1:…`
@@ -81,9 +82,14 @@ impl Child {
         &self.first_run
     }
 
-    /// Number of the process.
-    pub(crate) fn process_id(&self) -> u32 {
-        self.process.0.id()
+    /// Where its keys are.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data
+    }
+
+    /// Seconds of a core it has used; `None` where the system does not tell.
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
+        cpu::seconds_of(&self.process.0.id().to_string())
     }
 
     /// Threads it has, network and inference.

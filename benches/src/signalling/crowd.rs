@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep, timeout};
 
-const NAMESPACE: &str = "/socket.io/register";
+pub(super) const NAMESPACE: &str = "/socket.io/register";
 /// Clients that connect at the same time.
 const AT_ONCE: usize = 16;
 /// Until the allocator of the server is at rest again.
@@ -64,7 +64,7 @@ pub(super) async fn start_sessions(
     Ok(json!({"idle": idle, "active": active, "ready_median_ms": at(0.5), "ready_p99_ms": at(0.99)}))
 }
 
-async fn connect(
+pub(super) async fn connect(
     url: &str,
     authorization: &Sensitive<String>,
     clients: usize,

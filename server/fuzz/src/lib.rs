@@ -3,6 +3,10 @@
 //! Each function is a fuzz target. `make fuzz` looks for inputs that break one (libFuzzer, guided by coverage); every
 //! input it found worth keeping lies in `corpus/<target>/`, and `cargo test` replays them all.
 
+mod audiohook;
+
+pub use audiohook::{audiohook, audiohook_signature};
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,6 +22,8 @@ use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
     SessionRequest,
 };
+use peakstream_server::signalling::engineio::packet::{Packet as Transported, Piece, payload};
+use peakstream_server::signalling::socketio::packet::{Body, Packet, event};
 use serde_json::{Map, Value};
 
 /// The model that the catalogue has.
@@ -200,4 +206,37 @@ pub fn socketio_packets(data: &[u8]) {
             return;
         }
     }
+}
+
+/// The body of a POST as the server reads it, down to the arguments of events: what is taken for an event is an array that
+/// begins with a name, and whatever is one is taken for it, unless it nests too deep to say.
+///
+/// # Panics
+/// If that does not hold.
+pub fn client_packets(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for piece in payload(text) {
+        let Ok(Piece::Packet(Transported::Message(message))) = piece else { continue };
+        let Ok(Packet { namespace, body }) = Packet::decode(message) else { continue };
+        assert!(namespace.starts_with('/'), "{namespace} is no namespace");
+        let Body::Event(json, _) = body else { continue };
+        let arguments = event(json).and_then(|(name, arguments)| {
+            let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+            Ok(std::iter::once(Value::from(name))
+                .chain(arguments.into_iter().filter_map(parsed))
+                .collect::<Vec<_>>())
+        });
+        match (serde_json::from_str::<Vec<Value>>(json), arguments) {
+            (Ok(whole), Ok(arguments)) => assert_eq!(whole, arguments, "read otherwise"),
+            (Ok(whole), Err(_)) => {
+                assert!(!whole.first().is_some_and(Value::is_string), "an event was refused")
+            }
+            // Its syntax is sound, and it still has no value: too deep, or a number beyond every range.
+            (Err(_), _) => {}
+        }
+    }
+}
+
+fn parsed(json: &str) -> Option<Value> {
+    serde_json::from_str(json).ok()
 }

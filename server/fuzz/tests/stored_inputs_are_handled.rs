@@ -9,6 +9,16 @@ fn corpus(target: &str) -> PathBuf {
 }
 
 #[test]
+fn what_happens_to_audiohook_connections() {
+    replay(&corpus("audiohook"), peakstream_server_fuzz::audiohook);
+}
+
+#[test]
+fn signatures_of_audiohook_requests() {
+    replay(&corpus("audiohook_signature"), peakstream_server_fuzz::audiohook_signature);
+}
+
+#[test]
 fn bodies_of_initialize() {
     replay(&corpus("initialize"), peakstream_server_fuzz::initialize);
 }
@@ -26,4 +36,9 @@ fn messages_of_carriers() {
 #[test]
 fn packets_of_a_socketio_server() {
     replay(&corpus("socketio_packets"), peakstream_server_fuzz::socketio_packets);
+}
+
+#[test]
+fn packets_of_socketio_clients() {
+    replay(&corpus("client_packets"), peakstream_server_fuzz::client_packets);
 }

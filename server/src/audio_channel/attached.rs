@@ -86,7 +86,8 @@ impl Attached {
     ) -> Result<Self, UnsupportedFormat> {
         let Attachment { session: id, request, stream, stop } = attachment;
         let stream = match format {
-            Some(format) if format == request.audio.format => Some(stream),
+            // After a connection that ended early, the stream is the one of that connection.
+            Some(format) if format == *stream.declared() => Some(stream),
             Some(format) => {
                 tracing::info!(session = %id, "the carrier announced another format than the session; its own is used");
                 services.biometrics.open(&request, format).ok().map(Box::new)
@@ -206,6 +207,12 @@ impl Attached {
 
     fn stopped(&self) -> Over {
         if self.services.shutdown.has_begun() { Over::Server } else { Over::Session }
+    }
+
+    /// There is no audio, and that is in order: its sender is on hold.
+    pub async fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.session.report(Report::Heard).await;
     }
 
     /// The audio ended in one of the regular ways: the session gets its stream back.

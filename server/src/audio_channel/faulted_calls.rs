@@ -16,6 +16,7 @@ use crate::audio_channel::wire::Output;
 use crate::ids::{CallId, Tenant};
 use crate::session::actor::SessionHandle;
 use crate::session::registry::{CallKey, Counts, Registry};
+use crate::session::request::audio::AudioProtocol;
 
 /// How many run where nothing else is said.
 const CALLS: u64 = 2_000;
@@ -191,8 +192,11 @@ fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &st
                 Output::Started(started) => {
                     assert!(session.is_none(), "call {number}, {name}: started twice");
                     let key = CallKey { tenant: Tenant::new("default"), call_id: started.call_id };
-                    session =
-                        Some(registry.admit(key, SessionHandle::detached(), None).expect("a free call id"));
+                    session = Some(
+                        registry
+                            .admit(key, AudioProtocol::Twilio, SessionHandle::detached(), None)
+                            .expect("a free call id"),
+                    );
                 }
                 Output::Audio(bytes) => {
                     assert!(session.is_some(), "call {number}, {name}: audio before the start");

@@ -2,12 +2,14 @@
 //!
 //! * [`attached`]: a session's end of the connection: audio in, statuses and results out
 //! * [`audiosocket`]: Asterisk's AudioSocket over TCP
+//! * [`audiohook`]: Genesys AudioHook
 //! * [`driver`]: the task that owns one connection of any kind
 //! * [`media_streams`]: Twilio Media Streams, its minimal subset, and other carriers that stream over WebSocket
 //! * [`websocket`]: the upgrade, and a close that the other side really receives
 //! * [`wire`]: the words all channels share
 
 pub mod attached;
+pub mod audiohook;
 pub mod audiosocket;
 pub mod driver;
 pub mod media_streams;

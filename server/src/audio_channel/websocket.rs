@@ -99,21 +99,29 @@ fn tokens(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item =
 }
 
 impl PendingSocket {
-    /// Waits until the 101 is sent. `None`: the client has gone meanwhile.
-    pub async fn open(self) -> Option<AudioSocket> {
-        let upgraded = TokioIo::new(self.0.await.ok()?);
+    /// Waits until the 101 is sent. Messages of more than `limit` bytes end the connection. `None`: the client has gone
+    /// meanwhile.
+    pub async fn open(self, limit: usize) -> Option<AudioSocket> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let stream = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
-        Some(AudioSocket { stream })
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
+        Some(AudioSocket { stream: self.open_with(config).await? })
+    }
+
+    /// The same for another protocol, with its limits.
+    pub async fn open_with(self, config: WebSocketConfig) -> Option<WireSocket> {
+        let upgraded = TokioIo::new(self.0.await.ok()?);
+        Some(WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await)
     }
 }
 
+/// The server's end of a WebSocket as the library has it.
+pub type WireSocket = WebSocketStream<TokioIo<Upgraded>>;
+
 /// The server's end of one WebSocket. It answers pings, it closes, and it sends what a carrier waits for.
 pub struct AudioSocket {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+    stream: WireSocket,
 }
 
 /// What arrived on the socket.
@@ -132,7 +140,7 @@ pub enum Incoming {
 /// A close that the WebSocket layer itself calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireClose {
-    /// 1009: a message over [`MAX_MESSAGE_BYTES`].
+    /// 1009: a message over the connection's limit.
     TooBig,
     /// 1007: text that is not UTF-8.
     NotUtf8,
@@ -152,7 +160,7 @@ impl WireClose {
     /// The close reason.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::TooBig => "message over 1 MiB",
+            Self::TooBig => "message over the limit",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::Protocol => "WebSocket protocol error",
         }
@@ -174,55 +182,69 @@ impl AudioSocket {
         }
     }
 
-    /// Sends a text message; one that cannot be sent is lost with its connection.
-    pub async fn send(&mut self, text: &'static str) {
-        // What the error says, the next read says too.
-        let _ = self.stream.send(Message::Text(Utf8Bytes::from_static(text))).await;
+    /// Sends a text message. `false`: the connection is gone, and so is the message. Waits while the other side takes
+    /// nothing, which the listener ends.
+    pub async fn send(&mut self, text: impl Into<Utf8Bytes>) -> bool {
+        self.stream.send(Message::Text(text.into())).await.is_ok()
     }
 
     /// Closes with one of our codes: sends the close frame, then discards whatever still comes until the other side has
     /// answered it or the time is up.
     pub async fn close(mut self, code: CloseCode, reason: &'static str) {
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
-        if self.send_close(deadline, code as u16, reason).await {
-            while let Ok(Some(Ok(_))) = timeout_at(deadline, self.stream.next()).await {}
-        }
+        close(&mut self.stream, code as u16, reason).await;
     }
 
-    /// Closes as the WebSocket layer calls for. The input is not at a frame's boundary any more, so the other side's
-    /// answer cannot be recognised: our half of the connection is shut, which a client answers with its own end, and
-    /// until then its bytes are read away unparsed. Without that they would be answered by a reset, and the client
-    /// would never see the close code.
+    /// Closes as the WebSocket layer calls for.
     pub async fn close_broken(mut self, why: WireClose) {
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
-        if !self.send_close(deadline, why.code(), why.reason()).await {
-            return;
-        }
-        let raw = self.stream.get_mut();
-        if !matches!(timeout_at(deadline, raw.shutdown()).await, Ok(Ok(()))) {
-            return;
-        }
-        let mut scratch = vec![0u8; READ_BUFFER_BYTES];
-        let mut left = CLOSE_DRAIN_BYTES;
-        while left > 0 {
-            match timeout_at(deadline, raw.read(&mut scratch)).await {
-                Ok(Ok(n)) if n > 0 => left = left.saturating_sub(n),
-                _ => return,
-            }
-        }
+        close_broken(&mut self.stream, why.code(), why.reason()).await;
     }
 
     /// Finishes a closing handshake that the other side began: the library has the answer ready, and reading sends it.
     pub async fn finish(mut self) {
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
-        // A connection that broke instead has nothing to finish; the error says only that.
-        while let Ok(Some(Ok(_))) = timeout_at(deadline, self.stream.next()).await {}
+        finish(&mut self.stream).await;
     }
+}
 
-    async fn send_close(&mut self, deadline: Instant, code: u16, reason: &'static str) -> bool {
-        let frame = CloseFrame { code: WireCode::from(code), reason: Utf8Bytes::from_static(reason) };
-        matches!(timeout_at(deadline, self.stream.close(Some(frame))).await, Ok(Ok(())))
+/// See [`AudioSocket::close`].
+pub async fn close(stream: &mut WireSocket, code: u16, reason: &'static str) {
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    if send_close(stream, deadline, code, reason).await {
+        while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
     }
+}
+
+/// Closes a WebSocket whose input is not at a frame's boundary any more, so that the other side's answer cannot be
+/// recognised: our half of the connection is shut, which a client answers with its own end, and until then its bytes are
+/// read away unparsed. Without that they would be answered by a reset, and the client would never see the close code.
+pub async fn close_broken(stream: &mut WireSocket, code: u16, reason: &'static str) {
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    if !send_close(stream, deadline, code, reason).await {
+        return;
+    }
+    let raw = stream.get_mut();
+    if !matches!(timeout_at(deadline, raw.shutdown()).await, Ok(Ok(()))) {
+        return;
+    }
+    let mut scratch = vec![0u8; READ_BUFFER_BYTES];
+    let mut left = CLOSE_DRAIN_BYTES;
+    while left > 0 {
+        match timeout_at(deadline, raw.read(&mut scratch)).await {
+            Ok(Ok(n)) if n > 0 => left = left.saturating_sub(n),
+            _ => return,
+        }
+    }
+}
+
+/// See [`AudioSocket::finish`].
+pub async fn finish(stream: &mut WireSocket) {
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    // A connection that broke instead has nothing to finish; the error says only that.
+    while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
+}
+
+async fn send_close(stream: &mut WireSocket, deadline: Instant, code: u16, reason: &'static str) -> bool {
+    let frame = CloseFrame { code: WireCode::from(code), reason: Utf8Bytes::from_static(reason) };
+    matches!(timeout_at(deadline, stream.close(Some(frame))).await, Ok(Ok(())))
 }
 
 fn broken(error: &Error) -> Incoming {

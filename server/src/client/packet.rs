@@ -1,15 +1,14 @@
-//! In: the text and binary messages of an Engine.IO 4 WebSocket. Out: what they mean in Socket.IO 5; and back. No IO.
-//!
-//! A text message is an Engine.IO type digit; for `4` (message) a Socket.IO packet follows it:
-//! `type [attachments "-"] [namespace ","] [acknowledgement id] [JSON]`. Binary messages are the attachments of the
-//! packet before them, in order; `{"_placeholder":true,"num":0}` marks their places among the arguments.
+//! In: the text and binary messages of a Socket.IO server's WebSocket. Out: what they mean for one namespace; and back.
+//! No IO. How packets are written is in [`crate::signalling::engineio::packet`] and
+//! [`crate::signalling::socketio::packet`]; in here is what a client makes of them.
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The most attachments one event may have; the documented events have one.
-const MAX_ATTACHMENTS: usize = 16;
+use crate::signalling::engineio::packet::{Frame, Packet as Transported};
+use crate::signalling::socketio::packet::{self as wire, Body, Packet};
+pub use crate::signalling::socketio::packet::{Argument, PacketError};
 
 /// The server's part of the Engine.IO handshake.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -19,15 +18,6 @@ pub struct Handshake {
     pub ping_interval: u64,
     /// Milliseconds a ping may be late.
     pub ping_timeout: u64,
-}
-
-/// One argument of an event.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Argument {
-    /// A JSON value.
-    Json(Value),
-    /// An attachment.
-    Binary(Bytes),
 }
 
 /// An event of a namespace.
@@ -56,24 +46,6 @@ pub enum Incoming {
     Disconnected,
     /// An event, complete with its attachments.
     Event(Event),
-}
-
-/// A message that is not Socket.IO 5 over Engine.IO 4.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PacketError {
-    /// No type digit, or an unknown one.
-    #[error("a message of no known type")]
-    Type,
-    /// The part after the type digits is not what the type asks for.
-    #[error("a message whose content does not fit its type")]
-    Content,
-    /// A binary message nobody announced, or a text message where one was announced.
-    #[error("attachments and messages in the wrong order")]
-    Order,
-    /// More attachments than any event has.
-    #[error("an event with {0} attachments, more than {MAX_ATTACHMENTS}")]
-    Attachments(usize),
 }
 
 /// Reads the messages of one connection, for one namespace; packets of others are skipped.
@@ -106,15 +78,15 @@ impl Decoder {
         if self.pending.is_some() {
             return Err(PacketError::Order);
         }
-        let (kind, rest) = split_digit(message)?;
-        match kind {
-            b'0' => Ok(Some(Incoming::Open(serde_json::from_str(rest).map_err(|_| PacketError::Content)?))),
-            b'1' => Ok(Some(Incoming::Close)),
-            b'2' => Ok(Some(Incoming::Ping)),
-            b'4' => self.packet(rest),
-            // Pong and noop ask for nothing.
-            b'3' | b'6' => Ok(None),
-            _ => Err(PacketError::Type),
+        match Transported::decode(message).map_err(|_| PacketError::Type)? {
+            Transported::Open(handshake) => {
+                Ok(Some(Incoming::Open(serde_json::from_str(handshake).map_err(|_| PacketError::Content)?)))
+            }
+            Transported::Close => Ok(Some(Incoming::Close)),
+            Transported::Ping | Transported::PingProbe => Ok(Some(Incoming::Ping)),
+            Transported::Message(packet) => self.packet(Packet::decode(packet)?),
+            Transported::Pong | Transported::Noop => Ok(None),
+            Transported::Upgrade => Err(PacketError::Type),
         }
     }
 
@@ -132,56 +104,30 @@ impl Decoder {
         if pending.ours { event(pending.json, &pending.attachments).map(Some) } else { Ok(None) }
     }
 
-    fn packet(&mut self, packet: &str) -> Result<Option<Incoming>, PacketError> {
-        let (kind, rest) = split_digit(packet)?;
-        let (expected, rest) = if matches!(kind, b'5' | b'6') { split_attachments(rest)? } else { (0, rest) };
-        let (namespace, rest) = split_namespace(rest);
-        let json = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
-        let ours = namespace == self.namespace;
-        match kind {
-            b'0' => Ok(ours.then_some(Incoming::Connected)),
-            b'1' => Ok(ours.then_some(Incoming::Disconnected)),
-            b'2' if ours => event(parse(json)?, &[]).map(Some),
-            b'4' => Ok(ours.then(|| Incoming::Refused(refusal(json)))),
-            b'5' if expected == 0 => {
-                if ours {
-                    event(parse(json)?, &[]).map(Some)
-                } else {
-                    Ok(None)
-                }
-            }
-            // A binary event, or the binary acknowledgement of an event that asked for one (ours never do).
-            b'5' | b'6' => {
-                let ours = ours && kind == b'5';
-                let json = if ours { parse(json)? } else { Vec::new() };
-                self.pending =
-                    (expected > 0).then(|| Pending { ours, json, expected, attachments: Vec::new() });
-                Ok(None)
-            }
-            b'2' | b'3' => Ok(None),
-            _ => Err(PacketError::Type),
+    fn packet(&mut self, packet: Packet<'_>) -> Result<Option<Incoming>, PacketError> {
+        // A query behind a namespace is for the server.
+        let ours = packet.namespace.split('?').next() == Some(self.namespace.as_str());
+        match packet.body {
+            Body::Connect(_) => Ok(ours.then_some(Incoming::Connected)),
+            Body::Disconnect => Ok(ours.then_some(Incoming::Disconnected)),
+            Body::ConnectError(json) => Ok(ours.then(|| Incoming::Refused(refusal(json)))),
+            Body::Event(json, 0) if ours => event(parse(json)?, &[]).map(Some),
+            Body::Event(_, 0) | Body::Ack(_, 0) => Ok(None),
+            Body::Event(json, expected) if ours => self.wait(true, parse(json)?, expected),
+            // Of another namespace, or the acknowledgement of an event that asked for one (ours never do).
+            Body::Event(_, expected) | Body::Ack(_, expected) => self.wait(false, Vec::new(), expected),
         }
     }
-}
 
-fn split_digit(message: &str) -> Result<(u8, &str), PacketError> {
-    let kind = *message.as_bytes().first().ok_or(PacketError::Type)?;
-    if kind.is_ascii_digit() { Ok((kind, &message[1..])) } else { Err(PacketError::Type) }
-}
-
-fn split_attachments(packet: &str) -> Result<(usize, &str), PacketError> {
-    let (count, rest) = packet.split_once('-').ok_or(PacketError::Content)?;
-    let count = count.parse().map_err(|_| PacketError::Content)?;
-    if count > MAX_ATTACHMENTS { Err(PacketError::Attachments(count)) } else { Ok((count, rest)) }
-}
-
-/// The main namespace is not written. A query behind a namespace is for the server.
-fn split_namespace(packet: &str) -> (&str, &str) {
-    if !packet.starts_with('/') {
-        return ("/", packet);
+    fn wait(
+        &mut self,
+        ours: bool,
+        json: Vec<Value>,
+        expected: usize,
+    ) -> Result<Option<Incoming>, PacketError> {
+        self.pending = Some(Pending { ours, json, expected, attachments: Vec::new() });
+        Ok(None)
     }
-    let (namespace, rest) = packet.split_once(',').unwrap_or((packet, ""));
-    (namespace.split('?').next().unwrap_or(namespace), rest)
 }
 
 fn parse(json: &str) -> Result<Vec<Value>, PacketError> {
@@ -230,22 +176,22 @@ fn placeholder(value: &Value) -> Option<usize> {
 
 /// Joins a namespace.
 pub fn connect(namespace: &str) -> String {
-    format!("40{namespace},")
+    format!("4{}", wire::write_connect(namespace, ""))
 }
 
 /// Emits an event with one JSON argument.
 pub fn emit(namespace: &str, name: &str, argument: &Value) -> String {
-    format!("42{namespace},{}", Value::Array(vec![name.into(), argument.clone()]))
+    format!("4{}", wire::write_event(namespace, name, vec![Argument::Json(argument.clone())]).0)
 }
 
 /// Leaves a namespace.
 pub fn disconnect(namespace: &str) -> String {
-    format!("41{namespace},")
+    format!("4{}", wire::write_disconnect(namespace))
 }
 
 /// Answers a ping.
 pub const fn pong() -> &'static str {
-    "3"
+    Frame::PONG
 }
 
 #[cfg(test)]

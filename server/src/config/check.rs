@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::{Config, LimitConfig, SessionConfig, SignallingConfig, StoreConfig};
+use crate::audio_channel::audiohook::upgrade::Address;
+
+use super::{AudioHookConfig, Config, LimitConfig, SessionConfig, SignallingConfig, StoreConfig};
 
 /// Paths of the server's own, which no setting may take, nor anything below them.
 const OWN_PATHS: [&str; 3] = ["/livez", "/readyz", "/v1"];
@@ -17,7 +19,8 @@ pub(super) type Finding = (&'static str, String);
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     public_url(config, &mut found);
-    paths(&config.signalling, &mut found);
+    paths(&config.signalling, &config.audiohook, &mut found);
+    audiohook(&config.audiohook, &mut found);
     signalling_times(&config.signalling, &mut found);
     session_times(&config.sessions, &mut found);
     stored(&config.store, &mut found);
@@ -35,21 +38,34 @@ fn public_url(config: &Config, found: &mut Vec<Finding>) {
     }
 }
 
-fn paths(signalling: &SignallingConfig, found: &mut Vec<Finding>) {
-    const AUDIO: &str = "signalling.media_streams_paths";
+fn audiohook(audiohook: &AudioHookConfig, found: &mut Vec<Finding>) {
+    if let Some(url) = &audiohook.audiohook_url
+        && Address::of_channel(url).is_none()
+    {
+        let what = format!("must begin with wss:// or https:// and a host, and have no query, not \"{url}\"");
+        found.push(("audiohook.audiohook_url", what));
+    }
+    not_zero("audiohook.audiohook_park_timeout", audiohook.audiohook_park_timeout, found);
+    not_zero("audiohook.audiohook_signature_age", audiohook.audiohook_signature_age, found);
+}
+
+fn paths(signalling: &SignallingConfig, audiohook: &AudioHookConfig, found: &mut Vec<Finding>) {
+    const AUDIO: [&str; 2] = ["signalling.media_streams_paths", "audiohook.audiohook_paths"];
     let channels = [
         ("signalling.socketio_path", &signalling.socketio_path),
         ("signalling.rest_path", &signalling.rest_path),
     ];
-    let audio = signalling.media_streams_paths.iter().map(|path| (AUDIO, path));
+    let media_streams = signalling.media_streams_paths.iter().map(|path| (AUDIO[0], path));
+    let audio = media_streams.chain(audiohook.audiohook_paths.iter().map(|path| (AUDIO[1], path)));
     let mut taken: Vec<(&'static str, &str)> = OWN_PATHS.map(|path| ("the server itself", path)).into();
     for (key, path) in channels.into_iter().chain(audio) {
         // An audio path is one address; all others have addresses below them.
-        let collides = |(owner, other): &&(&'static str, &str)| match (key == AUDIO, *owner == AUDIO) {
-            (true, true) => path == other,
-            (true, false) => is_or_is_below(path, other),
-            (false, _) => is_or_is_below(path, other) || is_or_is_below(other, path),
-        };
+        let collides =
+            |(owner, other): &&(&'static str, &str)| match (AUDIO.contains(&key), AUDIO.contains(owner)) {
+                (true, true) => path == other,
+                (true, false) => is_or_is_below(path, other),
+                (false, _) => is_or_is_below(path, other) || is_or_is_below(other, path),
+            };
         match taken.iter().find(collides) {
             Some((owner, other)) => found.push((key, format!("{path} collides with {other} of {owner}"))),
             None => taken.push((key, path)),

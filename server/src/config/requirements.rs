@@ -266,6 +266,23 @@ fn a_public_url_is_one_that_paths_can_be_appended_to() {
 }
 
 #[test]
+fn audiohook_has_an_address_of_its_own_and_times_that_can_pass() {
+    for (flag, value) in [
+        ("--audiohook-url", "voice.example.com"),
+        ("--audiohook-url", "wss://voice.example.com/hook?x=1"),
+        ("--audiohook-paths", "/twilio"),
+        ("--audiohook-paths", "/socket.io/hook"),
+        ("--audiohook-park-timeout", "0"),
+        ("--audiohook-signature-age", "0"),
+    ] {
+        let problems = Start::new().flags(&[flag, value]).problems();
+        assert!(problems.len() == 1 && problems[0].starts_with(flag), "{flag} {value}: {problems:?}");
+    }
+    let flags = ["--audiohook-url=wss://voice.example.com/hook", "--audiohook-paths=/genesys,/genesys/b"];
+    assert!(Start::new().flags(&flags).load().is_ok());
+}
+
+#[test]
 fn without_a_name_the_data_directory_s_own_file_is_read() {
     let start = Start::new();
     let data_dir = format!("--data-dir={}", start.folder.path().display());

@@ -147,6 +147,11 @@ impl SessionHandle {
         let _ = self.inbox.send(Command::Cancel).await;
     }
 
+    /// Whether both lead to the same session.
+    pub fn is(&self, other: &Self) -> bool {
+        self.inbox.same_channel(&other.inbox)
+    }
+
     /// A handle of no session.
     #[cfg(test)]
     pub(crate) fn detached() -> Self {
@@ -176,11 +181,13 @@ pub fn start(
     let handle = SessionHandle { inbox: inbox_sender };
     let key = CallKey { tenant: tenant.clone(), call_id: request.call_id.clone() };
     let limit = services.keyring.limits(&tenant).live_sessions;
-    let admission = services.registry.admit(key, handle.clone(), limit).map_err(|why| match why {
-        NotAdmitted::CallIdInUse => SessionError::CallIdInUse,
-        NotAdmitted::Full => SessionError::NotReady(NotReady::TooManySessions),
-        NotAdmitted::TenantFull => SessionError::NotReady(NotReady::TenantSessions),
-    })?;
+    let protocol = request.audio.protocol;
+    let admission =
+        services.registry.admit(key, protocol, handle.clone(), limit).map_err(|why| match why {
+            NotAdmitted::CallIdInUse => SessionError::CallIdInUse,
+            NotAdmitted::Full => SessionError::NotReady(NotReady::TooManySessions),
+            NotAdmitted::TenantFull => SessionError::NotReady(NotReady::TenantSessions),
+        })?;
     let id = SessionId::random();
     let recorder =
         services.journal.enter(SessionRecord::begin(id, &tenant, &request, Timestamp::now()), handle.clone());

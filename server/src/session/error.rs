@@ -47,8 +47,6 @@ pub enum SessionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotReady {
-    /// The protocol is documented, but this server has no consumer for it.
-    NoAudioHook,
     /// As many sessions live as the configuration allows.
     TooManySessions,
     /// The server has just started.
@@ -159,9 +157,6 @@ impl SessionError {
 impl NotReady {
     const fn content(self) -> &'static str {
         match self {
-            Self::NoAudioHook => {
-                "Audio consumer for provided audio protocol is not ready: this server has no AudioHook consumer yet"
-            }
             Self::TooManySessions => {
                 "Audio consumer for provided audio protocol is not ready: too many sessions are live"
             }

@@ -278,8 +278,8 @@ mod tests {
                 json!({"event":"error-parameters","content":"Invalid parameters: metadata.call_id is required","details":[{"field":"metadata.call_id","message":"is required"}]}),
             ),
             (
-                SessionError::NotReady(NotReady::NoAudioHook),
-                json!({"event":"error-consumer-not-ready","content":"Audio consumer for provided audio protocol is not ready: this server has no AudioHook consumer yet"}),
+                SessionError::NotReady(NotReady::TooManySessions),
+                json!({"event":"error-consumer-not-ready","content":"Audio consumer for provided audio protocol is not ready: too many sessions are live"}),
             ),
             (
                 SessionError::Audio(AudioFault::Protocol("not JSON")),

@@ -246,6 +246,11 @@ impl Entry {
     /// Ends the session and returns when it has ended.
     pub async fn cancel(&self) {
         self.session.cancel().await;
+        self.ended().await;
+    }
+
+    /// Returns when the session has ended.
+    pub async fn ended(&self) {
         let mut progress = self.progress.subscribe();
         // The entry keeps the sender.
         let _ = progress.wait_for(|chapter| chapter.record.status.is_terminal()).await;

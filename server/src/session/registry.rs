@@ -1,7 +1,8 @@
 //! In: sessions that begin, audio connections that look for one. Out: who belongs together, and how many there are.
 //!
-//! Sessions are found by tenant and call id; tenants do not see each other. An audio connection may come before its
-//! session: it takes one of a limited number of seats, and is woken when the session is admitted.
+//! Sessions are found by tenant, call id and audio protocol; tenants do not see each other, and a session that waits for one
+//! carrier's protocol is unknown to the others. An audio connection may come before its session: it takes one of a limited
+//! number of seats, and is woken when a session of its call is admitted.
 //!
 //! Everything that counts is a guard: dropping it, for whatever reason, undoes it.
 
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::ids::{CallId, Tenant};
 use crate::session::actor::SessionHandle;
+use crate::session::request::audio::AudioProtocol;
 
 /// What joins signalling and audio.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,11 +60,23 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct Inner {
-    live: HashMap<CallKey, SessionHandle>,
+    live: HashMap<CallKey, (AudioProtocol, SessionHandle)>,
     /// How many of them each tenant has; none is not kept.
     of_tenant: HashMap<Tenant, usize>,
     waiting: HashMap<CallKey, Arc<Notify>>,
     parked: usize,
+    /// Those of calls that may wait for hours, with how many each tenant has; none is not kept.
+    parked_calls: usize,
+    parked_of_tenant: HashMap<Tenant, usize>,
+}
+
+/// How many calls may wait for a session, as long as they last.
+#[derive(Clone, Copy, Debug)]
+pub struct ParkedCalls {
+    /// Of all tenants.
+    pub most: usize,
+    /// Of one.
+    pub most_of_tenant: usize,
 }
 
 impl Registry {
@@ -72,7 +86,7 @@ impl Registry {
         Arc::new(Self { max_sessions, max_parked, audio_connections, inner })
     }
 
-    /// Enters a session and wakes the audio connections that wait for it. `tenant_limit`: how many sessions its tenant may
+    /// Enters a session and wakes the audio connections that wait for it. `protocol`: how its audio will come. `tenant_limit`: how many sessions its tenant may
     /// have.
     ///
     /// # Errors
@@ -80,6 +94,7 @@ impl Registry {
     pub fn admit(
         self: &Arc<Self>,
         key: CallKey,
+        protocol: AudioProtocol,
         handle: SessionHandle,
         tenant_limit: Option<usize>,
     ) -> Result<Admission, NotAdmitted> {
@@ -95,7 +110,7 @@ impl Registry {
             return Err(NotAdmitted::TenantFull);
         }
         inner.of_tenant.insert(key.tenant.clone(), of_tenant + 1);
-        inner.live.insert(key.clone(), handle);
+        inner.live.insert(key.clone(), (protocol, handle));
         if let Some(waiting) = inner.waiting.get(&key) {
             waiting.notify_waiters();
         }
@@ -103,25 +118,36 @@ impl Registry {
         Ok(Admission { registry: Arc::clone(self), key })
     }
 
-    /// The live session of a call.
-    pub fn find(&self, key: &CallKey) -> Option<SessionHandle> {
-        self.lock().live.get(key).cloned()
+    /// The live session of a call whose audio comes by that protocol.
+    pub fn find(&self, key: &CallKey, protocol: AudioProtocol) -> Option<SessionHandle> {
+        let inner = self.lock();
+        inner.live.get(key).filter(|(wanted, _)| *wanted == protocol).map(|(_, handle)| handle.clone())
     }
 
-    /// Waits until the call has a session, at most until `deadline`. `None`: it did not come, or no seat is free.
+    /// Waits until the call has a session whose audio comes by Media Streams, at most until `deadline`. `None`: it did not
+    /// come, or no seat is free.
     pub async fn wait_for(self: &Arc<Self>, key: &CallKey, deadline: Instant) -> Option<SessionHandle> {
-        let seat = self.take_seat(key)?;
-        loop {
-            let mut woken = std::pin::pin!(seat.bell.notified());
-            // Registered before the look-up, so that a session admitted between the two is not missed.
-            woken.as_mut().enable();
-            if let Some(handle) = self.find(key) {
-                return Some(handle);
-            }
-            if timeout_at(deadline, woken).await.is_err() {
+        let mut seat = {
+            let mut inner = self.lock();
+            if inner.parked >= self.max_parked {
                 return None;
             }
+            inner.parked += 1;
+            inner.seat(self, key, AudioProtocol::Twilio, Counted::Stream)
+        };
+        timeout_at(deadline, seat.session()).await.ok()
+    }
+
+    /// Takes a seat for an AudioHook call. `None`: none is free.
+    pub fn park(self: &Arc<Self>, key: &CallKey, limits: ParkedCalls) -> Option<Seat> {
+        let mut inner = self.lock();
+        let of_tenant = inner.parked_of_tenant.get(&key.tenant).copied().unwrap_or_default();
+        if inner.parked_calls >= limits.most || of_tenant >= limits.most_of_tenant {
+            return None;
         }
+        inner.parked_calls += 1;
+        inner.parked_of_tenant.insert(key.tenant.clone(), of_tenant + 1);
+        Some(inner.seat(self, key, AudioProtocol::AudioHook, Counted::Call))
     }
 
     /// Counts an audio connection for as long as the guard lives.
@@ -136,19 +162,8 @@ impl Registry {
         Counts {
             live_sessions: inner.live.len(),
             audio_connections: self.audio_connections.load(Ordering::Relaxed),
-            parked: inner.parked,
+            parked: inner.parked + inner.parked_calls,
         }
-    }
-
-    fn take_seat(self: &Arc<Self>, key: &CallKey) -> Option<Seat> {
-        let mut inner = self.lock();
-        if inner.parked >= self.max_parked {
-            return None;
-        }
-        inner.parked += 1;
-        let bell = Arc::clone(inner.waiting.entry(key.clone()).or_default());
-        drop(inner);
-        Some(Seat { registry: Arc::clone(self), key: key.clone(), bell })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -189,17 +204,76 @@ impl Drop for AudioConnection {
     }
 }
 
+/// Against which limit a seat counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    Stream,
+    Call,
+}
+
 /// One audio connection that waits for its session.
-struct Seat {
+#[derive(Debug)]
+pub struct Seat {
     registry: Arc<Registry>,
     key: CallKey,
+    protocol: AudioProtocol,
+    counted: Counted,
     bell: Arc<Notify>,
+    /// The session that did not take this connection.
+    refused: Option<SessionHandle>,
+}
+
+impl Inner {
+    fn seat(
+        &mut self,
+        registry: &Arc<Registry>,
+        key: &CallKey,
+        protocol: AudioProtocol,
+        counted: Counted,
+    ) -> Seat {
+        let bell = Arc::clone(self.waiting.entry(key.clone()).or_default());
+        Seat { registry: Arc::clone(registry), key: key.clone(), protocol, counted, bell, refused: None }
+    }
+}
+
+impl Seat {
+    /// Waits until the call has a session that has not refused this connection. Cancelling it loses nothing.
+    pub async fn session(&mut self) -> SessionHandle {
+        loop {
+            let mut woken = std::pin::pin!(self.bell.notified());
+            // Registered before the look-up, so that a session admitted between the two is not missed.
+            woken.as_mut().enable();
+            let found = self.registry.find(&self.key, self.protocol);
+            let refused = |session: &SessionHandle| self.refused.as_ref().is_some_and(|one| one.is(session));
+            if let Some(session) = found.filter(|session| !refused(session)) {
+                return session;
+            }
+            woken.await;
+        }
+    }
+
+    /// This session has its audio already; the next one is waited for.
+    pub fn was_refused_by(&mut self, session: SessionHandle) {
+        self.refused = Some(session);
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut inner = self.registry.lock();
-        inner.parked -= 1;
+        match self.counted {
+            Counted::Stream => inner.parked -= 1,
+            Counted::Call => {
+                inner.parked_calls -= 1;
+                if let Entry::Occupied(mut of_tenant) = inner.parked_of_tenant.entry(self.key.tenant.clone())
+                {
+                    *of_tenant.get_mut() -= 1;
+                    if *of_tenant.get() == 0 {
+                        of_tenant.remove();
+                    }
+                }
+            }
+        }
         // Two owners: the map and this seat. Nobody else can join while the lock is held.
         if Arc::strong_count(&self.bell) == 2 {
             inner.waiting.remove(&self.key);
@@ -212,6 +286,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    const TWILIO: AudioProtocol = AudioProtocol::Twilio;
+
     fn key(tenant: &str, call: &str) -> CallKey {
         CallKey { tenant: Tenant::new(tenant), call_id: CallId::new(call).unwrap() }
     }
@@ -219,23 +295,23 @@ mod tests {
     #[tokio::test]
     async fn a_call_id_is_used_once_per_tenant_and_free_again_afterwards() {
         let registry = Registry::new(10, 10);
-        let first = registry.admit(key("a", "1"), SessionHandle::detached(), None).unwrap();
+        let first = registry.admit(key("a", "1"), TWILIO, SessionHandle::detached(), None).unwrap();
         assert_eq!(
-            registry.admit(key("a", "1"), SessionHandle::detached(), None).err(),
+            registry.admit(key("a", "1"), TWILIO, SessionHandle::detached(), None).err(),
             Some(NotAdmitted::CallIdInUse)
         );
-        let _other = registry.admit(key("b", "1"), SessionHandle::detached(), None).unwrap();
+        let _other = registry.admit(key("b", "1"), TWILIO, SessionHandle::detached(), None).unwrap();
         drop(first);
-        assert!(registry.find(&key("a", "1")).is_none());
-        assert!(registry.admit(key("a", "1"), SessionHandle::detached(), None).is_ok());
+        assert!(registry.find(&key("a", "1"), TWILIO).is_none());
+        assert!(registry.admit(key("a", "1"), TWILIO, SessionHandle::detached(), None).is_ok());
     }
 
     #[tokio::test]
     async fn the_number_of_sessions_is_limited() {
         let registry = Registry::new(1, 10);
-        let only = registry.admit(key("a", "1"), SessionHandle::detached(), None).unwrap();
+        let only = registry.admit(key("a", "1"), TWILIO, SessionHandle::detached(), None).unwrap();
         assert_eq!(
-            registry.admit(key("a", "2"), SessionHandle::detached(), None).err(),
+            registry.admit(key("a", "2"), TWILIO, SessionHandle::detached(), None).err(),
             Some(NotAdmitted::Full)
         );
         drop(only);
@@ -245,7 +321,8 @@ mod tests {
     #[tokio::test]
     async fn a_tenants_sessions_are_limited_without_touching_anothers() {
         let registry = Registry::new(10, 10);
-        let admit = |tenant, call| registry.admit(key(tenant, call), SessionHandle::detached(), Some(2));
+        let admit =
+            |tenant, call| registry.admit(key(tenant, call), TWILIO, SessionHandle::detached(), Some(2));
         let (first, second) = (admit("a", "1").unwrap(), admit("a", "2").unwrap());
         assert_eq!(admit("a", "3").err(), Some(NotAdmitted::TenantFull));
         let other = admit("b", "1").unwrap();
@@ -266,10 +343,10 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert_eq!(registry.counts().parked, 1);
-        let _foreign = registry.admit(key("b", "1"), SessionHandle::detached(), None).unwrap();
+        let _foreign = registry.admit(key("b", "1"), TWILIO, SessionHandle::detached(), None).unwrap();
         tokio::task::yield_now().await;
         assert_eq!(registry.counts().parked, 1, "another tenant's session is not this call's");
-        let _session = registry.admit(key("a", "1"), SessionHandle::detached(), None).unwrap();
+        let _session = registry.admit(key("a", "1"), TWILIO, SessionHandle::detached(), None).unwrap();
         assert!(waiter.await.unwrap());
         assert_eq!(registry.counts().parked, 0);
         assert!(registry.lock().waiting.is_empty());
@@ -290,5 +367,56 @@ mod tests {
     async fn the_number_of_waiting_audio_connections_is_limited() {
         let registry = Registry::new(10, 0);
         assert!(registry.wait_for(&key("a", "1"), Instant::now() + Duration::from_secs(10)).await.is_none());
+    }
+
+    const SEATS: ParkedCalls = ParkedCalls { most: 3, most_of_tenant: 2 };
+
+    fn admit(registry: &Arc<Registry>, protocol: AudioProtocol) -> (Admission, SessionHandle) {
+        let session = SessionHandle::detached();
+        (registry.admit(key("a", "1"), protocol, session.clone(), None).unwrap(), session)
+    }
+
+    #[tokio::test]
+    async fn a_session_is_found_by_the_protocol_it_waits_for_and_by_no_other() {
+        let registry = Registry::new(10, 10);
+        let mut seat = registry.park(&key("a", "1"), SEATS).unwrap();
+        let (twilio, _) = admit(&registry, TWILIO);
+        assert!(registry.find(&key("a", "1"), AudioProtocol::AudioHook).is_none());
+        assert!(tokio::time::timeout(Duration::ZERO, seat.session()).await.is_err());
+        drop(twilio);
+        let (_admission, session) = admit(&registry, AudioProtocol::AudioHook);
+        assert!(seat.session().await.is(&session));
+        assert!(registry.find(&key("a", "1"), TWILIO).is_none());
+    }
+
+    #[tokio::test]
+    async fn case_118_a_call_whose_session_refused_it_waits_for_the_next_one() {
+        let registry = Registry::new(10, 10);
+        let mut seat = registry.park(&key("a", "1"), SEATS).unwrap();
+        let (first, session) = admit(&registry, AudioProtocol::AudioHook);
+        let found = seat.session().await;
+        assert!(found.is(&session));
+        seat.was_refused_by(found);
+        assert!(tokio::time::timeout(Duration::ZERO, seat.session()).await.is_err());
+        drop(first);
+        let (_second, session) = admit(&registry, AudioProtocol::AudioHook);
+        assert!(seat.session().await.is(&session));
+    }
+
+    #[tokio::test]
+    async fn seats_of_calls_are_limited_for_all_and_for_each_tenant_and_come_back() {
+        let registry = Registry::new(10, 0);
+        let park = |tenant, call| registry.park(&key(tenant, call), SEATS);
+        let (one, two) = (park("a", "1").unwrap(), park("a", "2").unwrap());
+        assert!(park("a", "3").is_none(), "the tenant's share");
+        let three = park("b", "1").unwrap();
+        assert!(park("b", "2").is_none(), "all of them");
+        assert_eq!(registry.counts().parked, 3);
+        drop(one);
+        let again = park("b", "2").unwrap();
+        drop((two, three, again));
+        assert_eq!(registry.counts(), Counts::default());
+        let inner = registry.lock();
+        assert!(inner.waiting.is_empty() && inner.parked_of_tenant.is_empty());
     }
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::ids::CallId;
 use crate::sensitive::Sensitive;
-use crate::session::error::{EngineFault, FieldProblem, MIN_SPEECH_SECONDS, NotReady, SessionError};
-use crate::session::request::audio::{AudioProtocol, AudioSettings};
+use crate::session::error::{EngineFault, FieldProblem, MIN_SPEECH_SECONDS, SessionError};
+use crate::session::request::audio::AudioSettings;
 use crate::session::request::fields::{Fields, Section};
 
 pub mod audio;
@@ -75,6 +75,16 @@ pub enum Purpose {
         /// The model it was made with.
         model: ModelHash,
     },
+}
+
+impl Purpose {
+    /// Which of the two operations it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Register { .. } => Kind::Register,
+            Self::Verify { .. } => Kind::Verify,
+        }
+    }
 }
 
 /// One registration or verification, everything checked.
@@ -224,9 +234,6 @@ fn assemble(
     if let Err(error) = (CallSpec { format: audio.format, channel_type, wanted }).check() {
         problems.push(FieldProblem::new(rate, format!("cannot be used: {error}")));
         return Err(SessionError::Parameters(problems));
-    }
-    if audio.protocol == AudioProtocol::AudioHook {
-        return Err(SessionError::NotReady(NotReady::NoAudioHook));
     }
     let purpose = purpose.ok_or(SessionError::Engine(EngineFault::InvalidCredential))?;
     Ok(SessionRequest {

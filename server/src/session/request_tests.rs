@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::session::request::audio::AudioProtocol;
 
 /// A catalogue with one model, and two credentials whose texts say what they are.
 struct Fake;
@@ -280,11 +281,9 @@ fn a_malformed_credential_is_a_parameter_error_and_a_foreign_one_an_engine_error
 }
 
 #[test]
-fn audiohook_is_documented_but_has_no_consumer_yet() {
+fn the_audio_protocol_is_read_in_any_case() {
     let body = with(register(), "metadata/audio_protocol", Some(json!("AudioHook")));
-    assert_eq!(parse(Kind::Register, &body), Err(SessionError::NotReady(NotReady::NoAudioHook)));
-    let body = with(body, "metadata/call_id", None);
-    assert_eq!(wrong(Kind::Register, &body), ["metadata.call_id"]);
+    assert_eq!(parse(Kind::Register, &body).unwrap().audio.protocol, AudioProtocol::AudioHook);
 }
 
 #[test]

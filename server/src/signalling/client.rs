@@ -4,32 +4,26 @@
 //! the task ends, for whatever reason, the session is cancelled and everything is freed. A client that does not take its
 //! events makes this task wait, then the session, then the audio; after [`STALL_LIMIT`] it is given up.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use socketioxide::extract::SocketRef;
-use socketioxide::{SendError, SocketError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::session::actor::{Audience, SessionServices, start};
 use crate::session::error::{FieldProblem, NotReady, SessionError};
 use crate::session::event::Event;
 use crate::session::request::{Defaults, Kind, SessionRequest};
+use crate::signalling::socketio::member::{Left, Member};
+use crate::signalling::socketio::packet::Argument;
 use crate::tenant::keyring::Principal;
 
 /// Events of a session that may wait for this task.
 const EVENTS: usize = 16;
 /// How long a client may leave its events in our buffer before it is given up.
 pub const STALL_LIMIT: Duration = Duration::from_secs(5);
-/// How often a full buffer is tried again. The library tells neither when there is room nor how much.
-const STALL_RETRY: Duration = Duration::from_millis(20);
-
-/// How long the library may take to mark a connection as usable; microseconds, unless it has failed.
-const JOIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many arguments events have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -97,28 +91,26 @@ pub struct Signalling {
 }
 
 /// One client: who it is, and how it wants its events.
+#[derive(Debug)]
 pub struct Client {
-    /// Finds its connection, while there is one: holding it would keep it from ending.
-    pub socket: Box<dyn Fn() -> Option<SocketRef> + Send + Sync>,
+    /// How it is reached.
+    pub member: Member,
     /// Registration or verification.
     pub kind: Kind,
     /// Who it is, and whose sessions it starts.
     pub principal: Principal,
     /// How its events look.
     pub wire: WireFormat,
-    /// Whether events can be emitted yet; closed when the connection is over.
-    pub joined: watch::Receiver<bool>,
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("kind", &self.kind).field("wire", &self.wire).finish_non_exhaustive()
-    }
-}
-
-/// The client cannot be told anything any more: it has gone, or does not read.
+/// Why a client cannot be told anything any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Unreachable;
+enum Unreachable {
+    /// It has left.
+    Left,
+    /// It does not take what is there for it.
+    Slow,
+}
 
 /// A session and the events that come out of it.
 struct Running {
@@ -136,13 +128,7 @@ enum Wake {
 
 impl Client {
     /// Serves the client until its connection is over. `inbox` holds the bodies of its `initialize` messages.
-    pub async fn serve(mut self, signalling: Arc<Signalling>, mut inbox: mpsc::Receiver<Value>) {
-        // A message can come in before the library has marked the connection as usable; what was emitted until then would
-        // be lost.
-        let joined = self.joined.wait_for(|joined| *joined);
-        if !matches!(timeout(JOIN_LIMIT, joined).await, Ok(Ok(_))) {
-            return;
-        }
+    pub async fn serve(self, signalling: Arc<Signalling>, mut inbox: mpsc::Receiver<Value>) {
         let mut running: Option<Running> = None;
         loop {
             let event = match self.wait(&mut running, &mut inbox).await {
@@ -153,7 +139,7 @@ impl Client {
                     let problem =
                         FieldProblem::new("initialize", "a session is already running on this connection");
                     let event = Event::error(&SessionError::Parameters(vec![problem]), None);
-                    if self.emit(&event).await.is_err() {
+                    if self.tell(&event).await.is_err() {
                         break;
                     }
                     continue;
@@ -166,7 +152,7 @@ impl Client {
                     Err(error) => Event::error(&error, None),
                 },
             };
-            if self.emit(&event).await.is_err() {
+            if self.tell(&event).await.is_err() {
                 break;
             }
             if event.is_terminal() {
@@ -182,7 +168,7 @@ impl Client {
         self.disconnect(Duration::ZERO).await;
     }
 
-    async fn wait(&mut self, running: &mut Option<Running>, inbox: &mut mpsc::Receiver<Value>) -> Wake {
+    async fn wait(&self, running: &mut Option<Running>, inbox: &mut mpsc::Receiver<Value>) -> Wake {
         let event = async {
             match running {
                 Some(session) => session.events.recv().await,
@@ -191,7 +177,7 @@ impl Client {
         };
         tokio::select! {
             biased;
-            () = gone(&mut self.joined) => Wake::Over,
+            () = self.member.left() => Wake::Over,
             // A session's task sends its terminal event before it ends; without one it has died.
             event = event => event.map_or(Wake::Over, Wake::Event),
             body = inbox.recv() => body.map_or(Wake::Over, Wake::Initialize),
@@ -223,56 +209,29 @@ impl Client {
     }
 
     /// Emits one event, waiting for room in the client's buffer for as long as [`STALL_LIMIT`].
-    async fn emit(&mut self, event: &Event) -> Result<(), Unreachable> {
-        let given_up = Instant::now() + STALL_LIMIT;
-        loop {
-            let sent = {
-                let socket = (self.socket)().ok_or(Unreachable)?;
-                send(&socket, self.wire, event)
-            };
-            match sent {
-                Ok(()) => return Ok(()),
-                Err(SendError::Socket(SocketError::InternalChannelFull)) if Instant::now() < given_up => {}
-                Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                    tracing::warn!("a client does not read its events and is given up");
-                    return Err(Unreachable);
-                }
-                Err(_) => return Err(Unreachable),
-            }
-            tokio::select! {
-                biased;
-                () = gone(&mut self.joined) => return Err(Unreachable),
-                () = sleep(STALL_RETRY) => {}
+    async fn tell(&self, event: &Event) -> Result<(), Unreachable> {
+        let told = self.member.emit(event.name(), arguments(self.wire, event));
+        match timeout(STALL_LIMIT, told).await {
+            Ok(told) => told.map_err(|Left| Unreachable::Left),
+            Err(_elapsed) => {
+                tracing::warn!("a client does not read its events and is given up");
+                Err(Unreachable::Slow)
             }
         }
     }
 
     /// Ends the namespace's connection, after the client had time to take the last event.
-    async fn disconnect(mut self, grace: Duration) {
-        let mut pause = grace;
-        loop {
-            tokio::select! {
-                biased;
-                () = gone(&mut self.joined) => return,
-                () = sleep(pause) => {}
-            }
-            let told = (self.socket)().map(|socket| socket.disconnect());
-            if !matches!(told, Some(Err(SocketError::InternalChannelFull))) {
-                return;
-            }
-            // Until there is room, or the heartbeat ends the connection.
-            pause = STALL_RETRY;
+    async fn disconnect(self, grace: Duration) {
+        tokio::select! {
+            biased;
+            () = self.member.left() => {}
+            () = sleep(grace) => self.member.disconnect().await,
         }
     }
 }
 
-/// Returns when the connection is over, however it ended.
-async fn gone(joined: &mut watch::Receiver<bool>) {
-    let _ = joined.wait_for(|_| false).await;
-}
-
-/// A tuple becomes separate arguments, `Bytes` becomes a binary attachment, `null` keeps the packet a plain one.
-fn send(socket: &SocketRef, wire: WireFormat, event: &Event) -> Result<(), SendError> {
+/// An event as this client wants it: `null` where there is no audio keeps the packet a plain one.
+fn arguments(wire: WireFormat, event: &Event) -> Vec<Argument> {
     let body = Value::Object(event.body().clone());
     let data = match wire.encoding {
         PayloadEncoding::Object => body,
@@ -283,9 +242,10 @@ fn send(socket: &SocketRef, wire: WireFormat, event: &Event) -> Result<(), SendE
         EventArgs::ResultsOnly => event.is_result(),
         EventArgs::AlwaysOne => false,
     };
-    match (two, event.audio()) {
-        (true, Some(wav)) => socket.emit(event.name(), &(data, wav.clone())),
-        (true, None) => socket.emit(event.name(), &(data, Value::Null)),
-        (false, _) => socket.emit(event.name(), &data),
+    let mut arguments = vec![Argument::Json(data)];
+    if two {
+        arguments
+            .push(event.audio().map_or(Argument::Json(Value::Null), |wav| Argument::Binary(wav.clone())));
     }
+    arguments
 }

@@ -35,10 +35,16 @@ def impatient_server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def other_server(tmp_path_factory):
-    """Everything that can be set about events is set otherwise; it pings often, and one thread decides."""
+    """Everything that can be set about events is set otherwise; it pings often, and one thread decides.
+
+    Its AudioHook calls end with the result, which is told as an event too; two may be parked; a proxy stands before it; a
+    session waits for a call that broke off.
+    """
     flags = ["--event-args=results_only", "--payload-encoding=string", "--keep-open", "--alive-needs-token"]
     often = ["--ping-interval=0.5", "--ping-timeout=3", "--inference-threads=1"]
-    running = Server(tmp_path_factory.mktemp("other"), *flags, *often).ready()
+    genesys = ["--audiohook-after-result=disconnect", "--audiohook-result-events", "--reattach-grace=20"]
+    genesys += ["--audiohook-max-parked-of-tenant=2", "--audiohook-url=wss://Voice.Example.com:443/genesys/hook"]
+    running = Server(tmp_path_factory.mktemp("other"), *flags, *often, *genesys).ready()
     yield running
     running.kill()
 
@@ -49,6 +55,18 @@ def credential(server):
     outcome = calls.register(server)
     assert outcome.name == "result-success", outcome.data
     return outcome.data["credential"]
+
+
+@pytest.fixture(scope="session")
+def audiohook_key(server):
+    """What Genesys would be configured with: an API key and a client secret."""
+    return server.key("--audiohook")
+
+
+@pytest.fixture(scope="session")
+def unsigned_key(server):
+    """An AudioHook API key whose requests need no signature."""
+    return server.key("--audiohook", "--unsigned")
 
 
 @pytest.fixture(autouse=True)

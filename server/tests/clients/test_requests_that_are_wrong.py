@@ -203,8 +203,8 @@ def test_a_body_that_is_json_in_a_string_is_read(server):
 # ---- who else is there
 
 
-def test_audiohook_has_no_consumer_yet_and_says_so(server):
-    event = answer(server, "register", register_request(audio_protocol="audiohook"))
+def test_without_a_consumer_for_its_audio_a_session_is_refused(server):
+    event = calls.without_consumer(server, "register", register_request())
     assert event.name == "error-consumer-not-ready" and event.data["content"], event.data
 
 

@@ -190,7 +190,7 @@ def wrong_parameters(server, credential):
 
 
 def no_consumer(server, credential):
-    return answer(server, "register", register_request(audio_protocol="audiohook"))
+    return calls.without_consumer(server, "register", register_request())
 
 
 def wrong_audio(server, credential):

@@ -58,9 +58,8 @@ def test_2_4_1_metadata(server, row):
         accepts(server, "register", without)
 
 
-def test_2_4_1_audio_protocol_audiohook_is_known_and_has_no_consumer_yet(server):
-    event = answer(server, "register", register_request(audio_protocol="audiohook"))
-    assert event.name == "error-consumer-not-ready"
+def test_2_4_1_audio_protocol_audiohook_is_accepted(server):
+    accepts(server, "register", register_request(audio_protocol="audiohook"))
 
 
 def test_2_4_1_call_id_is_compared_exactly(server):
@@ -156,8 +155,7 @@ def outcomes(server, credential):
     for kind in ("register", "verify"):
         request = register_request() if kind == "register" else verify_request(credential)
         heard[kind, "error-parameters"] = answer(server, kind, {})
-        hook = changed(request, "metadata", "audio_protocol", "audiohook")
-        heard[kind, "error-consumer-not-ready"] = answer(server, kind, hook)
+        heard[kind, "error-consumer-not-ready"] = calls.without_consumer(server, kind, request)
         session, outcome, _ = calls.call(server, request, audio.silence(1), at=(0.5, lambda carrier: carrier.stop()))
         heard[kind, "error-audio"] = outcome
     altered = credential[:-8] + ("A" if credential[-8] != "A" else "B") + credential[-7:]
@@ -230,7 +228,7 @@ def test_2_5_5_2_a_validation_failure_is_error_parameters_then_the_end(server):
 
 
 def test_2_5_5_2_a_consumer_that_cannot_be_prepared_is_error_consumer_not_ready_then_the_end(server):
-    assert answer(server, "register", register_request(audio_protocol="audiohook")).name == "error-consumer-not-ready"
+    assert calls.without_consumer(server, "register", register_request()).name == "error-consumer-not-ready"
 
 
 def test_2_5_5_3_exactly_one_info_consumer_ready_comes_first(whole):
@@ -415,10 +413,6 @@ def not_collected(rest):
     return answer
 
 
-def hooked(rest):
-    return rest.post("/register_session", rest.request_of(settings=rest.settings(audio_protocol="audiohook")))
-
-
 NOBODY = "00000000-0000-4000-8000-000000000000"
 STATUSES = {
     "201 create": (201, None, lambda rest: rest.post("/audio_settings", AUDIO)),
@@ -448,7 +442,6 @@ STATUSES = {
         "UnsupportedMediaTypeException",
         lambda rest: rest.request("POST", "/audio_settings", data={"audio_protocol": "twilio"}),
     ),
-    "503 consumer not ready": (503, "ConsumerNotReadyException", hooked),
 }
 
 

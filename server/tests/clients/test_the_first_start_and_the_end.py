@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from support import audio, calls
+from support.audiohook import Hook
 from support.carrier import Carrier
 from support.server import BINARY, MODELS, Server
 from support.signalling import Session, register_request, start, verify_request
@@ -41,7 +42,13 @@ class Life:
         self.credential = calls.register(server, seconds=3.0).data["credential"]
 
     def first_end(self, server):
-        """SIGTERM while one call is collecting, one waits for its audio, and one client has asked for nothing yet."""
+        """SIGTERM while one call is collecting, one waits for its audio, one is parked, and one client has asked for
+        nothing yet."""
+        key = server.key("--audiohook", "--unsigned")
+        self.parked, self.silent = Hook(server, key).connect(), Hook(server, key).connect()
+        self.parked.open()
+        self.silent.open()
+        self.silent.answers = False
         request = register_request(30.0)
         self.sessions = [start(server, request), start(server, register_request())]
         bystander = Session(server, "register").connect()
@@ -51,6 +58,9 @@ class Life:
             begun = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             self.audio_end = carrier.end()
+            self.parked.wait("closed")
+            self.parked.end()
+            self.silent_end = self.silent.ended()
             self.outcomes = [session.outcome() for session in self.sessions]
             for session in [*self.sessions, bystander]:
                 session.ended_by_server()
@@ -108,6 +118,13 @@ def test_sigterm_gives_every_session_its_terminal_event(life):
 
 def test_sigterm_closes_audio_with_going_away(life):
     assert (life.audio_end.code, life.audio_end.by_server) == (1001, True)
+
+
+def test_case_071_sigterm_disconnects_audiohook_calls_and_goes_away(life):
+    """Their client tries again, and finds another server."""
+    assert life.parked.types() == ["opened", "disconnect", "closed"]
+    assert life.parked.disconnected["reason"] == "error" and "stopping" in life.parked.disconnected["info"]
+    assert life.silent.disconnected["reason"] == "error" and life.silent_end == 1001
 
 
 def test_sigterm_ends_the_process_in_order_and_in_time(life):

@@ -40,16 +40,6 @@ async fn an_initialize_that_is_a_json_string_starts_a_session() {
 }
 
 #[tokio::test]
-async fn audiohook_has_no_consumer_yet() {
-    let server = serve(|_| ()).await;
-    let mut request = register_request("hook");
-    request["metadata"]["audio_protocol"] = json!("audiohook");
-    let event = answer(&server, "register", &request).await;
-    assert_eq!(event.name, "error-consumer-not-ready");
-    assert!(event.content().contains("AudioHook"));
-}
-
-#[tokio::test]
 async fn unknown_models_and_broken_or_foreign_credentials_are_told_apart() {
     let server = serve(|_| ()).await;
     let mut request = register_request("model");

@@ -17,6 +17,8 @@ pub struct Place<'a> {
     pub socketio_path: &'a str,
     /// Path of the Media Streams audio channel.
     pub media_streams_path: &'a str,
+    /// Path of the AudioHook audio channel.
+    pub audiohook_path: &'a str,
 }
 
 impl Place<'_> {
@@ -26,6 +28,7 @@ impl Place<'_> {
         text.replace("/dpsrest", self.rest_path)
             .replace("/socket.io", self.socketio_path)
             .replace("/twilio", self.media_streams_path)
+            .replace("/audiohook", self.audiohook_path)
     }
 
     fn localise(&self, value: &mut Value) {

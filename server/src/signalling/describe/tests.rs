@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jsonschema::Validator;
@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use super::documents::resolve;
 use super::strict::{problems, strict};
 use super::*;
+use crate::audio_channel::audiohook::exchange::{Command, Output};
+use crate::audio_channel::audiohook::machine::Machine;
+use crate::audio_channel::audiohook::media::ByteOrder;
+use crate::audio_channel::audiohook::message::StreamTime;
 use crate::audio_channel::wire::CloseCode;
 use crate::ids::{CallId, SessionId};
 use crate::sensitive::Sensitive;
@@ -21,7 +25,10 @@ const PLACE: Place<'static> = Place {
     rest_path: "/dpsrest",
     socketio_path: "/socket.io",
     media_streams_path: "/twilio",
+    audiohook_path: "/audiohook",
 };
+
+const UUID: &str = "30b0e395-84d3-4570-ac13-9a62d8f514c0";
 
 /// The messages of a channel: the name of each, and its validator.
 fn messages(document: &Value, channel: &str) -> Vec<(String, Validator)> {
@@ -63,7 +70,7 @@ fn session_errors() -> Vec<SessionError> {
         EngineFault::Interrupted,
         EngineFault::Internal,
     ];
-    let not_ready = [NotReady::NoAudioHook, NotReady::TooManySessions, NotReady::Loading, NotReady::Draining];
+    let not_ready = [NotReady::TooManySessions, NotReady::Loading, NotReady::Draining];
     let problem = vec![FieldProblem::new("metadata.call_id", "is required")];
     let mut all = vec![SessionError::Parameters(problem), SessionError::CallIdInUse];
     all.extend(not_ready.map(SessionError::NotReady));
@@ -177,9 +184,77 @@ fn every_close_code_is_described() {
     let broken = 1002; // Of the WebSocket layer itself.
     let known: BTreeSet<u64> = own.iter().map(|code| *code as u64).chain([broken]).collect();
     let document = Documents::of(&PLACE).asyncapi;
-    let described = document["channels"]["mediaStreams"]["x-close-codes"].as_array().unwrap();
-    let described: BTreeSet<u64> = described.iter().map(|end| end["code"].as_u64().unwrap()).collect();
-    assert_eq!(described, known);
+    let described = |channel: &str| -> BTreeSet<u64> {
+        let codes = document["channels"][channel]["x-close-codes"].as_array().unwrap();
+        codes.iter().map(|end| end["code"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(described("mediaStreams"), known);
+    // AudioHook tells everything else by `disconnect`.
+    assert_eq!(described("audioHook"), BTreeSet::from([1000, 1001, broken, 1007, 1008, 1009]));
+}
+
+/// Everything that an AudioHook connection can be sent, from a call that has everything happen to it.
+fn audiohook_messages() -> Vec<Value> {
+    let open = |inputs: bool| {
+        let mut parameters = json!({"organizationId": UUID, "conversationId": UUID,
+            "participant": {"id": UUID, "ani": "", "aniName": "", "dnis": ""},
+            "media": [{"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000}]});
+        if inputs {
+            parameters["inputVariables"] = json!({});
+        }
+        ("open", parameters)
+    };
+    let outputs = || Some(json!({"outcome": "success"}));
+    let event = || Command::Event(json!({"type": "voice_biometrics_result", "data": {"outcome": "success"}}));
+    let mut all = Vec::new();
+    for ends_itself in [true, false] {
+        let now = Instant::now();
+        let mut machine = Machine::new(UUID, UUID, ByteOrder::Little, now);
+        let mut seq = 0;
+        let mut say = |machine: &mut Machine, (kind, parameters): (&str, Value)| {
+            seq += 1;
+            let message = json!({"version": "2", "type": kind, "id": UUID, "seq": seq, "serverseq": 0,
+                "position": "PT0S", "parameters": parameters});
+            machine.handle_text(now, &message.to_string());
+        };
+        say(&mut machine, open(true));
+        machine.handle_command(now, Command::Known(StreamTime::of_samples(8000)));
+        machine.handle_command(now, Command::Answer(false));
+        say(&mut machine, ("ping", json!({})));
+        say(&mut machine, ("update", json!({"language": "de-DE"})));
+        for command in [Command::Listen(true), Command::Listen(false), event()] {
+            machine.handle_command(now, command);
+        }
+        if ends_itself {
+            machine.handle_command(now, Command::Disconnect { info: "result", outputs: outputs() });
+        }
+        say(&mut machine, ("close", json!({"reason": "end"})));
+        machine.handle_command(now, Command::Closed { outputs: outputs() });
+        while let Some(output) = machine.poll_output() {
+            if let Output::Send(text) = output {
+                all.push(serde_json::from_str(&text).unwrap());
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_message_of_audiohook_is_described_and_every_described_one_is_sent() {
+    let document = Documents::of(&PLACE).asyncapi;
+    let described = document["operations"]["answerCall"]["messages"].as_array().unwrap();
+    let described: Vec<&Value> = described.iter().map(|message| resolve(&document, message)).collect();
+    let mut sent = BTreeSet::new();
+    for message in audiohook_messages() {
+        let kind = message["type"].as_str().unwrap().to_owned();
+        let schema = described.iter().find(|schema| schema["name"] == kind.as_str()).unwrap();
+        let found = problems(&strict(&document, &schema["payload"]), &message);
+        assert_eq!(found, Vec::<String>::new(), "{message}");
+        sent.insert(kind);
+    }
+    let named: BTreeSet<String> =
+        described.iter().map(|schema| schema["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(sent, named);
 }
 
 #[test]
@@ -210,6 +285,7 @@ fn version_address_and_paths_are_those_of_the_server() {
         rest_path: "/speech",
         socketio_path: "/io",
         media_streams_path: "/calls",
+        audiohook_path: "/genesys",
     };
     let Documents { openapi, asyncapi } = Documents::of(&place);
     assert_eq!(openapi["servers"][0]["url"], "https://voice.example/bio");
@@ -218,10 +294,11 @@ fn version_address_and_paths_are_those_of_the_server() {
     assert!(openapi["paths"]["/io/oauth2/token"].is_object());
     assert_eq!(asyncapi["channels"]["register"]["address"], "/io/register");
     assert_eq!(asyncapi["channels"]["mediaStreams"]["address"], "/calls");
+    assert_eq!(asyncapi["channels"]["audioHook"]["address"], "/genesys");
     let server = &asyncapi["servers"]["signalling"];
     assert_eq!((&server["protocol"], &server["pathname"]), (&json!("wss"), &json!("/bio/io/")));
     let page = page::render(&place, &Documents { openapi, asyncapi });
-    for default in ["/dpsrest", "/socket.io/", "/twilio", "127.0.0.1"] {
+    for default in ["/dpsrest", "/socket.io/", "/twilio", "/audiohook", "127.0.0.1"] {
         assert!(!page.contains(default), "{default}");
     }
 }

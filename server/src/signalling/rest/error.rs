@@ -168,7 +168,6 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Session(SessionError::NotReady(NotReady::NoAudioHook)) => None,
             Self::Session(SessionError::NotReady(_)) => Some(ROOM),
             Self::KeyInUse => Some(Duration::from_secs(1)),
             Self::TooManyRequests(wait) => Some(*wait),

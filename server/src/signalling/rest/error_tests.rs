@@ -6,7 +6,6 @@ use crate::tenant::scope::Scope;
 /// One of each kind that a request can meet. A new kind does not compile here until it is added to both.
 fn every_error() -> Vec<ApiError> {
     let not_ready = [
-        NotReady::NoAudioHook,
         NotReady::TooManySessions,
         NotReady::TenantSessions,
         NotReady::TenantRate,

@@ -117,6 +117,20 @@ class Server:
             self.private.add(self._token)
         return self._token
 
+    def key(self, *arguments, tenant="default", stdin=None):
+        """`peakstream key add`; what it said, secrets noted as private."""
+        command = [BINARY, "key", "add", "--tenant", tenant, "--json", "--data-dir", self.data_dir, *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=SOON)
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+        self.private.update(made[name] for name in ("api_key", "client_secret") if name in made)
+        return made
+
+    def disable(self, key_id):
+        """`peakstream key disable`."""
+        command = [BINARY, "key", "disable", key_id, "--data-dir", self.data_dir]
+        assert subprocess.run(command, capture_output=True, timeout=SOON).returncode == 0
+
     def token_key(self):
         """What it signs its tokens with, from its secrets file: the first of its token keys."""
         text = (self.data_dir / "secrets.toml").read_text()

@@ -48,6 +48,20 @@ impl Carrier {
         let _ = self.socket.send(message).await;
     }
 
+    /// Returns once the server has read everything that was sent: it answers a ping, in its order.
+    pub async fn heard(&mut self) {
+        self.send_raw(Message::Ping("heard".into())).await;
+        let answered = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if matches!(message, Message::Pong(_)) {
+                    return;
+                }
+            }
+            panic!("the server closed");
+        };
+        timeout(PATIENCE, answered).await.expect("the server does not answer a ping");
+    }
+
     /// Sends audio as one message.
     pub async fn media(&mut self, audio: &[u8]) {
         self.send(&json!({"event": "media", "media": {"payload": STANDARD.encode(audio)}})).await;
