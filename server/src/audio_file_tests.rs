@@ -217,11 +217,11 @@ fn what_lies_above_the_new_band_does_not_fold_back() {
 #[test]
 fn a_file_that_is_no_audio_is_answered_with_the_command_that_converts_it() {
     let folder = Folder::new();
-    let mp3 = folder.write("x.mp3", b"ID3\x04\0\0\0\0\0\0");
+    let m4a = folder.write("x.m4a", b"\0\0\0\x20ftypM4A ");
     let form = RawForm { encoding: parse_codec("mulaw").expect("known"), rate: 8000, channels: 1 };
     for raw in [None, Some(form)] {
-        let error = read(&mp3, &ReadOptions { raw, channel: 1 }).expect_err("compressed").to_string();
-        assert!(error.contains("not a WAV, FLAC or raw file") && error.contains("ffmpeg -i"), "{error}");
+        let error = read(&m4a, &ReadOptions { raw, channel: 1 }).expect_err("compressed").to_string();
+        assert!(error.contains("not a WAV, FLAC, MP3, Ogg Opus or raw file") && error.contains("ffmpeg -i"), "{error}");
     }
     let text = folder.write("x.txt", b"hello, this is not audio");
     assert!(matches!(first(&text), Err(AudioFileError::NotAudio { .. })));
