@@ -102,16 +102,16 @@ impl PendingSocket {
     /// Waits until the 101 is sent. Messages of more than `limit` bytes end the connection. `None`: the client has gone
     /// meanwhile.
     pub async fn open(self, limit: usize) -> Option<AudioSocket> {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(limit))
-            .max_frame_size(Some(limit));
-        Some(AudioSocket { stream: self.open_with(config).await? })
+        Some(AudioSocket { stream: self.open_with(limit, READ_BUFFER_BYTES).await? })
     }
 
-    /// The same for another protocol, with its limits.
-    pub async fn open_with(self, config: WebSocketConfig) -> Option<WireSocket> {
+    /// The same for another protocol, with as large a buffer for reading as it needs.
+    pub async fn open_with(self, limit: usize, read_buffer: usize) -> Option<WireSocket> {
         let upgraded = TokioIo::new(self.0.await.ok()?);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(read_buffer)
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
         Some(WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await)
     }
 }

@@ -13,13 +13,12 @@ use std::time::Duration;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::machine::{End, Probe, Transport};
 use super::packet::Frame;
 use super::session::{Handler, Session, Sid, Turn};
-use super::{Config, Engine, open_packet};
+use super::{Engine, open_packet};
 use crate::audio_channel::websocket::{self, PendingSocket, WireSocket};
 
 /// What is reserved for reading; it grows for a longer message, of which a client sends one.
@@ -29,16 +28,9 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Frames that are written with one system call, if they are there at the same time.
 const WRITTEN_AT_ONCE: usize = 16;
 
-fn limits(config: &Config) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .max_message_size(Some(config.max_payload))
-        .max_frame_size(Some(config.max_payload))
-}
-
 /// Serves a WebSocket that begins a session.
 pub(super) async fn handshake<H: Handler>(engine: Arc<Engine<H>>, pending: PendingSocket, handler: H) {
-    let Some(mut socket) = pending.open_with(limits(&engine.config)).await else { return };
+    let Some(mut socket) = pending.open_with(engine.config.max_payload, READ_BUFFER).await else { return };
     let Ok(session) = engine.sessions.open(Transport::WebSocket, engine.config.timing, handler) else {
         return websocket::close(&mut socket, 1013, "no room").await;
     };
@@ -53,7 +45,7 @@ pub(super) async fn handshake<H: Handler>(engine: Arc<Engine<H>>, pending: Pendi
 /// Serves a WebSocket that would take over a session. A name that is nobody's, or that of a session with a WebSocket, is
 /// not told apart: the WebSocket closes.
 pub(super) async fn upgrade<H: Handler>(engine: Arc<Engine<H>>, pending: PendingSocket, sid: Sid) {
-    let Some(mut socket) = pending.open_with(limits(&engine.config)).await else { return };
+    let Some(mut socket) = pending.open_with(engine.config.max_payload, READ_BUFFER).await else { return };
     let session = engine.sessions.find(sid);
     match timeout(UPGRADE_TIMEOUT, probe(&mut socket, session)).await {
         Ok(Some(attached)) => drop(tokio::spawn(serve(socket, attached))),
