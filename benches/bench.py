@@ -64,6 +64,7 @@ class Cores:
     def __init__(self):
         allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self.bound = bool(allowed) and shutil.which("taskset") is not None
+        self.allowed = allowed
         # The last core: systems tend to give interrupts to the first.
         self.measured = allowed[-1] if self.bound else None
         self.client = allowed[0] if self.bound else None
@@ -71,6 +72,10 @@ class Cores:
     def enter(self):
         if self.bound:
             os.sched_setaffinity(0, {self.measured})
+
+    def everywhere(self, command):
+        """The command, on every core that we may use."""
+        return ["taskset", "-c", ",".join(map(str, self.allowed)), *command] if self.bound else command
 
     def beside(self, command):
         """The command, on the other core if there is one."""
@@ -359,6 +364,22 @@ def parked_rows(report, cpu):
     ]
 
 
+def load_rows(report, cpu, cores):
+    rows = []
+    what = f"{report['calls']} Media Streams and {report['hooks']} AudioHook calls in real time"
+    for key, told in (("alone", ""), ("saturated", ", inference saturated")):
+        part = report[key]
+        lines, hooks = part["media_streams"], part["audiohook"]
+        shared = {"cpu": cpu, "threads": report["threads"] or 1, "machine_cores": cores, "decisions_beside": part["decisions_beside"]}
+        for name, statuses in (("Media Streams", lines["statuses"]), ("AudioHook", hooks["statuses"])):
+            more = {"p99": statuses["late_p99_ms"], "maximum": statuses["late_maximum_ms"], "heard": statuses["heard"], "expected": statuses["expected"]}
+            rows.append(row(f"{what}{told}: status after its audio, {name}", "ms late", statuses["late_median_ms"], **more, **shared))
+        more = {"p99": hooks["pong_p99_ms"], "heard": hooks["pongs"], "expected": hooks["pings"]}
+        rows.append(row(f"{what}{told}: pong after its ping", "ms late", hooks["pong_median_ms"], **more, **shared))
+        rows.append(row(f"{what}{told}: the server", "cores", round(part["server_cores"], 3), **shared))
+    return rows
+
+
 def restart_row(report, cpu):
     name = f"start to a stored result, {report['results']} of them, after kill -9"
     times = {key: round(report[f"{key}_ms"], 1) for key in ("minimum", "median", "maximum")}
@@ -389,6 +410,17 @@ def print_table(rows, cores):
         elif item["unit"] == "µs of processor":
             beside = f"{item['theirs']:.1f} with {item['alternative']}" if item["theirs"] else ""
             print(f"  {item['name']:<54} {item['ours']:>8.1f} {item['unit']:<15} {beside}".rstrip())
+    print("\ncarriers")
+    for item in rows:
+        if item["unit"] == "µs":
+            beside = f"{item['theirs']:.2f} with {item['alternative']}" if item["theirs"] else ""
+            print(f"  {item['name']:<54} {item['ours']:>8.2f} {item['unit']:<15} {beside}".rstrip())
+        elif item["unit"] in ("share of a core", "cores"):
+            print(f"  {item['name']:<110} {item['ours']:>8.4f} {item['unit']}")
+        elif item["unit"] == "ms late":
+            most = f", most {item['maximum']:.0f}" if "maximum" in item else ""
+            counted = f"{item['heard']} of {item['expected']}"
+            print(f"  {item['name']:<110} {item['ours'] or 0:>8.1f} ms, p99 {item['p99'] or 0:.1f}{most}; {counted}")
     print("\nallocations and memory")
     for item in rows:
         if item["unit"] == "allocations":
@@ -437,6 +469,10 @@ def measure(arguments):
     print("parked: AudioHook calls that wait for a session", flush=True)
     command = [bench, "parked", "--bin", server] + (["--calls", "1000"] if arguments.quick else [])
     rows += parked_rows(run(command, 600), level_of(engines[0]["cpu_features"]))
+    calls, hooks, seconds = (50, 25, 5) if arguments.quick else (1000, 500, 15)
+    print(f"load: {calls} Media Streams and {hooks} AudioHook calls in real time, twice {seconds} s, all cores, generator included", flush=True)
+    command = [bench, "load", "--bin", server, "--calls", str(calls), "--hooks", str(hooks), "--seconds", str(seconds)]
+    rows += load_rows(run(cores.everywhere(command), 600), level_of(engines[0]["cpu_features"]), len(cores.allowed) or None)
     print("restart: a server killed with many results stored", flush=True)
     command = [bench, "restart", "--bin", server] + (["--results", "5000", "--starts", "2"] if arguments.quick else [])
     rows.append(restart_row(run(command, 600), level_of(engines[0]["cpu_features"])))
