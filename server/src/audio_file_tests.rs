@@ -221,7 +221,10 @@ fn a_file_that_is_no_audio_is_answered_with_the_command_that_converts_it() {
     let form = RawForm { encoding: parse_codec("mulaw").expect("known"), rate: 8000, channels: 1 };
     for raw in [None, Some(form)] {
         let error = read(&m4a, &ReadOptions { raw, channel: 1 }).expect_err("compressed").to_string();
-        assert!(error.contains("not a WAV, FLAC, MP3, Ogg Opus or raw file") && error.contains("ffmpeg -i"), "{error}");
+        assert!(
+            error.contains("not a WAV, FLAC, MP3, Ogg Opus or raw file") && error.contains("ffmpeg -i"),
+            "{error}"
+        );
     }
     let text = folder.write("x.txt", b"hello, this is not audio");
     assert!(matches!(first(&text), Err(AudioFileError::NotAudio { .. })));

@@ -1,7 +1,8 @@
 //! Many calls over a bad network, against the machines of all carriers: no panic, no call that is left, no memory that grows.
 //!
 //! `cargo test` runs 2,000; `PEAKSTREAM_FAULTED_CALLS=1000000 cargo test --release -p peakstream-server --lib faulted_calls`
-//! as many as it says (with `-- --nocapture` it tells how many steps of machines those were). A call follows from its number, so a failure repeats: the message names it.
+//! as many as it says; with `-- --nocapture` it tells how many steps of machines those were. A call follows from its number,
+//! so a failure repeats: the message names it.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::audio_channel::audiosocket;
+use crate::audio_channel::faulted_hooks;
 use crate::audio_channel::media_streams::dialect;
 use crate::audio_channel::media_streams::machine::{Machine, Origin};
 use crate::audio_channel::wire::Output;
@@ -26,10 +28,10 @@ const BATCH: u64 = 500;
 const CALL_BYTES: u64 = 256 << 10;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -37,14 +39,14 @@ impl Random {
         (mixed ^ (mixed >> 31)) % bound
     }
 
-    fn one_in(&mut self, bound: u64) -> bool {
+    pub(super) fn one_in(&mut self, bound: u64) -> bool {
         self.below(bound) == 0
     }
 }
 
 /// What travels.
 #[derive(Clone, Debug)]
-enum Message {
+pub(super) enum Message {
     Text(String),
     Bytes(Vec<u8>),
 }
@@ -141,7 +143,7 @@ fn spoken(name: &str, example: &str, pieces: u64) -> Vec<Message> {
 }
 
 /// What the network does to them. `false`: the call is as it was.
-fn disturb(messages: &mut Vec<Message>, random: &mut Random) -> bool {
+pub(super) fn disturb(messages: &mut Vec<Message>, random: &mut Random) -> bool {
     let before = messages.len();
     let mut disturbed = false;
     for _ in 0..random.below(6) {
@@ -172,10 +174,21 @@ fn disturb(messages: &mut Vec<Message>, random: &mut Random) -> bool {
     disturbed || messages.len() != before
 }
 
+/// Now and then a stall, or a clock that jumps by hours.
+pub(super) fn pause(random: &mut Random) -> Option<Duration> {
+    if !random.one_in(50) {
+        return None;
+    }
+    Some(Duration::from_secs(if random.one_in(4) { 86_400 } else { random.below(12) }))
+}
+
 /// One call from its beginning to its end; what is asserted holds for all of them. How many steps its machine took.
 fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &str)]) -> u64 {
     let mut random = Random(number);
     let (name, example) = carriers[random.below(carriers.len() as u64) as usize];
+    if name == "audiohook" {
+        return faulted_hooks::call(number, &mut random, registry);
+    }
     let begun = Instant::now();
     let mut carrier = Carrier::of(name, begun + Duration::from_secs(10));
     let pieces = random.below(60);
@@ -187,10 +200,9 @@ fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &st
     let (mut now, mut session, mut ends, mut heard) = (begun, None, 0, 0);
     let mut stalled = false;
     for message in &messages {
-        if random.one_in(50) {
-            // A stall, or a clock that jumps by hours.
+        if let Some(pause) = pause(&mut random) {
             stalled = true;
-            now += Duration::from_secs(if random.one_in(4) { 86_400 } else { random.below(12) });
+            now += pause;
             carrier.handle_timeout(now);
         }
         carrier.handle(now, message);
@@ -243,7 +255,7 @@ fn faulted_calls_leave_nothing_behind() {
         std::env::var("PEAKSTREAM_FAULTED_CALLS").map_or(CALLS, |calls| calls.parse().expect("a number"));
     let registry = Registry::new(10, 10);
     let mut carriers: Vec<_> = dialect::examples().to_vec();
-    carriers.push(("audiosocket", ""));
+    carriers.extend([("audiosocket", ""), ("audiohook", "")]);
     let mut steps = 0;
     for begin in (0..calls).step_by(BATCH as usize) {
         let memory = allocation_counter::measure(|| {

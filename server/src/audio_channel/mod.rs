@@ -18,3 +18,5 @@ pub mod wire;
 
 #[cfg(test)]
 mod faulted_calls;
+#[cfg(test)]
+mod faulted_hooks;

@@ -34,12 +34,18 @@ pub struct Declared {
     pub sample_rate: u32,
     /// Interleaved channels.
     pub channels: u16,
-    /// The caller's channel, counted from 1.
-    #[serde(default = "first_channel")]
+    /// The caller's channel, counted from 1. The documented service has no such member: it is shown only where it says
+    /// something.
+    #[serde(default = "first_channel", skip_serializing_if = "is_first_channel")]
     pub channel: u16,
 }
 
 /// Where nothing is said, and in what was stored before it could be said.
+/// By reference, as serde wants it.
+const fn is_first_channel(channel: &u16) -> bool {
+    *channel == first_channel()
+}
+
 const fn first_channel() -> u16 {
     1
 }
