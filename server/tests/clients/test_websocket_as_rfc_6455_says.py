@@ -5,6 +5,7 @@ Frames are made here, not by a library, so that they can be wrong. The headings 
 
 import json
 import socket
+from typing import NamedTuple
 
 import pytest
 
@@ -12,9 +13,32 @@ from support import calls
 from support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Connection, close, frame, split
 from support.server import SOON
 
-#: Address, and a text message that changes nothing there.
-ENDPOINTS = {"media streams": ("/twilio", '{"event":"connected","protocol":"Call","version":"1.0.0","more":"κόσμε 😀"}')}
-LIMIT = 1 << 20
+#: The AudioHook session of every connection here.
+HOOK = "5f1d1b5e-6f57-4c0b-9d55-0a1f4a3c9e11"
+
+
+class Endpoint(NamedTuple):
+    """Where to connect, a text message that changes nothing and is not answered, and the longest message."""
+
+    path: str
+    text: str
+    limit: int
+
+
+ENDPOINTS = {
+    "media streams": Endpoint(
+        "/twilio", '{"event":"connected","protocol":"Call","version":"1.0.0","more":"κόσμε 😀"}', 1 << 20
+    ),
+    "audiohook": Endpoint(
+        "/audiohook",
+        json.dumps(
+            {"version": "2", "id": HOOK, "type": "error", "seq": 1, "serverseq": 0, "position": "PT0S"}
+            | {"parameters": {"code": 400, "message": "κόσμε 😀"}, "more": ""},
+            ensure_ascii=False,
+        ),
+        64_000,
+    ),
+}
 
 
 @pytest.fixture(params=ENDPOINTS)
@@ -23,8 +47,15 @@ def endpoint(request):
 
 
 @pytest.fixture
-def connection(server, endpoint):
-    with Connection(server, endpoint[0]) as connection:
+def headers(unsigned_key):
+    """What AudioHook wants to know; nobody else looks at it."""
+    names = ("Organization", "Session", "Correlation")
+    return [f"X-API-KEY: {unsigned_key['api_key']}", *(f"Audiohook-{name}-Id: {HOOK}" for name in names)]
+
+
+@pytest.fixture
+def connection(server, endpoint, headers):
+    with Connection(server, endpoint.path, headers) as connection:
         yield connection
 
 
@@ -34,17 +65,18 @@ def connection(server, endpoint):
 @pytest.mark.parametrize("chop", [0, 1, 7])
 @pytest.mark.parametrize("cuts", [(), (1,), (20, 50), tuple(range(1, 60)), (0, 0, 10, 10)], ids=str)
 def test_a_text_message_may_come_in_fragments(connection, endpoint, cuts, chop):
-    connection.send(*split(endpoint[1], *cuts), chop=chop)
+    connection.send(*split(endpoint.text, *cuts), chop=chop)
     assert connection.answered()
 
 
 def test_control_frames_may_come_between_fragments(connection, endpoint):
-    first, middle, last = split(endpoint[1], 10, 30)
+    first, middle, last = split(endpoint.text, 10, 30)
     connection.send(first, frame(PING, b"1"), frame(PONG, b"unasked"), middle, frame(PING, b"2"), last)
     assert (connection.receive(), connection.receive()) == ((PONG, b"1"), (PONG, b"2"))
     assert connection.answered()
 
 
+@pytest.mark.parametrize("endpoint", ["media streams"], indirect=True)
 def test_a_binary_message_in_fragments_is_one_message(connection):
     """It ends a text-only carrier's stream, but not before its last fragment."""
     connection.send(frame(BINARY, b"\xff" * 80, fin=False), frame(CONTINUATION, b"\xff" * 80, fin=False))
@@ -153,7 +185,7 @@ def test_a_character_that_does_not_end_is_1007(connection, tail):
 
 @pytest.mark.parametrize("text", ["κόσμε", "\U0010ffff", "\ufffe", "\ud7ff\ue000", "\x00"], ids=ascii)
 def test_a_character_may_be_cut_by_fragments(connection, endpoint, text):
-    message = json.dumps(json.loads(endpoint[1]) | {"more": text}, ensure_ascii=False).encode()
+    message = json.dumps(json.loads(endpoint.text) | {"more": text}, ensure_ascii=False).encode()
     connection.send(*split(message, *range(1, len(message))))
     assert connection.answered()
 
@@ -201,28 +233,28 @@ def test_what_comes_after_a_close_is_not_looked_at(connection):
 # ---- 9, 10: limits
 
 
-@pytest.mark.parametrize("claimed", [LIMIT + 1, 1 << 40, (1 << 63) - 1])
-def test_a_frame_over_the_limit_is_1009_before_it_is_there(server, connection, claimed):
+@pytest.mark.parametrize("claimed", [1, 1 << 40, (1 << 62) - 1])
+def test_a_frame_over_the_limit_is_1009_before_it_is_there(server, connection, endpoint, claimed):
     before = server.resident_mib()
-    connection.send(frame(TEXT, b"{", length=claimed))
+    connection.send(frame(TEXT, b"{", length=endpoint.limit + claimed))
     assert connection.closed_with() == 1009
     assert server.resident_mib() - before < 8
 
 
-def test_a_message_over_the_limit_is_1009_in_fragments_too(connection):
-    piece = b"x" * (LIMIT // 4)
+def test_a_message_over_the_limit_is_1009_in_fragments_too(connection, endpoint):
+    piece = b"x" * (endpoint.limit // 4)
     connection.send(frame(TEXT, piece, fin=False), *(frame(CONTINUATION, piece, fin=False) for _ in range(4)))
     assert connection.closed_with() == 1009
 
 
 @pytest.mark.parametrize("fragments", [1, 64])
 def test_a_message_just_within_the_limit_is_taken(connection, endpoint, fragments):
-    small = json.loads(endpoint[1]) | {"more": ""}
-    fill = LIMIT - len(json.dumps(small))
-    message = json.dumps(small | {"more": "x" * fill})
-    assert len(message) == LIMIT
-    step = LIMIT // fragments
-    connection.send(*split(message, *range(step, LIMIT, step)))
+    small = json.loads(endpoint.text) | {"more": ""}
+    limit = endpoint.limit
+    message = json.dumps(small | {"more": "x" * (limit - len(json.dumps(small)))})
+    assert len(message) == limit
+    step = limit // fragments
+    connection.send(*split(message, *range(step, limit, step)))
     assert connection.answered()
 
 
@@ -240,9 +272,9 @@ UPGRADE = ["Connection: keep-alive, Upgrade", "Upgrade: WebSocket", "Sec-WebSock
 VERSION = "Sec-WebSocket-Version: 13"
 
 
-def test_only_a_proper_handshake_is_one(server, endpoint):
-    get = f"GET {endpoint[0]} HTTP/1.1"
-    assert request(server, get, *UPGRADE, VERSION) == 101
+def test_only_a_proper_handshake_is_one(server, endpoint, headers):
+    get = f"GET {endpoint.path} HTTP/1.1"
+    assert request(server, get, *UPGRADE, VERSION, *headers) == 101
     for lines in [
         [get],
         [get, *UPGRADE],
@@ -253,12 +285,12 @@ def test_only_a_proper_handshake_is_one(server, endpoint):
         [get.replace("GET", "POST"), *UPGRADE, VERSION, "Content-Length: 0"],
         [get.replace("1.1", "1.0"), *UPGRADE, VERSION],
     ]:
-        assert request(server, *lines) in (400, 405, 426), lines
+        assert request(server, *lines, *headers) in (400, 405, 426), lines
 
 
-def test_extensions_that_are_offered_are_not_used(server, endpoint):
+def test_extensions_that_are_offered_are_not_used(server, endpoint, headers):
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
-    with Connection(server, endpoint[0], [offer]) as connection:
+    with Connection(server, endpoint.path, [offer, *headers]) as connection:
         assert b"extensions" not in connection.answer.lower()
         assert connection.answered()
 
