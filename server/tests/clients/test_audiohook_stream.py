@@ -302,9 +302,9 @@ def test_tenants_do_not_see_each_others_calls(server, unsigned_key):
 
     from support.server import BINARY
 
-    made = subprocess.run([BINARY, "tenant", "add", "acme", "--data-dir", server.data_dir], capture_output=True)
+    made = subprocess.run([BINARY, "tenant", "add", "neighbour", "--data-dir", server.data_dir], capture_output=True)
     assert made.returncode == 0, made.stderr
-    foreign = server.key("--audiohook", "--unsigned", tenant="acme")
+    foreign = server.key("--audiohook", "--unsigned", tenant="neighbour")
     request = register()
     session = start(server, request)
     with Hook(server, foreign, request["metadata"]["call_id"]) as hook:
