@@ -7,7 +7,7 @@
 //! looked for in four of them at once; every push that completes a fourth block costs the work of all four.
 //!
 //! # Delays
-//! All streams inside are brought to one time line: at 8 kHz it lies [`Raise::DELAY`] = 10 samples (1.25 ms) behind
+//! All streams inside are brought to one time line: at 8 kHz it lies [`Raise::DELAY`](crate::audio::resample::Raise::DELAY) = 10 samples (1.25 ms) behind
 //! the carrier, at 16 kHz 82 samples (5.1 ms) for the telephone and 62 samples (3.9 ms) for the microphone channel. A
 //! status is due when its block has been received; what it says about speech lags by at most the detector's
 //! hangover of 128 ms.

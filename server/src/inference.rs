@@ -2,7 +2,7 @@
 //!
 //! Embedding and authenticity take tens of milliseconds of one core. They run on a fixed number of own threads behind a
 //! bounded queue, so that the network threads keep every deadline of the protocols while the pool is saturated. What is
-//! not wanted any more when its turn comes (the client has gone) is not computed. On Linux these threads are [`NICE`]: where
+//! not wanted any more when its turn comes (the client has gone) is not computed. On Linux these threads are `NICE`: where
 //! there are fewer cores than work, live audio and the protocols' deadlines come first, and a decision takes a little longer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

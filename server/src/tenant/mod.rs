@@ -5,7 +5,7 @@
 //! * [`keyring`]: the running server's view; notices a changed file at the next authentication
 //! * [`guard`]: client secrets proved slowly, refused cheaply, and never at another tenant's cost
 //! * [`kind`]: what kinds of keys there are; [`supplied`]: secrets that were made elsewhere
-//! * [`carrier`]: what carriers prove themselves with; [`sealed`]: how it is kept
+//! * [`carrier`]: what carriers prove themselves with; `sealed`: how it is kept
 //! * [`limits`]: how many requests and bytes a tenant may send
 //! * [`scope`]: what a key is good for; [`secret`]: secrets and their hashes; [`time`]: seconds since 1970
 

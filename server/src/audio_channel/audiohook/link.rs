@@ -2,7 +2,7 @@
 //!
 //! A call waits in a seat of the registry until a session asks for it, streams until there is enough, hears the outcome, and
 //! waits again. Nothing here makes its owner wait: the socket is read on, and pings are answered, while a session is behind
-//! or a tenant's limit of bytes is used up. The audio of that time is queued, up to [`MAX_QUEUED`] bytes; more is left out,
+//! or a tenant's limit of bytes is used up. The audio of that time is queued, up to `MAX_QUEUED` bytes; more is left out,
 //! and the log says so.
 
 use std::collections::VecDeque;

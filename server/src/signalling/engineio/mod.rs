@@ -5,7 +5,7 @@
 //! * [`packet`]: packets and payloads as text, without IO
 //! * [`machine`]: what a session does next, without IO and without a clock
 //! * [`session`]: a machine and its handler behind one lock; all sessions by name
-//! * [`query`]: what a request asks for; [`polling`] and [`websocket`]: the transports
+//! * [`query`]: what a request asks for; `polling` and `websocket`: the transports
 //!
 //! # Why our own
 //!

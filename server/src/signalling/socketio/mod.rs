@@ -5,8 +5,8 @@
 //! clients put on the wire, and `/register`. `/` may be joined, because some clients join it unasked, and handles nothing.
 //!
 //! * [`packet`]: packets as text, without IO
-//! * [`access`]: who may join
-//! * [`connection`]: what one session has joined, and its packets in order
+//! * `access`: who may join
+//! * `connection`: what one session has joined, and its packets in order
 //! * [`member`]: how the task of a client ([`crate::signalling::client`]) reaches it
 //!
 //! A client that has joined and asked for nothing costs no task but that of its WebSocket, and about 4 kB.

@@ -4,18 +4,18 @@
 //!
 //! | dialect | begins with | audio | call id |
 //! |---|---|---|---|
-//! | [`jambonz`] | subprotocol `audio.jambonz.org`, or text with `callSid` and `sampleRate` | binary, L16 | `callSid` |
-//! | [`sinch`] | text `{"command":"connect",…}`, which is answered | binary, L16 | `callId` |
-//! | [`vonage`] | text `{"event":"websocket:connected",…}` | binary, L16 | header `call_id` |
-//! | [`asterisk`] | text `MEDIA_START …` or `{"event":"MEDIA_START",…}` | binary, any codec | `channel_id` |
-//! | [`bandwidth`] | text `{"eventType":"start",…}` | base64, µ-law | `metadata.callId` |
-//! | [`telnyx`] | `start.call_control_id` | base64, any codec | the same |
-//! | [`plivo`] | `start.callId` | base64, L16 or µ-law | the same |
-//! | [`exotel`] | `start.call_sid` | base64, L16 or µ-law | the same |
-//! | [`signalwire`] | `start.callSid`, an account that is a UUID | base64, any codec | the same |
-//! | [`subset`] | `start.callSid`, no `streamSid` | base64, as signalling agreed | the same |
-//! | [`twilio`] | every other `start` | base64, µ-law | `start.callSid` |
-//! | [`freeswitch`] | text or audio at an address that names the call, text with `call_id` | binary, as signalling agreed | the address |
+//! | `jambonz` | subprotocol `audio.jambonz.org`, or text with `callSid` and `sampleRate` | binary, L16 | `callSid` |
+//! | `sinch` | text `{"command":"connect",…}`, which is answered | binary, L16 | `callId` |
+//! | `vonage` | text `{"event":"websocket:connected",…}` | binary, L16 | header `call_id` |
+//! | `asterisk` | text `MEDIA_START …` or `{"event":"MEDIA_START",…}` | binary, any codec | `channel_id` |
+//! | `bandwidth` | text `{"eventType":"start",…}` | base64, µ-law | `metadata.callId` |
+//! | `telnyx` | `start.call_control_id` | base64, any codec | the same |
+//! | `plivo` | `start.callId` | base64, L16 or µ-law | the same |
+//! | `exotel` | `start.call_sid` | base64, L16 or µ-law | the same |
+//! | `signalwire` | `start.callSid`, an account that is a UUID | base64, any codec | the same |
+//! | `subset` | `start.callSid`, no `streamSid` | base64, as signalling agreed | the same |
+//! | `twilio` | every other `start` | base64, µ-law | `start.callSid` |
+//! | `freeswitch` | text or audio at an address that names the call, text with `call_id` | binary, as signalling agreed | the address |
 //!
 //! In all of them a custom parameter or header `call_id` replaces the carrier's own id, and so does an address that names
 //! the call. The first line that recognises a message has it.
