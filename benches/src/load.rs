@@ -18,8 +18,6 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use peakstream::EngineOptions;
-use peakstream_server::model_dir::{self, Surroundings};
 use serde_json::{Value, json};
 
 use crate::audiohook;
@@ -60,10 +58,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let models = model_dir::find(args.models.as_deref(), &Surroundings::of_process())?;
-    let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
-    let recordings = recording::all(&engine, &models.join("demo"))?;
-    drop(engine);
+    let (models, recordings) = recording::with_models(args.models.as_deref())?;
     let calls = args.calls + args.hooks;
     let connections = (4 * calls + 64).to_string();
     let sessions = (calls + 64).to_string();

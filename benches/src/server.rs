@@ -11,11 +11,9 @@ pub(crate) mod recording;
 use std::error::Error;
 use std::path::PathBuf;
 
-use peakstream::EngineOptions;
 use peakstream_server::cli::call::speed;
 use peakstream_server::client::media_streams::Speed;
 use peakstream_server::client::socketio::SocketIo;
-use peakstream_server::model_dir::{self, Surroundings};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -63,10 +61,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let models = model_dir::find(args.models.as_deref(), &Surroundings::of_process())?;
-    let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
-    let recordings = recording::all(&engine, &models.join("demo"))?;
-    drop(engine);
+    let (models, recordings) = recording::with_models(args.models.as_deref())?;
     let server = Child::start(&args.bin, &models, args.core, &[])?;
     // One thread: the client has a core of its own, or as little as possible of the server's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

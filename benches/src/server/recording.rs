@@ -1,10 +1,11 @@
 //! Recorded calls enter as the carrier's bytes, each with the one that decides.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, SampleRate};
+use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, EngineOptions, SampleRate};
 use peakstream_server::audio_file::{self, ReadOptions};
+use peakstream_server::model_dir::{self, Surroundings};
 
 use super::WANTED;
 use crate::audio::Audio;
@@ -31,15 +32,26 @@ impl Recording {
     }
 }
 
+/// The folder of the models, and the recorded calls beside them. The engine that looked for the deciding byte is gone again.
+///
+/// # Errors
+/// Models or recordings that cannot be read.
+pub(crate) fn with_models(models: Option<&Path>) -> Result<(PathBuf, Vec<Recording>), Box<dyn Error>> {
+    let models = model_dir::find(models, &Surroundings::of_process())?;
+    let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
+    let recordings = all(&engine, &models.join("demo"))?;
+    Ok((models, recordings))
+}
+
 /// The recorded calls of `folder` that hold enough speech; without any, a voice made by a formula.
 ///
 /// # Errors
 /// A recording that cannot be read.
-pub(crate) fn all(engine: &Engine, folder: &Path) -> Result<Vec<Recording>, Box<dyn Error>> {
+fn all(engine: &Engine, folder: &Path) -> Result<Vec<Recording>, Box<dyn Error>> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();
-    paths.retain(|path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "wav"));
+    paths.retain(|path: &PathBuf| path.extension().is_some_and(|extension| extension == "wav"));
     paths.sort();
     let mut recordings = Vec::new();
     for path in paths {

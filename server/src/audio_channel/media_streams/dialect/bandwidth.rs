@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::{Binary, Counting, Dialect, Opening, TRACK, named};
+use super::{Binary, Counting, Dialect, Opening, chosen_track, named};
 use crate::audio_channel::media_streams::envelope::{self, Number, Shape};
-use crate::audio_channel::media_streams::message::{Message, NotAMessage, Start, Track, filled};
+use crate::audio_channel::media_streams::message::{Message, NotAMessage, Start, filled};
 use crate::audio_channel::wire::MediaFormat;
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -52,7 +52,7 @@ fn start(json: &Value) -> Start {
             sample_rate: 8000,
             channels: 1,
         }),
-        track: custom.into_iter().find_map(|custom| custom[TRACK].as_str().and_then(Track::chosen)),
+        track: custom.into_iter().find_map(chosen_track),
         ..Start::default()
     }
 }
@@ -66,7 +66,7 @@ const EXAMPLE: &str = r#"{"eventType":"start","metadata":{"accountId":"5555555",
 mod tests {
     use super::super::tests::opened;
     use super::*;
-    use crate::audio_channel::media_streams::message::Body;
+    use crate::audio_channel::media_streams::message::{Body, Track};
 
     #[test]
     fn its_payload_stands_beside_its_event() {

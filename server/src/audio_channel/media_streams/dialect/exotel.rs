@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
-use super::{Binary, Counting, Dialect, Opening, TRACK, named};
+use super::{Binary, Counting, Dialect, Opening, chosen_track, named};
 use crate::audio_channel::media_streams::envelope::{self, Number, Shape};
 use crate::audio_channel::media_streams::message::{
-    Message, NotAMessage, Start, Track, filled, media_format, number, text,
+    Message, NotAMessage, Start, filled, media_format, number, text,
 };
 use crate::audio_channel::wire::MediaFormat;
 
@@ -33,8 +33,7 @@ static SHAPE: Shape = Shape {
 };
 
 fn open(opening: &Opening<'_>) -> Option<Start> {
-    let ours = opening.start()?["call_sid"].is_string();
-    ours.then_some(opening.json).flatten().map(start)
+    opening.start_with("call_sid").map(start)
 }
 
 fn read(text: &str) -> Result<Message<'_>, NotAMessage> {
@@ -50,7 +49,7 @@ fn start(json: &Value) -> Start {
         stream: text(&start["stream_sid"]),
         number: number(&json["sequence_number"]),
         media_format: media_format(&start["media_format"], "sample_rate").map(format),
-        track: custom[TRACK].as_str().and_then(Track::chosen),
+        track: chosen_track(custom),
         answer: None,
     }
 }

@@ -22,7 +22,7 @@
 
 use serde_json::Value;
 
-use crate::audio_channel::media_streams::message::{Message, NotAMessage, Start, filled};
+use crate::audio_channel::media_streams::message::{Message, NotAMessage, Start, Track, filled};
 
 mod asterisk;
 mod bandwidth;
@@ -94,6 +94,11 @@ impl<'a> Opening<'a> {
         let json = self.json?;
         (json["event"] == "start").then(|| &json["start"])
     }
+
+    /// The whole message, if its `start` object has this member as text: how relatives of Twilio's are told apart.
+    fn start_with(&self, member: &str) -> Option<&'a Value> {
+        self.start()?[member].is_string().then_some(self.json).flatten()
+    }
 }
 
 static TABLE: [&Dialect; 12] = [
@@ -140,6 +145,11 @@ const TRACK: &str = "track";
 /// `call_id` among a carrier's custom parameters.
 fn named(parameters: &Value) -> Option<String> {
     filled(&parameters[CALL_ID])
+}
+
+/// `track` among a carrier's custom parameters.
+fn chosen_track(parameters: &Value) -> Option<Track> {
+    parameters[TRACK].as_str().and_then(Track::chosen)
 }
 
 /// A text message that only controls: nothing in it matters once the stream has begun.

@@ -32,8 +32,7 @@ static SHAPE: Shape = Shape {
 };
 
 fn open(opening: &Opening<'_>) -> Option<Start> {
-    let ours = opening.start()?["callId"].is_string();
-    ours.then_some(opening.json).flatten().map(start)
+    opening.start_with("callId").map(start)
 }
 
 fn read(text: &str) -> Result<Message<'_>, NotAMessage> {

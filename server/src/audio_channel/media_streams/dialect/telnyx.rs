@@ -4,11 +4,9 @@
 
 use serde_json::Value;
 
-use super::{Binary, Counting, Dialect, Opening, TRACK, named};
+use super::{Binary, Counting, Dialect, Opening, chosen_track, named};
 use crate::audio_channel::media_streams::envelope::{self, Number, Shape};
-use crate::audio_channel::media_streams::message::{
-    Message, NotAMessage, Start, Track, filled, media_format, text,
-};
+use crate::audio_channel::media_streams::message::{Message, NotAMessage, Start, filled, media_format, text};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: "telnyx",
@@ -31,8 +29,7 @@ static SHAPE: Shape = Shape {
 };
 
 fn open(opening: &Opening<'_>) -> Option<Start> {
-    let ours = opening.start()?["call_control_id"].is_string();
-    ours.then_some(opening.json).flatten().map(start)
+    opening.start_with("call_control_id").map(start)
 }
 
 fn read(text: &str) -> Result<Message<'_>, NotAMessage> {
@@ -47,7 +44,7 @@ fn start(json: &Value) -> Start {
         own: filled(&start["call_control_id"]),
         stream: text(&json["stream_id"]),
         media_format: media_format(&start["media_format"], "sample_rate"),
-        track: custom[TRACK].as_str().and_then(Track::chosen),
+        track: chosen_track(custom),
         ..Start::default()
     }
 }
@@ -62,7 +59,7 @@ const EXAMPLE: &str = r#"{"event":"start","sequence_number":"1","stream_id":"32d
 mod tests {
     use super::super::tests::opened;
     use super::*;
-    use crate::audio_channel::media_streams::message::Body;
+    use crate::audio_channel::media_streams::message::{Body, Track};
     use crate::audio_channel::wire::MediaFormat;
 
     #[test]

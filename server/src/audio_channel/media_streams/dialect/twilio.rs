@@ -4,10 +4,10 @@
 
 use serde_json::Value;
 
-use super::{Binary, Counting, Dialect, Opening, TRACK, named};
+use super::{Binary, Counting, Dialect, Opening, chosen_track, named};
 use crate::audio_channel::media_streams::envelope::{self, Number, Shape};
 use crate::audio_channel::media_streams::message::{
-    Message, NotAMessage, Start, Track, filled, media_format, number, text,
+    Message, NotAMessage, Start, filled, media_format, number, text,
 };
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -48,7 +48,7 @@ pub(super) fn start(json: &Value) -> Start {
         stream: text(&start["streamSid"]),
         number: number(&json["sequenceNumber"]),
         media_format: media_format(&start["mediaFormat"], "sampleRate"),
-        track: custom[TRACK].as_str().and_then(Track::chosen),
+        track: chosen_track(custom),
         answer: None,
     }
 }
@@ -63,6 +63,7 @@ const EXAMPLE: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ18
 mod tests {
     use super::super::tests::opened;
     use super::*;
+    use crate::audio_channel::media_streams::message::Track;
     use crate::audio_channel::wire::MediaFormat;
 
     #[test]
