@@ -2,15 +2,16 @@
 //!
 //! # Realtime safety
 //! [`CallStream::push`] and [`CallStream::push_packet`] never allocate, lock, block or panic, for any bytes and any
-//! chunking, and cost a bounded time proportional to the bytes. Everything it needs is reserved when the stream opens. The signal is worked on in
-//! blocks of 32 ms counted from the first sample, so the same audio cut in any way gives bit-identical results. Speech is
-//! looked for in four of them at once; every push that completes a fourth block costs the work of all four.
+//! chunking, and cost a bounded time proportional to the bytes. Everything it needs is reserved when the stream opens.
+//! The signal is worked on in blocks of 32 ms counted from the first sample, so the same audio cut in any way gives
+//! bit-identical results. Speech is looked for in four of them at once; every push that completes a fourth block costs
+//! the work of all four.
 //!
 //! # Delays
-//! All streams inside are brought to one time line: at 8 kHz it lies [`Raise::DELAY`](crate::audio::resample::Raise::DELAY) = 10 samples (1.25 ms) behind
-//! the carrier, at 16 kHz 82 samples (5.1 ms) for the telephone and 62 samples (3.9 ms) for the microphone channel. A
-//! status is due when its block has been received; what it says about speech lags by at most the detector's
-//! hangover of 128 ms.
+//! All streams inside are brought to one time line: at 8 kHz it lies
+//! [`Raise::DELAY`](crate::audio::resample::Raise::DELAY) = 10 samples (1.25 ms) behind the carrier, at 16 kHz 82
+//! samples (5.1 ms) for the telephone and 62 samples (3.9 ms) for the microphone channel. A status is due when its block
+//! has been received; what it says about speech lags by at most the detector's hangover of 128 ms.
 
 use std::fmt;
 use std::sync::Arc;

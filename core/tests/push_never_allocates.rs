@@ -19,20 +19,21 @@ fn push_counted(stream: &mut CallStream, audio: &[u8], chunk: usize) -> Allocati
     })
 }
 
+/// Pushes a call of `declared`, which is really in `format`, in chunks of so many bytes.
+fn costs_nothing(declared: AudioFormat, audio: &[u8], chunk: usize, format: &AudioFormat) {
+    let mut stream = open(declared, 1.0);
+    let counted = push_counted(&mut stream, audio, chunk);
+    assert_eq!((counted.count_total, counted.count_current), (0, 0), "{format:?}, chunks of {chunk} bytes");
+    assert!(stream.status().net_speech.seconds() > 0.9, "{format:?}: the test must hold speech");
+}
+
 #[test]
 fn push_never_allocates() {
     engine();
     for format in formats() {
         let audio = bytes(&voice(4.0, 140.0, format.wire_rate()), &format);
         for chunk in [1, 3, 20, 160, 163, 320, 1_600, 4_096, 65_536] {
-            let mut stream = open(format, 1.0);
-            let counted = push_counted(&mut stream, &audio, chunk);
-            assert_eq!(
-                (counted.count_total, counted.count_current),
-                (0, 0),
-                "{format:?}, chunks of {chunk} bytes"
-            );
-            assert!(stream.status().net_speech.seconds() > 0.9, "{format:?}: the test must hold speech");
+            costs_nothing(format, &audio, chunk, &format);
         }
     }
 }
@@ -44,14 +45,7 @@ fn a_header_in_the_stream_costs_no_allocation_whatever_it_says() {
         let mut audio = wav_header(encoding(&format), format.wire_rate().hz(), format.channels() as u16, 0);
         audio.extend(bytes(&voice(4.0, 140.0, format.wire_rate()), &format));
         for chunk in [1, 160, 65_536] {
-            let mut stream = open(declared, 1.0);
-            let counted = push_counted(&mut stream, &audio, chunk);
-            assert_eq!(
-                (counted.count_total, counted.count_current),
-                (0, 0),
-                "{format:?}, chunks of {chunk} bytes"
-            );
-            assert!(stream.status().net_speech.seconds() > 0.9, "{format:?}: the test must hold speech");
+            costs_nothing(declared, &audio, chunk, &format);
         }
     }
 }
@@ -61,10 +55,7 @@ fn g722_costs_no_allocation() {
     let mut audio = Vec::new();
     g722::Encoder::new().encode_all(&voice(4.0, 140.0, WireRate::Hz16000), &mut audio);
     for chunk in [1, 3, 160, 65_536] {
-        let mut stream = open(AudioFormat::g722(), 1.0);
-        let counted = push_counted(&mut stream, &audio, chunk);
-        assert_eq!((counted.count_total, counted.count_current), (0, 0), "chunks of {chunk} bytes");
-        assert!(stream.status().net_speech.seconds() > 0.9, "the test must hold speech");
+        costs_nothing(AudioFormat::g722(), &audio, chunk, &AudioFormat::g722());
     }
 }
 
