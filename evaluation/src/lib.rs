@@ -1,0 +1,2 @@
+//! How well the engine decides, measured: in go recordings and lists of who speaks in them, out come error rates with their
+//! intervals, calibrations and reports.
