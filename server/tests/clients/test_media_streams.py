@@ -6,7 +6,7 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from support import audio, calls
+from support import audio, calls, codecs
 from support.carrier import Carrier, ended
 from support.signalling import register_request, start, verify_request
 
@@ -60,7 +60,7 @@ FORMATS = [
 @pytest.mark.parametrize("codec, rate, agreed", FORMATS, ids=lambda value: str(value).replace("'", ""))
 def test_case_103_any_agreed_format_is_decided_alike(server, credential, dialect, codec, rate, agreed):
     pcm = audio.samples(audio.english_files()[0])
-    sound = audio.encode(pcm if rate == audio.RATE else audio.twice_the_rate(pcm), codec)
+    sound = audio.encode(codecs.at_rate(pcm, rate), codec)
     request = verify_request(credential, SECONDS, **agreed)
     outcome, statuses, end, carrier = carry(server, request, sound, dialect=dialect, codec=codec, rate=rate)
     assert outcome.name == "result-success", outcome.data
