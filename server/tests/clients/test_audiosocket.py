@@ -49,6 +49,7 @@ def test_case_115_the_type_of_a_frame_is_its_rate(server, rate):
     assert audio.open_wav(outcome.audio)[0] == (audio.RATE if rate == audio.RATE else 2 * audio.RATE)
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("rate", [96_000, 192_000])
 def test_case_115_a_rate_that_is_not_heard_is_told_to_both_sides(server, rate):
     pcm = audio.decoded(audio.enrol())[: audio.RATE]
@@ -66,6 +67,7 @@ def test_case_115_tcp_may_cut_frames_anywhere(server, reference):
     assert (outcome.name, statuses, heard) == ("result-success", reference, HANGUP)
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize(
     "last", [frame(0x00), frame(ERROR, b"\1"), None], ids=["hangup", "error", "end of the connection"]
 )
@@ -86,6 +88,7 @@ WRONG = {
 }
 
 
+@pytest.mark.negative
 def test_case_116_what_is_no_call_is_hung_up_in_time(server):
     """All at once; whoever says nothing at all, too."""
 
@@ -93,9 +96,9 @@ def test_case_116_what_is_no_call_is_hung_up_in_time(server):
         return await asyncio.gather(*(exchange(server, [sent]) for sent in [*WRONG.values(), b""]))
 
     assert asyncio.run(all_of_them()) == [HANGUP] * (len(WRONG) + 1)
-    calls.good_call(server)
 
 
+@pytest.mark.negative
 def test_case_118_a_call_has_one_connection(server):
     request = register_request(SECONDS, call_id=str(uuid.uuid4()))
     session = start(server, request)

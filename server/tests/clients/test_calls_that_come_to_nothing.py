@@ -18,6 +18,8 @@ from support.rest import Rest
 from support.server import SOON, eventually
 from support.signalling import Session, register_request, start
 
+pytestmark = pytest.mark.negative
+
 #: How long the impatient server waits for a call's first and next audio.
 PATIENCE = 3
 

