@@ -13,12 +13,13 @@ from websockets.sync.client import connect
 
 from support import audio, calls, codecs
 from support.carrier import Carrier
-from support.server import BINARY, SOON
+from support.server import BINARY, SOON, Server
 from support.signalling import register_request, start, verify_request
 from support.ways import Receiver, uploaded
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SECONDS = 3.0
+PUBLIC = "https://voice.example.com/calls"
 
 
 def peakstream(server, *args, typed=None):
@@ -89,6 +90,31 @@ def test_case_077_only_what_twilio_signed_may_connect(server, signed_tenant):
         assert status_of(server, path, headers) == 403, headers
     # A tenant without an auth token takes what comes, as before.
     assert status_of(server, "/twilio", {}) == 101
+
+
+@pytest.fixture(scope="module")
+def behind_a_proxy(tmp_path_factory):
+    """A server that Twilio knows by another host and path; its proxy takes the prefix off and leaves the rest."""
+    running = Server(tmp_path_factory.mktemp("proxied"), f"--public-url={PUBLIC}").ready()
+    running.base = f"http://127.0.0.1:{running.listening_port()}"
+    running.private.add(TOKEN)
+    peakstream(running, "key", "add", "--tenant", "default", "--twilio", "--secret-file", "-", typed=TOKEN)
+    yield running
+    running.kill()
+
+
+def test_case_077_behind_a_proxy_the_address_that_twilio_knows_is_the_one_that_counts(behind_a_proxy):
+    host = behind_a_proxy.base.removeprefix("http://")
+    for url, expected in [
+        ("wss://voice.example.com/calls/twilio", 101),
+        ("wss://voice.example.com:443/calls/twilio/", 101),
+        # What the server itself sees; another host of the same account; without the prefix; another scheme.
+        (f"wss://{host}/twilio", 403),
+        ("wss://other.example.com/calls/twilio", 403),
+        ("wss://voice.example.com/twilio", 403),
+        ("https://voice.example.com/calls/twilio", 403),
+    ]:
+        assert status_of(behind_a_proxy, "/twilio", {"X-Twilio-Signature": signature(url)}) == expected, url
 
 
 @pytest.mark.negative
