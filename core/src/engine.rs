@@ -173,8 +173,8 @@ impl Engine {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
-        let llr = self.inner.authenticity.llr(speech.spectra())?;
+        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        let llr = self.inner.authenticity.llr(&speech.spectra())?;
         Ok(Analysis {
             template: template.ok_or_else(too_little)?,
             authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
@@ -187,7 +187,7 @@ impl Engine {
     /// # Errors
     /// See [`InferenceError`].
     pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
-        self.inner.speaker.template(speech.features(), speech.channel_type())
+        self.inner.speaker.template(&speech.features(), speech.channel_type())
     }
 
     /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each.

@@ -27,4 +27,6 @@ pub(super) trait Lanes: Copy {
     unsafe fn exp2_whole(self) -> Self;
     /// Of positive normal numbers: mantissa in [1, 2), exponent as a number.
     unsafe fn split(self) -> (Self, Self);
+    /// Turns a square around: the i-th vector is read from `from(i)`; their j-th numbers go, as one vector, to `to(j)`.
+    unsafe fn transpose(from: impl Fn(usize) -> *const f32, to: impl Fn(usize) -> *mut f32);
 }

@@ -1,7 +1,11 @@
 //! Four numbers at once, without naming an instruction: compiled for what every machine of the architecture has.
 
+use std::mem::MaybeUninit;
+
 use super::lanes::Lanes;
-use super::{Kernels, Level, Product, elementwise, fir, gemm};
+use super::{
+    Abreast, Bank, Begins, Fourier, Kernels, Level, Product, abreast, elementwise, fir, fourier, gemm,
+};
 
 #[derive(Clone, Copy)]
 struct Four([f32; 4]);
@@ -78,10 +82,32 @@ impl Lanes for Four {
         let mantissa = self.0.map(|x| f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000));
         (Self(mantissa), Self(exponent))
     }
+    #[inline(always)]
+    unsafe fn transpose(from: impl Fn(usize) -> *const f32, to: impl Fn(usize) -> *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let rows: [Self; 4] = std::array::from_fn(|i| Self::load(from(i)));
+            for j in 0..4 {
+                Self(std::array::from_fn(|i| rows[i].0[j])).store(to(j));
+            }
+        }
+    }
 }
 
 /// The loops for every machine.
-pub(super) static KERNELS: Kernels = Kernels { level: Level::Portable, product, convolve, sigmoid, tanh, ln };
+pub(super) static KERNELS: Kernels = Kernels {
+    level: Level::Portable,
+    product,
+    convolve,
+    lay_abreast,
+    line_up,
+    emphasise,
+    power,
+    sum,
+    sigmoid,
+    tanh,
+    ln,
+};
 
 unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
     // SAFETY: the caller's promise; no instruction set is needed.
@@ -90,6 +116,26 @@ unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
 unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
     // SAFETY: as above.
     unsafe { fir::convolve::<Four>(taps, signal, output) }
+}
+unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { abreast::lay_abreast::<Four>(from, begins, size, to) }
+}
+unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { abreast::line_up::<Four>(from, begins, to) }
+}
+unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::emphasise::<Four>(part, frames) }
+}
+unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { fourier::power::<Four>(plan, frames, power) }
+}
+unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::sum::<Four>(bank, rows, sums) }
 }
 unsafe fn sigmoid(values: &mut [f32]) {
     // SAFETY: as above.

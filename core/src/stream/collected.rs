@@ -2,20 +2,16 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 use crate::audio::wav;
+use crate::speech::collector::Collected;
 use crate::{ChannelType, NetSpeech, SampleRate};
 
 /// The speech of a call and the features made of it while the call ran. Wiped when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct CollectedSpeech {
-    pub(super) samples: Vec<i16>,
-    pub(super) features: Vec<f32>,
-    pub(super) spectra: Vec<f32>,
-    #[zeroize(skip)]
+    pub(super) collected: Collected,
     pub(super) rate: SampleRate,
-    #[zeroize(skip)]
     pub(super) channel_type: ChannelType,
 }
 
@@ -29,7 +25,7 @@ impl fmt::Debug for CollectedSpeech {
 impl CollectedSpeech {
     /// How much speech this is.
     pub fn net_speech(&self) -> NetSpeech {
-        NetSpeech::from_samples(self.samples.len() as u64, self.rate)
+        NetSpeech::from_samples(self.samples().len() as u64, self.rate)
     }
 
     /// What the speech came through.
@@ -39,21 +35,21 @@ impl CollectedSpeech {
 
     /// The speech, 16-bit, at the call's rate.
     pub fn samples(&self) -> &[i16] {
-        &self.samples
+        &self.collected.samples
     }
 
     /// The speech as a playable file: RIFF, PCM 16-bit, mono, at the call's rate.
     pub fn to_wav(&self) -> Vec<u8> {
-        wav::write(&self.samples, self.rate.hz())
+        wav::write(self.samples(), self.rate.hz())
     }
 
     /// Rows of [`crate::speech::fbank::BINS`].
-    pub(crate) fn features(&self) -> &[f32] {
-        &self.features
+    pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
+        self.collected.features()
     }
 
     /// Rows of [`crate::speech::spectrum::BINS`].
-    pub(crate) fn spectra(&self) -> &[f32] {
-        &self.spectra
+    pub(crate) fn spectra(&self) -> Zeroizing<Vec<f32>> {
+        self.collected.spectra()
     }
 }
