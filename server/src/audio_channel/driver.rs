@@ -63,11 +63,37 @@ pub enum Step {
     /// Its stream begins.
     Started(Started),
     /// Audio, in order.
-    Audio(AudioBytes),
+    Audio(Piece),
     /// The sender ended the stream in one of the regular ways.
     Stopped(End),
     /// The connection has to end.
     Ended(End),
+}
+
+/// A piece of a stream, whether it came or not.
+#[derive(Debug)]
+pub enum Piece {
+    /// It came.
+    Heard(AudioBytes),
+    /// So many packets did not.
+    Lost(u64),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Heard(bytes) => bytes.len(),
+            Self::Lost(_) => 0,
+        }
+    }
+
+    /// Passes it to its session. `Some`: the session needs no more.
+    async fn pass_to(&self, attached: &mut Attached) -> Option<Over> {
+        match self {
+            Self::Heard(bytes) => attached.take(bytes).await,
+            Self::Lost(packets) => attached.conceal(*packets).await,
+        }
+    }
 }
 
 /// A socket and its protocol machine together.
@@ -110,7 +136,7 @@ pub async fn run(feed: &mut impl Feed, tenant: Tenant, services: &Arc<SessionSer
 /// Audio that came before its session.
 #[derive(Default)]
 struct Held {
-    pieces: Vec<AudioBytes>,
+    pieces: Vec<Piece>,
     bytes: usize,
     /// The sender ended the stream meanwhile.
     stopped: Option<End>,
@@ -133,9 +159,9 @@ async fn find_session(
             session = &mut found => return session.ok_or(End::Close(CloseCode::Policy, "unknown call_id")),
             () = services.shutdown.begun() => return Err(Over::Server.into()),
             step = feed.next(), if reading => match step {
-                Step::Audio(bytes) => {
-                    held.bytes += bytes.len();
-                    held.pieces.push(bytes);
+                Step::Audio(piece) => {
+                    held.bytes += piece.len();
+                    held.pieces.push(piece);
                 }
                 // The audio may be complete: a short file, sent faster than its session was created.
                 Step::Stopped(end) => held.stopped = Some(end),
@@ -175,7 +201,7 @@ async fn stream(
 /// From the first audio to the last.
 async fn live(feed: &mut impl Feed, mut attached: Attached, held: Held) -> End {
     for piece in held.pieces {
-        if let Some(over) = attached.take(&piece).await {
+        if let Some(over) = piece.pass_to(&mut attached).await {
             return over.into();
         }
     }
@@ -190,8 +216,8 @@ async fn live(feed: &mut impl Feed, mut attached: Attached, held: Held) -> End {
             step = feed.next() => step,
         };
         match step {
-            Step::Audio(bytes) => {
-                if let Some(over) = attached.take(&bytes).await {
+            Step::Audio(piece) => {
+                if let Some(over) = piece.pass_to(&mut attached).await {
                     return over.into();
                 }
             }

@@ -10,6 +10,7 @@ mod asterisk_sends_audio_by_tcp;
 mod audio_that_goes_wrong;
 mod keys_are_managed_while_the_server_runs;
 mod limits_hold;
+mod lost_packets_are_concealed;
 mod rest_access_follows_tenants_keys_and_limits;
 mod rest_answers_are_the_documented_ones;
 mod support;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use peakstream::AudioFormat;
 use tokio::time::Instant;
 
-use crate::audio_channel::driver::{self, End, Feed, START_TIMEOUT, Step, due};
+use crate::audio_channel::driver::{self, End, Feed, Piece, START_TIMEOUT, Step, due};
 use crate::audio_channel::media_streams::machine::{Continuity, Machine, Origin};
 use crate::audio_channel::websocket::{AudioSocket, Incoming};
 use crate::audio_channel::wire::{CloseCode, Output};
@@ -39,7 +39,8 @@ impl Feed for Stream {
         loop {
             match self.machine.poll_output() {
                 Some(Output::Started(started)) => return Step::Started(started),
-                Some(Output::Audio(bytes)) => return Step::Audio(bytes),
+                Some(Output::Audio(bytes)) => return Step::Audio(Piece::Heard(bytes)),
+                Some(Output::Lost(packets)) => return Step::Audio(Piece::Lost(packets)),
                 Some(Output::Send(text)) => {
                     // One that cannot be sent means that the connection is gone, which the next read tells.
                     self.socket.send(text).await;
@@ -67,7 +68,7 @@ impl Feed for Stream {
     }
 
     fn decoded_as(&mut self, format: &AudioFormat) {
-        // Where that varies, as with Opus, gaps are not measured.
+        // Where that varies, as with Opus, jumps of the timestamps are not measured.
         if let Some(bytes) = format.bytes_per_second() {
             self.machine.set_bytes_per_second(bytes);
         }
@@ -78,8 +79,8 @@ impl Feed for Stream {
         if continuity == Continuity::default() {
             tracing::debug!(dialect, "the stream came complete and in order");
         } else {
-            let Continuity { reordered, dropped, lost_ms } = continuity;
-            tracing::info!(dialect, reordered, dropped, lost_ms, "the carrier's stream had gaps");
+            let Continuity { reordered, dropped, missing, lost_ms } = continuity;
+            tracing::info!(dialect, reordered, dropped, missing, lost_ms, "the carrier's stream had gaps");
         }
     }
 }
