@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::audio_channel::attached::{Attached, Over, Pace};
 use crate::audio_channel::websocket::WireClose;
 use crate::audio_channel::wire::{AudioBytes, CloseCode, MediaFormat, Started};
-use crate::ids::Tenant;
+use crate::ids::{CallId, Tenant};
 use crate::session::actor::{Attachment, SessionHandle, SessionServices};
 use crate::session::registry::CallKey;
 
@@ -101,6 +101,11 @@ pub trait Feed: Send {
     /// The next step. Cancelling it loses nothing: the machine keeps what it has not handed out.
     fn next(&mut self) -> impl Future<Output = Step> + Send;
 
+    /// Whether it may bring audio for this call. One that may not learns no more than that the call is unknown.
+    fn may_bring(&self, _call_id: &CallId) -> bool {
+        true
+    }
+
     /// Tells what the bytes are, once that is known.
     fn decoded_as(&mut self, _format: &AudioFormat) {}
 
@@ -149,7 +154,15 @@ async fn find_session(
     held: &mut Held,
     services: &Arc<SessionServices>,
 ) -> Result<SessionHandle, End> {
-    let found = services.registry.wait_for(key, Instant::now() + HOLD);
+    let (until, may_bring) = (Instant::now() + HOLD, feed.may_bring(&key.call_id));
+    let found = async {
+        if may_bring {
+            return services.registry.wait_for(key, until).await;
+        }
+        tracing::info!(tenant = key.tenant.name(), "a stream is not listened to: not signed, and no key");
+        services.registry.wait_in_vain(key, until).await;
+        None
+    };
     tokio::pin!(found);
     loop {
         // A stream that is over, or enough of it held: no more reading.

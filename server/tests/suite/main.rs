@@ -6,6 +6,7 @@ mod a_client_that_goes_away_frees_everything;
 mod a_polling_client_gets_the_same;
 mod a_recording_is_sent_as_the_call;
 mod a_request_that_is_wrong_is_told_why;
+mod a_token_is_asked_of_twilio_alone;
 mod asterisk_sends_audio_by_tcp;
 mod audio_that_goes_wrong;
 mod keys_are_managed_while_the_server_runs;

@@ -6,17 +6,24 @@ use peakstream::AudioFormat;
 use tokio::time::Instant;
 
 use crate::audio_channel::driver::{self, End, Feed, Piece, START_TIMEOUT, Step, due};
+use crate::audio_channel::media_streams::access::Standing;
 use crate::audio_channel::media_streams::machine::{Continuity, Machine, Origin};
 use crate::audio_channel::websocket::{AudioSocket, Incoming};
 use crate::audio_channel::wire::{CloseCode, Output};
-use crate::ids::Tenant;
+use crate::ids::{CallId, Tenant};
 use crate::session::actor::SessionServices;
 
 /// Serves one connection of `tenant` until its end.
-pub async fn serve(socket: AudioSocket, tenant: Tenant, origin: Origin, services: Arc<SessionServices>) {
+pub async fn serve(
+    socket: AudioSocket,
+    tenant: Tenant,
+    standing: Standing,
+    origin: Origin,
+    services: Arc<SessionServices>,
+) {
     let _counted = services.registry.audio_connected();
     let machine = Machine::new((Instant::now() + START_TIMEOUT).into_std(), origin);
-    let mut stream = Stream { machine, socket, gone: false };
+    let mut stream = Stream { machine, socket, standing, gone: false };
     let end = driver::run(&mut stream, tenant, &services).await;
     tracing::debug!(?end, dialect = stream.machine.dialect(), "audio connection ends");
     match end {
@@ -30,6 +37,7 @@ pub async fn serve(socket: AudioSocket, tenant: Tenant, origin: Origin, services
 struct Stream {
     machine: Machine,
     socket: AudioSocket,
+    standing: Standing,
     /// The other side has closed, or vanished.
     gone: bool,
 }
@@ -65,6 +73,10 @@ impl Feed for Stream {
                 () = due(deadline) => self.machine.handle_timeout(Instant::now().into_std()),
             }
         }
+    }
+
+    fn may_bring(&self, call_id: &CallId) -> bool {
+        self.standing == Standing::Trusted || !self.machine.is_of_one_that_signs(call_id)
     }
 
     fn decoded_as(&mut self, format: &AudioFormat) {

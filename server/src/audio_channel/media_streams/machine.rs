@@ -182,6 +182,11 @@ impl Machine {
         Continuity { reordered, dropped, missing, lost_ms: self.lost_ms }
     }
 
+    /// Whether a call is one of a carrier that signs its requests: by the words of the stream, or by the form of its id.
+    pub fn is_of_one_that_signs(&self, call_id: &CallId) -> bool {
+        self.dialect.signs || dialect::is_of_one_that_signs(call_id.as_str())
+    }
+
     /// How the carrier speaks, for logs.
     pub const fn dialect(&self) -> &'static str {
         self.dialect.name
