@@ -127,10 +127,10 @@ async fn media_streams(
         return unavailable("draining\n");
     }
     let keyring = &audio.sessions.keyring;
-    if !audio.access.allows(keyring, &tenant, request.uri(), request.headers()) {
+    let Some(standing) = audio.access.judge(keyring, &tenant, request.uri(), request.headers()) else {
         tracing::info!(tenant = tenant.name(), "an audio connection was refused: not signed, and no key");
         return (StatusCode::FORBIDDEN, "forbidden\n").into_response();
-    }
+    };
     let origin = match Origin::of(&request, audio.track) {
         Ok(origin) => origin,
         Err(wrong) => return (StatusCode::BAD_REQUEST, format!("{wrong}\n")).into_response(),
@@ -141,7 +141,7 @@ async fn media_streams(
             let sessions = audio.sessions;
             sessions.tasks.clone().spawn(async move {
                 if let Some(socket) = connection.open(websocket::MAX_MESSAGE_BYTES).await {
-                    feed::serve(socket, tenant, origin, sessions).await;
+                    feed::serve(socket, tenant, standing, origin, sessions).await;
                 }
             });
             response

@@ -1,10 +1,14 @@
-//! In: the request that opens a carrier's connection. Out: whether it may.
+//! In: the request that opens a carrier's connection. Out: whether it may, and whose calls it may bring.
 //!
-//! | the tenant has | the server asks for keys | a connection needs |
-//! |---|---|---|
-//! | no Twilio auth token | no | nothing |
-//! | no Twilio auth token | yes | one of the tenant's API keys |
-//! | a Twilio auth token | | Twilio's signature, or one of the tenant's API keys |
+//! A proof is Twilio's signature with one of the tenant's auth tokens, or one of the tenant's API keys.
+//!
+//! | the server asks for keys | without a proof |
+//! |---|---|
+//! | yes | refused before the upgrade, whatever the tenant has, and whether it exists |
+//! | no | accepted. If the tenant has an auth token, a call that is Twilio's is not found; calls of others are |
+//!
+//! Without the second line's detour, who has proved nothing could ask which tenants have an auth token. And a signature is
+//! something that Twilio's requests have: it says nothing about those of other carriers.
 //!
 //! An API key comes as `Authorization: Bearer KEY` (SignalWire), as the password of `Authorization: Basic` (jambonz, Exotel,
 //! Bandwidth), as a header `apikey`, or, where nothing else can be configured, as `?token=KEY`.
@@ -17,29 +21,47 @@ use crate::audio_channel::media_streams::signature::{self, Target};
 use crate::ids::Tenant;
 use crate::tenant::keyring::Keyring;
 
+/// What a connection may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Every call: it has proved itself, or its tenant has nothing that it could be held against.
+    Trusted,
+    /// Calls of carriers that do not sign: it has proved nothing, and the tenant's Twilio account signs.
+    Unproven,
+}
+
 /// What the settings say about who may connect.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Whether a connection needs a key where no signature can be checked.
+    /// Whether every connection needs a proof.
     pub needs_key: bool,
     /// The base URL that carriers use, if it is not the one of the request (behind a proxy).
     pub public_url: Option<String>,
 }
 
 impl Access {
-    /// Whether a connection for calls of `tenant` may be opened.
-    pub fn allows(&self, keyring: &Keyring, tenant: &Tenant, uri: &Uri, headers: &HeaderMap) -> bool {
+    /// What a connection for calls of `tenant` may bring; `None`: it may not be opened.
+    pub fn judge(
+        &self,
+        keyring: &Keyring,
+        tenant: &Tenant,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Option<Standing> {
         let tokens = keyring.twilio_tokens(tenant);
         if tokens.is_none() && !self.needs_key {
-            return true;
+            return Some(Standing::Trusted);
         }
-        let signed = signature::is_present(headers)
-            && tokens.is_some_and(|tokens| {
-                self.target(uri, headers).is_some_and(|target| signature::is_right(headers, target, &tokens))
-            });
-        signed
-            || api_key(uri, headers)
+        let signed = || {
+            let target = self.target(uri, headers).filter(|_| signature::is_present(headers));
+            target.zip(tokens).is_some_and(|(target, tokens)| signature::is_right(headers, target, &tokens))
+        };
+        let has_key = || {
+            api_key(uri, headers)
                 .is_some_and(|key| keyring.api_key(&key).is_ok_and(|owner| owner.tenant == *tenant))
+        };
+        let unproven = (!self.needs_key).then_some(Standing::Unproven);
+        if signed() || has_key() { Some(Standing::Trusted) } else { unproven }
     }
 
     /// Where the carrier sent the request. A public URL is believed alone: what the carrier signed for another server of
