@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import pytest
 
-from support import calls
 from support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Connection, close, frame, split
 from support.server import SOON
 
@@ -76,6 +75,7 @@ def test_control_frames_may_come_between_fragments(connection, endpoint):
     assert connection.answered()
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("endpoint", ["media streams"], indirect=True)
 def test_a_binary_message_in_fragments_is_one_message(connection):
     """It ends a text-only carrier's stream, but not before its last fragment."""
@@ -85,6 +85,7 @@ def test_a_binary_message_in_fragments_is_one_message(connection):
     assert connection.closed_with() == 1003
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize(
     "frames",
     [
@@ -121,6 +122,7 @@ def test_a_pong_that_nobody_asked_for_is_nothing(connection):
     assert connection.answered()
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
 def test_a_control_frame_has_125_bytes_at_most(connection, opcode):
     connection.send(frame(opcode, b"\x03\xe8" + b"x" * 124))
@@ -130,6 +132,7 @@ def test_a_control_frame_has_125_bytes_at_most(connection, opcode):
 # ---- 3, 4: reserved bits and opcodes, masks
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("reserved", range(1, 8))
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, CLOSE])
 def test_reserved_bits_are_a_protocol_error(connection, reserved, opcode):
@@ -137,6 +140,7 @@ def test_reserved_bits_are_a_protocol_error(connection, reserved, opcode):
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("opcode", [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
 @pytest.mark.parametrize("payload", [b"", b"x"])
 def test_reserved_opcodes_are_a_protocol_error(connection, opcode, payload):
@@ -144,6 +148,7 @@ def test_reserved_opcodes_are_a_protocol_error(connection, opcode, payload):
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, CLOSE])
 def test_a_client_must_mask(connection, opcode):
     connection.send(frame(opcode, b"{}" if opcode == TEXT else b"", masked=False))
@@ -164,12 +169,14 @@ INVALID = [
 ]
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("text", INVALID, ids=bytes.hex)
 def test_text_that_is_not_utf_8_is_1007(connection, text):
     connection.send(frame(TEXT, b'{"event":"' + text + b'"}'))
     assert connection.closed_with() == 1007
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("text", INVALID, ids=bytes.hex)
 def test_nor_is_it_in_fragments(connection, text):
     whole = b'{"event":"' + text + b'"}'
@@ -177,6 +184,7 @@ def test_nor_is_it_in_fragments(connection, text):
     assert connection.closed_with() == 1007
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("tail", [b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98"], ids=bytes.hex)
 def test_a_character_that_does_not_end_is_1007(connection, tail):
     connection.send(frame(TEXT, b'{"event":"' + tail))
@@ -209,22 +217,26 @@ def test_a_reason_may_have_123_bytes(connection):
     assert connection.closed_with() == 1000
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535])
 def test_a_code_that_must_not_be_sent_is_a_protocol_error(connection, code):
     connection.send(close(code))
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 def test_a_close_of_one_byte_is_a_protocol_error(connection):
     connection.send(frame(CLOSE, b"\x03"))
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 def test_a_reason_that_is_not_utf_8_is_an_error(connection):
     connection.send(close(1000, b"\xff\xfe"))
     assert connection.closed_with() in (1002, 1007)
 
 
+@pytest.mark.negative
 def test_what_comes_after_a_close_is_not_looked_at(connection):
     connection.send(close(1000), frame(PING, b"late"), frame(TEXT, b"late"), frame(7, b"late"))
     assert connection.closed_with() == 1000
@@ -233,14 +245,16 @@ def test_what_comes_after_a_close_is_not_looked_at(connection):
 # ---- 9, 10: limits
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("claimed", [1, 1 << 40, (1 << 62) - 1])
-def test_a_frame_over_the_limit_is_1009_before_it_is_there(server, connection, endpoint, claimed):
+def test_a_frame_over_the_limit_is_1009_before_it_is_there(server, settled, connection, endpoint, claimed):
     before = server.resident_mib()
     connection.send(frame(TEXT, b"{", length=endpoint.limit + claimed))
     assert connection.closed_with() == 1009
     assert server.resident_mib() - before < 8
 
 
+@pytest.mark.negative
 def test_a_message_over_the_limit_is_1009_in_fragments_too(connection, endpoint):
     piece = b"x" * (endpoint.limit // 4)
     connection.send(frame(TEXT, piece, fin=False), *(frame(CONTINUATION, piece, fin=False) for _ in range(4)))
@@ -272,6 +286,7 @@ UPGRADE = ["Connection: keep-alive, Upgrade", "Upgrade: WebSocket", "Sec-WebSock
 VERSION = "Sec-WebSocket-Version: 13"
 
 
+@pytest.mark.negative
 def test_only_a_proper_handshake_is_one(server, endpoint, headers):
     get = f"GET {endpoint.path} HTTP/1.1"
     assert request(server, get, *UPGRADE, VERSION, *headers) == 101
@@ -293,7 +308,3 @@ def test_extensions_that_are_offered_are_not_used(server, endpoint, headers):
     with Connection(server, endpoint.path, [offer, *headers]) as connection:
         assert b"extensions" not in connection.answer.lower()
         assert connection.answered()
-
-
-def test_after_all_that_a_call_is_decided(server):
-    calls.good_call(server)
