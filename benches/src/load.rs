@@ -8,8 +8,8 @@
 //! samples it tells a status; its lateness is the time from when the carrier had to send the last of these samples until the
 //! status is read, over an event stream of its own: generator, network, queueing, the signal path and the way back.
 //!
-//! The load is measured twice, after three seconds of it that do not count: alone, and with a pool that is never without a
-//! decision to compute.
+//! The load is measured twice, after a round that does not count because memory that a process has never touched costs several
+//! times what it costs in use: alone, and with a pool that is never without a decision to compute.
 
 mod hooks;
 mod lines;
@@ -32,9 +32,6 @@ use crate::signalling::http;
 const LAG: Duration = Duration::from_secs(1);
 /// Seconds of speech that a session can ask for at most, and that no call of this measurement comes to have.
 const WANTED: u32 = 30;
-/// What the server is under load for before anything is measured: memory that a process has never touched costs several times what it
-/// costs in use.
-const WARM_UP: u32 = 3;
 /// From the last connection to the first message.
 const LEAD: Duration = Duration::from_millis(500);
 
@@ -53,7 +50,7 @@ pub(crate) struct Args {
     /// AudioHook calls: 5 frames a second each, a ping every 5 seconds.
     #[arg(long, default_value_t = 500)]
     hooks: usize,
-    /// Seconds of each of the two measurements.
+    /// Seconds of the round before, and of each of the two measurements.
     #[arg(long, default_value_t = 15)]
     seconds: u32,
     /// Folder of installed models.
@@ -71,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measured =
         |round| runtime.block_on(measure(args, &server, &recordings, round)).map_err(|e| e.to_string());
-    measured(Round { number: 0, seconds: WARM_UP, saturated: false })?;
+    measured(Round { number: 0, seconds: args.seconds, saturated: false })?;
     let alone = measured(Round { number: 1, seconds: args.seconds, saturated: false })?;
     let saturated = measured(Round { number: 2, seconds: args.seconds, saturated: true })?;
     let report = json!({

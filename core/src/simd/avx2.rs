@@ -1,4 +1,4 @@
-//! Eight numbers at once. Needs AVX2 and FMA (Haswell and Zen or newer).
+//! Eight numbers at once. Needs AVX2, FMA and F16C (Haswell and Zen or newer).
 
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
@@ -20,6 +20,11 @@ impl Lanes for __m256 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -134,52 +139,52 @@ pub(super) static KERNELS: Kernels = Kernels {
     ln,
 };
 
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
     // SAFETY: the caller's promise.
     unsafe { gemm::product::<__m256, 1, 2>(p, output) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
     // SAFETY: as above.
     unsafe { fir::convolve::<__m256>(taps, signal, output) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
     // SAFETY: as above.
     unsafe { abreast::lay_abreast::<__m256>(from, begins, size, to) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
     // SAFETY: as above.
     unsafe { abreast::line_up::<__m256>(from, begins, to) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
     // SAFETY: as above.
     unsafe { abreast::emphasise::<__m256>(part, frames) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
     // SAFETY: as above.
     unsafe { fourier::power::<__m256>(plan, frames, power) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
     // SAFETY: as above.
     unsafe { abreast::sum::<__m256>(bank, rows, sums) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn sigmoid(values: &mut [f32]) {
     // SAFETY: as above.
     unsafe { elementwise::sigmoid::<__m256>(values) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn tanh(values: &mut [f32]) {
     // SAFETY: as above.
     unsafe { elementwise::tanh::<__m256>(values) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn ln(values: &mut [f32]) {
     // SAFETY: as above.
     unsafe { elementwise::ln::<__m256>(values) }

@@ -22,6 +22,11 @@ impl Lanes for __m512 {
         unsafe { _mm512_loadu_ps(from) }
     }
     #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: see above.
         unsafe { _mm512_storeu_ps(to, self) }

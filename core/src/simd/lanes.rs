@@ -11,6 +11,8 @@ pub(super) trait Lanes: Copy {
     const COUNT: usize;
 
     unsafe fn load(from: *const f32) -> Self;
+    /// From half precision: normal numbers and zeros.
+    unsafe fn load_half(from: *const u16) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn splat(value: f32) -> Self;
     unsafe fn add(self, other: Self) -> Self;

@@ -53,7 +53,7 @@ pub const CPU_VARIABLE: &str = "PEAKSTREAM_CPU";
 pub enum Level {
     /// What every machine of the architecture has: SSE2 on x86-64, NEON on aarch64.
     Portable,
-    /// AVX2 and FMA: eight numbers at once.
+    /// AVX2, FMA and F16C: eight numbers at once.
     Avx2,
     /// AVX-512 F, BW, DQ and VL: sixteen numbers at once.
     Avx512,
@@ -106,7 +106,8 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2
                 if std::arch::is_x86_feature_detected!("avx2")
-                    && std::arch::is_x86_feature_detected!("fma") =>
+                    && std::arch::is_x86_feature_detected!("fma")
+                    && std::arch::is_x86_feature_detected!("f16c") =>
             {
                 Some(&avx2::KERNELS)
             }

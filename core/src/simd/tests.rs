@@ -31,7 +31,8 @@ proptest! {
         accumulate: bool,
         seed: u32,
     ) {
-        let weights = noise(depth * columns, seed);
+        // Numbers of half precision: eleven bits.
+        let weights: Vec<f32> = noise(depth * columns, seed).iter().map(|w| (w * 1024.0).round() / 1024.0).collect();
         let bias = noise(columns, seed ^ 1);
         let packed = Packed::new(depth, &bias, |row, column| weights[row * columns + column]);
         let width = columns.next_multiple_of(PANEL);
@@ -59,6 +60,18 @@ proptest! {
                     prop_assert!(close(found, exact, depth), "{table:?}: {found} instead of {exact}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_weight_is_kept_to_eleven_bits(weight in prop_oneof![-4f32..4.0, -60_000f32..60_000.0, -1e-3f32..1e-3]) {
+        let packed = Packed::new(1, &[0.0], |_, _| weight);
+        for table in tables() {
+            let mut output = [0.0; PANEL];
+            let product = Product { matrix: &packed, input: &[1.0], rows: &[(0, 0)], relu: false, accumulate: false };
+            table.product(&product, &mut output);
+            let tolerance = if weight.abs() < 6.11e-5 { weight.abs() } else { weight.abs() / 2048.0 };
+            prop_assert!((output[0] - weight).abs() <= tolerance, "{table:?}: {} of {weight}", output[0]);
         }
     }
 
