@@ -30,16 +30,16 @@ pub enum Standing {
     Unproven,
 }
 
-/// What the settings say about who may connect.
+/// What the settings say about proofs.
 #[derive(Clone, Debug, Default)]
-pub struct Access {
-    /// Whether every connection needs a proof.
-    pub needs_key: bool,
+pub struct Proofs {
+    /// Whether every connection needs one.
+    pub needed: bool,
     /// The base URL that carriers use, if it is not the one of the request (behind a proxy).
     pub public_url: Option<String>,
 }
 
-impl Access {
+impl Proofs {
     /// What a connection for calls of `tenant` may bring; `None`: it may not be opened.
     pub fn judge(
         &self,
@@ -49,7 +49,7 @@ impl Access {
         headers: &HeaderMap,
     ) -> Option<Standing> {
         let tokens = keyring.twilio_tokens(tenant);
-        if tokens.is_none() && !self.needs_key {
+        if tokens.is_none() && !self.needed {
             return Some(Standing::Trusted);
         }
         let signed = || {
@@ -60,7 +60,7 @@ impl Access {
             api_key(uri, headers)
                 .is_some_and(|key| keyring.api_key(&key).is_ok_and(|owner| owner.tenant == *tenant))
         };
-        let unproven = (!self.needs_key).then_some(Standing::Unproven);
+        let unproven = (!self.needed).then_some(Standing::Unproven);
         if signed() || has_key() { Some(Standing::Trusted) } else { unproven }
     }
 
@@ -125,8 +125,8 @@ mod tests {
         headers.insert("host", HeaderValue::from_static("10.0.0.5:8080"));
         let uri = "/twilio?x=1".parse().unwrap();
         let of = |public_url: Option<&str>| {
-            let access = Access { needs_key: false, public_url: public_url.map(str::to_owned) };
-            let target = access.target(&uri, &headers).unwrap();
+            let proofs = Proofs { needed: false, public_url: public_url.map(str::to_owned) };
+            let target = proofs.target(&uri, &headers).unwrap();
             format!("{}|{}|{}", target.authority, target.prefix, target.path)
         };
         assert_eq!(of(None), "10.0.0.5:8080||/twilio");

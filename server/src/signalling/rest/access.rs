@@ -10,21 +10,13 @@ use axum::http::{HeaderMap, header};
 use super::{ApiError, Rest};
 use crate::ids::Tenant;
 use crate::session::request::Kind;
+use crate::signalling::access::Access;
 use crate::signalling::token::{BearerRefusal, bearer};
 use crate::tenant::keyring::Principal;
 use crate::tenant::scope::Scope;
 
 /// The header of the documented API keys.
 const API_KEY: &str = "apikey";
-
-/// Who may use the REST channel.
-#[derive(Debug)]
-pub enum Gate {
-    /// Holders of an API key, or of a token.
-    Keys,
-    /// Everybody, as this principal: the operator has switched authentication off.
-    Open(Principal),
-}
 
 /// Who asks, within the tenant's limits.
 #[derive(Clone, Debug)]
@@ -83,7 +75,7 @@ impl FromRequestParts<Arc<Rest>> for Sender {
 }
 
 fn principal(headers: &HeaderMap, rest: &Rest) -> Result<Principal, ApiError> {
-    if let Gate::Open(anybody) = &rest.gate {
+    if let Access::Open(anybody) = &rest.access {
         return Ok(anybody.clone());
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
