@@ -35,6 +35,7 @@ use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
 use crate::shutdown::Shutdown;
 use crate::signalling::oauth::{self, TokenEndpoint};
+use crate::tenant::failures::Denied;
 use crate::websocket;
 
 /// A token request is two hundred bytes.
@@ -128,9 +129,16 @@ async fn media_streams(
         return unavailable("draining\n");
     }
     let keyring = &audio.sessions.keyring;
-    let Some(standing) = audio.proofs.judge(keyring, &tenant, request.uri(), request.headers()) else {
-        tracing::info!(tenant = tenant.name(), "an audio connection was refused: not signed, and no key");
-        return (StatusCode::FORBIDDEN, "forbidden\n").into_response();
+    let standing = match audio.proofs.judge(keyring, &tenant, &request) {
+        Ok(standing) => standing,
+        Err(Denied::Wrong) => {
+            tracing::info!(tenant = tenant.name(), "an audio connection was refused: not signed, and no key");
+            return (StatusCode::FORBIDDEN, "forbidden\n").into_response();
+        }
+        Err(Denied::TooMany(exceeded)) => {
+            let retry_after = [(header::RETRY_AFTER, exceeded.retry_after_seconds().to_string())];
+            return (StatusCode::TOO_MANY_REQUESTS, retry_after, "too many wrong keys\n").into_response();
+        }
     };
     let origin = match Origin::of(&request, audio.track) {
         Ok(origin) => origin,
@@ -157,7 +165,8 @@ async fn audiohook(State(audio): State<AudioChannels>, mut request: Request) -> 
         return unavailable("draining\n");
     }
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
-    let admitted = match audiohook.admit(&sessions.keyring, &uri, &headers).await {
+    let source = request.extensions().get().copied().unwrap_or_default();
+    let admitted = match audiohook.admit(&sessions.keyring, source, &uri, &headers).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };

@@ -13,12 +13,14 @@
 //! An API key comes as `Authorization: Bearer KEY` (SignalWire), as the password of `Authorization: Basic` (jambonz, Exotel,
 //! Bandwidth), as a header `apikey`, or, where nothing else can be configured, as `?token=KEY`.
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::audio_channel::media_streams::signature::{self, Target};
 use crate::ids::Tenant;
+use crate::tenant::failures::Denied;
 use crate::tenant::keyring::Keyring;
 
 /// What a connection may bring.
@@ -40,28 +42,30 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// What a connection for calls of `tenant` may bring; `None`: it may not be opened.
-    pub fn judge(
-        &self,
-        keyring: &Keyring,
-        tenant: &Tenant,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Option<Standing> {
+    /// What a connection for calls of `tenant` may bring.
+    ///
+    /// # Errors
+    /// If it may not be opened: without a proof, or with one that was not looked at after too many wrong ones.
+    pub fn judge(&self, keyring: &Keyring, tenant: &Tenant, request: &Request) -> Result<Standing, Denied> {
+        let (uri, headers) = (request.uri(), request.headers());
         let tokens = keyring.twilio_tokens(tenant);
         if tokens.is_none() && !self.needed {
-            return Some(Standing::Trusted);
+            return Ok(Standing::Trusted);
         }
         let signed = || {
             let target = self.target(uri, headers).filter(|_| signature::is_present(headers));
             target.zip(tokens).is_some_and(|(target, tokens)| signature::is_right(headers, target, &tokens))
         };
+        let source = request.extensions().get().copied().unwrap_or_default();
         let has_key = || {
-            api_key(uri, headers)
-                .is_some_and(|key| keyring.api_key(&key).is_ok_and(|owner| owner.tenant == *tenant))
+            let owner = keyring.api_key(&api_key(uri, headers).ok_or(Denied::Wrong)?, source)?;
+            (owner.tenant == *tenant).then_some(()).ok_or(Denied::Wrong)
         };
-        let unproven = (!self.needed).then_some(Standing::Unproven);
-        if signed() || has_key() { Some(Standing::Trusted) } else { unproven }
+        match if signed() { Ok(()) } else { has_key() } {
+            Ok(()) => Ok(Standing::Trusted),
+            Err(_) if !self.needed => Ok(Standing::Unproven),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// Where the carrier sent the request. A public URL is believed alone: what the carrier signed for another server of
