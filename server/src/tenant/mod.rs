@@ -8,6 +8,7 @@
 //! * [`kind`]: what kinds of keys there are; [`supplied`]: secrets that were made elsewhere
 //! * [`carrier`]: what carriers prove themselves with; `sealed`: how it is kept
 //! * [`limits`]: how many requests and bytes a tenant may send
+//! * [`own_keys`]: the server's own keys rotated and removed
 //! * [`scope`]: what a key is good for; [`secret`]: secrets and their hashes; [`time`]: seconds since 1970
 
 pub mod carrier;
@@ -18,6 +19,7 @@ pub mod guard;
 pub mod keyring;
 pub mod kind;
 pub mod limits;
+pub mod own_keys;
 pub mod scope;
 pub(crate) mod sealed;
 pub mod secret;
