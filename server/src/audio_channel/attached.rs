@@ -94,14 +94,14 @@ impl Attached {
             // After a connection that ended early, the stream is the one of that connection.
             Some(format) if format == *stream.declared() => Some(stream),
             Some(format) => {
-                tracing::info!(session = %id, "the carrier announced another format than the session; its own is used");
+                tracing::info!(session = %id, "the audio comes in another format than the session declared; its own is used");
                 services.biometrics.open(&request, format).ok().map(Box::new)
             }
             None => None,
         };
         let Some(stream) = stream else {
             let fault =
-                AudioFault::Format("the carrier's mediaFormat is not supported for this session".into());
+                AudioFault::Format("the format of the audio is not supported for this session".into());
             session.report(Report::Failed(fault, Progress::default())).await;
             return Err(UnsupportedFormat);
         };

@@ -11,7 +11,7 @@ use peakstream::{AudioFormat, FormatFields};
 use tokio::time::{Instant, sleep_until};
 
 use crate::audio_channel::attached::{Attached, Over, Pace};
-use crate::audio_channel::websocket::WireClose;
+use crate::audio_channel::message_socket::WireClose;
 use crate::audio_channel::wire::{AudioBytes, CloseCode, MediaFormat, Started};
 use crate::ids::{CallId, Tenant};
 use crate::session::actor::{Attachment, SessionHandle, SessionServices};

@@ -13,12 +13,14 @@
 //! An API key comes as `Authorization: Bearer KEY` (SignalWire), as the password of `Authorization: Basic` (jambonz, Exotel,
 //! Bandwidth), as a header `apikey`, or, where nothing else can be configured, as `?token=KEY`.
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::audio_channel::media_streams::signature::{self, Target};
 use crate::ids::Tenant;
+use crate::tenant::failures::Denied;
 use crate::tenant::keyring::Keyring;
 
 /// What a connection may bring.
@@ -30,38 +32,40 @@ pub enum Standing {
     Unproven,
 }
 
-/// What the settings say about who may connect.
+/// What the settings say about proofs.
 #[derive(Clone, Debug, Default)]
-pub struct Access {
-    /// Whether every connection needs a proof.
-    pub needs_key: bool,
+pub struct Proofs {
+    /// Whether every connection needs one.
+    pub needed: bool,
     /// The base URL that carriers use, if it is not the one of the request (behind a proxy).
     pub public_url: Option<String>,
 }
 
-impl Access {
-    /// What a connection for calls of `tenant` may bring; `None`: it may not be opened.
-    pub fn judge(
-        &self,
-        keyring: &Keyring,
-        tenant: &Tenant,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Option<Standing> {
+impl Proofs {
+    /// What a connection for calls of `tenant` may bring.
+    ///
+    /// # Errors
+    /// If it may not be opened: without a proof, or with one that was not looked at after too many wrong ones.
+    pub fn judge(&self, keyring: &Keyring, tenant: &Tenant, request: &Request) -> Result<Standing, Denied> {
+        let (uri, headers) = (request.uri(), request.headers());
         let tokens = keyring.twilio_tokens(tenant);
-        if tokens.is_none() && !self.needs_key {
-            return Some(Standing::Trusted);
+        if tokens.is_none() && !self.needed {
+            return Ok(Standing::Trusted);
         }
         let signed = || {
             let target = self.target(uri, headers).filter(|_| signature::is_present(headers));
             target.zip(tokens).is_some_and(|(target, tokens)| signature::is_right(headers, target, &tokens))
         };
+        let source = request.extensions().get().copied().unwrap_or_default();
         let has_key = || {
-            api_key(uri, headers)
-                .is_some_and(|key| keyring.api_key(&key).is_ok_and(|owner| owner.tenant == *tenant))
+            let owner = keyring.api_key(&api_key(uri, headers).ok_or(Denied::Wrong)?, source)?;
+            (owner.tenant == *tenant).then_some(()).ok_or(Denied::Wrong)
         };
-        let unproven = (!self.needs_key).then_some(Standing::Unproven);
-        if signed() || has_key() { Some(Standing::Trusted) } else { unproven }
+        match if signed() { Ok(()) } else { has_key() } {
+            Ok(()) => Ok(Standing::Trusted),
+            Err(_) if !self.needed => Ok(Standing::Unproven),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// Where the carrier sent the request. A public URL is believed alone: what the carrier signed for another server of
@@ -125,8 +129,8 @@ mod tests {
         headers.insert("host", HeaderValue::from_static("10.0.0.5:8080"));
         let uri = "/twilio?x=1".parse().unwrap();
         let of = |public_url: Option<&str>| {
-            let access = Access { needs_key: false, public_url: public_url.map(str::to_owned) };
-            let target = access.target(&uri, &headers).unwrap();
+            let proofs = Proofs { needed: false, public_url: public_url.map(str::to_owned) };
+            let target = proofs.target(&uri, &headers).unwrap();
             format!("{}|{}|{}", target.authority, target.prefix, target.path)
         };
         assert_eq!(of(None), "10.0.0.5:8080||/twilio");

@@ -8,14 +8,17 @@ use tokio::time::Instant;
 use crate::audio_channel::driver::{self, End, Feed, Piece, START_TIMEOUT, Step, due};
 use crate::audio_channel::media_streams::access::Standing;
 use crate::audio_channel::media_streams::machine::{Continuity, Machine, Origin};
-use crate::audio_channel::websocket::{AudioSocket, Incoming};
+use crate::audio_channel::message_socket::{Incoming, MessageSocket};
 use crate::audio_channel::wire::{CloseCode, Output};
 use crate::ids::{CallId, Tenant};
 use crate::session::actor::SessionServices;
 
+/// The longest message accepted: Twilio's own are under 2 kB, a subset client may send seconds at once.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
 /// Serves one connection of `tenant` until its end.
 pub async fn serve(
-    socket: AudioSocket,
+    socket: MessageSocket,
     tenant: Tenant,
     standing: Standing,
     origin: Origin,
@@ -36,7 +39,7 @@ pub async fn serve(
 /// Socket and machine together: messages in, steps out.
 struct Stream {
     machine: Machine,
-    socket: AudioSocket,
+    socket: MessageSocket,
     standing: Standing,
     /// The other side has closed, or vanished.
     gone: bool,
