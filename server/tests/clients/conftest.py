@@ -27,7 +27,7 @@ def server(tmp_path_factory, good_calls):
 def impatient_server(tmp_path_factory, good_calls):
     """A stranger to the common server, with secrets of its own; it waits for little, and for one session at a time."""
     flags = ["--audio-start-timeout=3", "--audio-idle-timeout=3", "--max-stream-duration=20", "--max-sessions=1"]
-    flags += ["--write-timeout=3", "--result-retention=2"]
+    flags += ["--write-timeout=3", "--result-retention=2", "--max-connections=64"]
     # What it gives back is seen at once.
     at_once = {"MIMALLOC_PURGE_DELAY": "0"}
     running = Server(tmp_path_factory.mktemp("impatient"), *flags, log="trace", environment=at_once).ready()

@@ -152,6 +152,26 @@ def test_case_036_the_one_offer_that_is_known_is_the_one_that_is_heard(server, u
     assert (outcome.name, statuses, hook.media) == ("result-success", reference, EXTERNAL)
 
 
+def test_case_040_a_second_open_in_the_middle_of_a_call_changes_nothing(server, unsigned_key, reference):
+    """Not for the same conversation, and not for another one whose session waits."""
+    request, waiting = register(), register()
+    session, other = start(server, request), start(server, waiting)
+    with Hook(server, unsigned_key, request["metadata"]["call_id"]) as hook:
+        hook.open(media=[EXTERNAL])
+        hook.play(audio.enrol()[:8000])
+        hook.say("open", hook.open_parameters())
+        hook.say("open", hook.open_parameters(conversationId=waiting["metadata"]["call_id"], media=[BOTH]))
+        hook.play(audio.enrol()[8000:])
+        hook.ping()
+        hook.wait_paused()
+        assert session.outcome().name == "result-success"
+        hook.close()
+    assert sorted(one.data["audio_seconds"] for one in session.statuses) == reference
+    assert not other.statuses
+    session.leave()
+    other.leave()
+
+
 @pytest.mark.negative
 def test_case_048_case_049_no_bytes_are_ignored_and_half_a_frame_is_an_error(server, unsigned_key):
     request = register()

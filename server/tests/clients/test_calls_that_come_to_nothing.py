@@ -3,13 +3,14 @@
 The impatient server takes one session at a time, so each test that begins one also shows that the one before is gone.
 """
 
+import contextlib
 import functools
 import json
 import socket
 import time
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from support import audio, calls, frames
@@ -174,6 +175,21 @@ def test_case_116_a_peer_that_is_gone_without_a_word_is_given_up(quiet):
     assert error_audio(session)["audio_seconds"] == 0
     quiet.becomes_idle()
     gone.socket.close()
+
+
+def test_case_117_a_connection_too_many_is_told_503_and_may_come_again(quiet):
+    """That server takes 64."""
+    host = quiet.base.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(64):
+            open_ones.enter_context(socket.create_connection(host, timeout=SOON))
+        eventually(lambda: quiet.sockets() >= quiet.own_sockets + 64, "not all are accepted")
+        with pytest.raises(InvalidStatus) as refused:
+            Carrier(quiet, "CA" + "f" * 32)
+        assert refused.value.response.status_code == 503
+    quiet.becomes_idle()
+    with Carrier(quiet, "CA" + "f" * 32):
+        pass
 
 
 # ---- clients

@@ -274,6 +274,21 @@ def test_case_086_087_106_a_connection_without_a_proper_start_is_refused_and_its
 
 
 @pytest.mark.negative
+def test_case_087_a_little_audio_before_start_is_forgiven_and_not_heard(server, reference):
+    request = register_request(SECONDS)
+    session = start(server, request)
+    other = audio.mulaw(audio.files("other")[0])
+    with Carrier(server, request["metadata"]["call_id"]) as carrier:
+        for _, payload in carrier.pieces(other[8000:12_000], 100):
+            carrier.send_audio(payload)
+        carrier.start()
+        carrier.play(audio.enrol(), 0)
+        assert session.outcome().name == "result-success"
+    assert sorted(status.data["audio_seconds"] for status in session.statuses) == reference
+    session.leave()
+
+
+@pytest.mark.negative
 def test_case_107_what_comes_after_the_servers_close_changes_nothing(server):
     """The minimal subset has no stop, and a simple client no idea of a close: this one has read it and goes on for a while."""
     request = register_request(SECONDS)

@@ -19,6 +19,7 @@ from support.ways import Receiver, uploaded
 
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SECONDS = 3.0
+PUBLIC = "https://voice.example.com/calls"
 
 
 def peakstream(server, *args, typed=None):
@@ -101,6 +102,31 @@ def test_case_077_only_what_twilio_signed_may_connect(strict_server, signed_tena
     assert status_of(server, "/twilio", {}) == status_of(server, "/twilio/nobody", {}) == 403
     assert status_of(server, path, {"X-Twilio-Signature": signature(good)}) == 101
     assert server.is_alive()
+
+
+@pytest.fixture(scope="module")
+def behind_a_proxy(tmp_path_factory):
+    """A server that Twilio knows by another host and path; its proxy takes the prefix off and leaves the rest."""
+    running = Server(tmp_path_factory.mktemp("proxied"), f"--public-url={PUBLIC}").ready()
+    running.base = f"http://127.0.0.1:{running.listening_port()}"
+    running.private.add(TOKEN)
+    peakstream(running, "key", "add", "--tenant", "default", "--twilio", "--secret-file", "-", typed=TOKEN)
+    yield running
+    running.kill()
+
+
+def test_case_077_behind_a_proxy_the_address_that_twilio_knows_is_the_one_that_counts(behind_a_proxy):
+    host = behind_a_proxy.base.removeprefix("http://")
+    for url, expected in [
+        ("wss://voice.example.com/calls/twilio", 101),
+        ("wss://voice.example.com:443/calls/twilio/", 101),
+        # What the server itself sees; another host of the same account; without the prefix; another scheme.
+        (f"wss://{host}/twilio", 403),
+        ("wss://other.example.com/calls/twilio", 403),
+        ("wss://voice.example.com/twilio", 403),
+        ("https://voice.example.com/calls/twilio", 403),
+    ]:
+        assert status_of(behind_a_proxy, "/twilio", {"X-Twilio-Signature": signature(url)}) == expected, url
 
 
 @pytest.mark.negative

@@ -5,40 +5,13 @@ Frames are made here, not by a library, so that they can be wrong. The headings 
 
 import json
 import socket
-from typing import NamedTuple
 
 import pytest
 
+from support import endpoints
+from support.endpoints import ENDPOINTS
 from support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Connection, close, frame, split
 from support.server import SOON
-
-#: The AudioHook session of every connection here.
-HOOK = "5f1d1b5e-6f57-4c0b-9d55-0a1f4a3c9e11"
-
-
-class Endpoint(NamedTuple):
-    """Where to connect, a text message that changes nothing and is not answered, and the longest message."""
-
-    path: str
-    text: str
-    limit: int
-
-
-ENDPOINTS = {
-    "media streams": Endpoint(
-        "/twilio", '{"event":"connected","protocol":"Call","version":"1.0.0","more":"κόσμε 😀"}', 1 << 20
-    ),
-    "audiohook": Endpoint(
-        "/audiohook",
-        json.dumps(
-            {"version": "2", "id": HOOK, "type": "error", "seq": 1, "serverseq": 0, "position": "PT0S"}
-            | {"parameters": {"code": 400, "message": "κόσμε 😀"}, "more": ""},
-            ensure_ascii=False,
-        ),
-        64_000,
-    ),
-}
-
 
 @pytest.fixture(params=ENDPOINTS)
 def endpoint(request):
@@ -47,9 +20,7 @@ def endpoint(request):
 
 @pytest.fixture
 def headers(unsigned_key):
-    """What AudioHook wants to know; nobody else looks at it."""
-    names = ("Organization", "Session", "Correlation")
-    return [f"X-API-KEY: {unsigned_key['api_key']}", *(f"Audiohook-{name}-Id: {HOOK}" for name in names)]
+    return endpoints.headers(unsigned_key)
 
 
 @pytest.fixture
@@ -263,10 +234,8 @@ def test_a_message_over_the_limit_is_1009_in_fragments_too(connection, endpoint)
 
 @pytest.mark.parametrize("fragments", [1, 64])
 def test_a_message_just_within_the_limit_is_taken(connection, endpoint, fragments):
-    small = json.loads(endpoint.text) | {"more": ""}
     limit = endpoint.limit
-    message = json.dumps(small | {"more": "x" * (limit - len(json.dumps(small)))})
-    assert len(message) == limit
+    message = endpoint.of(limit)
     step = limit // fragments
     connection.send(*split(message, *range(step, limit, step)))
     assert connection.answered()

@@ -161,6 +161,14 @@ class Server:
     def log(self):
         return self.log_file.read_text(errors="replace")
 
+    def listening_port(self):
+        """Where it listens, whatever it tells clients: for a test that stands where a proxy would."""
+        own = {os.readlink(one) for one in pathlib.Path(f"/proc/{self.pid}/fd").iterdir()}
+        table = pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
+        # proc(5): local address and port in hexadecimal, state (0A: listening), …, inode.
+        rows = [line.split() for line in table]
+        return next(int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own)
+
     def sockets(self):
         """How many sockets it has open, the listening one included."""
         count = 0
