@@ -1,2 +1,13 @@
 //! How well the engine decides, measured: in go recordings and lists of who speaks in them, out come error rates with their
 //! intervals, calibrations and reports.
+//!
+//! ```text
+//! trial lists ─ trials ─┐
+//! recordings ─ channel ─ embedding (a real CallStream each, kept in a cache) ─ run ─ metrics ─ report
+//! ```
+//!
+//! Nothing here reads audio files or prints: the program `peakstream` does (`server/src/cli/`).
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod metrics;
