@@ -11,3 +11,4 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod metrics;
+pub mod trials;
