@@ -10,5 +10,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod channel;
+pub mod embedding;
 pub mod metrics;
+pub mod report;
+pub mod run;
 pub mod trials;
