@@ -15,4 +15,5 @@ pub mod embedding;
 pub mod metrics;
 pub mod report;
 pub mod run;
+pub mod sound;
 pub mod trials;
