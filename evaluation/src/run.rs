@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use peakstream::{ChannelType, ModelHash, Template};
+use peakstream::decision::Conditions;
+use peakstream::{ChannelType, Evidence, ModelHash, Template};
 
 use crate::embedding::{Hearing, ListenError, Listener, Voice};
 use crate::trials::{Speakers, TrialList};
@@ -48,8 +49,8 @@ pub enum Outcome {
 pub struct Score {
     /// −1…1.
     pub cosine: f64,
-    /// Seconds of net speech: of the enrolment, of the test.
-    pub net_speech: [f64; 2],
+    /// How much speech the two were made of, and how clean it was.
+    pub conditions: Conditions,
 }
 
 /// What is to be heard, once each.
@@ -198,22 +199,24 @@ impl Run<'_> {
             sides.into_iter().map(|side| (side, of(side))).collect()
         };
         let long_enough = |voice: &Voice, hearing: &Hearing| {
-            hearing.seconds.is_none_or(|wanted| voice.net_speech >= wanted)
+            hearing.seconds.is_none_or(|wanted| f64::from(voice.evidence.net_speech) >= wanted)
         };
         let outcome = |trial: &crate::trials::ListedTrial| {
             let enrolled = enrolled[&trial.enroll].as_ref()?;
             let tested = voice(self.list.sides[trial.test as usize].as_slice(), test);
             let enough = long_enough(enrolled, &condition.enroll) && long_enough(tested, &condition.test);
             let (a, b) = (enrolled.template.as_ref()?, tested.template.as_ref()?);
-            enough
-                .then(|| Score { cosine: a.cosine(b), net_speech: [enrolled.net_speech, tested.net_speech] })
+            enough.then(|| {
+                let conditions = Conditions::of(Some(enrolled.evidence), Some(tested.evidence));
+                Score { cosine: a.cosine(b), conditions }
+            })
         };
         let or_too_little = |score| Option::map_or(score, Outcome::TooLittleSpeech, Outcome::Scored);
         self.list.trials.iter().map(|trial| or_too_little(outcome(trial))).collect()
     }
 }
 
-/// One voice of several: the direction of the sum of their directions, and the sum of their speech.
+/// One voice of several: the direction of the sum of their directions, the sum of their speech, and the noise of the worst.
 fn mean(voices: &[&Voice], model: ModelHash, channel_type: ChannelType) -> Option<Voice> {
     if let [one] = voices {
         return Some((*one).clone());
@@ -223,5 +226,9 @@ fn mean(voices: &[&Voice], model: ModelHash, channel_type: ChannelType) -> Optio
         sum.iter_mut().zip(template.values()).for_each(|(sum, value)| *sum += value);
     }
     let template = Template::new(model, channel_type, sum);
-    Some(Voice { template, net_speech: voices.iter().map(|voice| voice.net_speech).sum() })
+    let evidence = Evidence {
+        net_speech: voices.iter().map(|voice| voice.evidence.net_speech).sum(),
+        snr: voices.iter().map(|voice| voice.evidence.snr).fold(f32::INFINITY, f32::min),
+    };
+    Some(Voice { template, evidence })
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! "peakstream embeddings 1\n" ‖ entries of 820 bytes:
-//!   key 32 ‖ has a voice 4 ‖ net speech, seconds, f64 8 ‖ 192 × f32 ‖ SHA-256 of these, first 8 bytes
+//!   key 32 ‖ has a voice 4 ‖ net speech, seconds f32 ‖ signal to noise, dB f32 ‖ 192 × f32 ‖ SHA-256 of these, first 8 bytes
 //! ```
 //!
 //! all numbers little-endian. Entries are only appended, so a run that is interrupted loses at most the entry it was writing: what
@@ -17,6 +17,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use peakstream::Evidence;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -55,25 +56,27 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(net_speech: f64, values: Option<&[f32; DIMENSIONS]>) -> Self {
+    pub(super) fn new(evidence: Evidence, values: Option<&[f32; DIMENSIONS]>) -> Self {
         let mut body = [0; BODY];
         body[..4].copy_from_slice(&u32::from(values.is_some()).to_le_bytes());
-        body[4..12].copy_from_slice(&net_speech.to_le_bytes());
+        body[4..8].copy_from_slice(&evidence.net_speech.to_le_bytes());
+        body[8..12].copy_from_slice(&evidence.snr.to_le_bytes());
         for (bytes, value) in body[12..].chunks_exact_mut(4).zip(values.into_iter().flatten()) {
             bytes.copy_from_slice(&value.to_le_bytes());
         }
         Self { body }
     }
 
-    pub(super) fn net_speech(&self) -> f64 {
-        f64::from_le_bytes(std::array::from_fn(|i| self.body[4 + i]))
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence { net_speech: self.number(4), snr: self.number(8) }
     }
 
     pub(super) fn values(&self) -> Option<Box<[f32; DIMENSIONS]>> {
-        (self.body[0] != 0).then(|| {
-            let value = |i: usize| f32::from_le_bytes(std::array::from_fn(|b| self.body[12 + 4 * i + b]));
-            Box::new(std::array::from_fn(value))
-        })
+        (self.body[0] != 0).then(|| Box::new(std::array::from_fn(|i| self.number(12 + 4 * i))))
+    }
+
+    fn number(&self, at: usize) -> f32 {
+        f32::from_le_bytes(std::array::from_fn(|byte| self.body[at + byte]))
     }
 }
 
@@ -178,8 +181,10 @@ fn check(key: &Hash, body: &[u8; BODY]) -> [u8; CHECK] {
 mod tests {
     use super::*;
 
+    const SOME: Evidence = Evidence { net_speech: 1.3, snr: 22.7 };
+
     fn entry(seed: u8) -> Entry {
-        Entry::new(f64::from(seed) / 3.0, Some(&std::array::from_fn(|i| i as f32 + f32::from(seed) / 7.0)))
+        Entry::new(SOME, Some(&std::array::from_fn(|i| i as f32 + f32::from(seed) / 7.0)))
     }
 
     #[test]
@@ -188,13 +193,14 @@ mod tests {
         let path = dir.path().join("embeddings");
         let cache = Cache::open(&path).expect("a new file");
         cache.put([1; 32], &entry(5)).expect("written");
-        cache.put([2; 32], &Entry::new(0.2, None)).expect("written");
+        cache.put([2; 32], &Entry::new(SOME, None)).expect("written");
         assert!(matches!(Cache::open(&path), Err(CacheError::InUse(_))));
         drop(cache);
         let cache = Cache::open(&path).expect("the same file");
         assert_eq!(cache.get(&[1; 32]).expect("there"), entry(5));
         assert_eq!(cache.get(&[1; 32]).and_then(|e| e.values()), entry(5).values());
         assert_eq!(cache.get(&[2; 32]).expect("there").values(), None);
+        assert_eq!(cache.get(&[1; 32]).expect("there").evidence(), SOME);
         assert_eq!(cache.get(&[3; 32]), None);
         #[cfg(unix)]
         {

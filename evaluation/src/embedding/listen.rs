@@ -155,7 +155,7 @@ impl<'a> Listener<'a> {
             .engine
             .template(&speech)
             .map_err(|source| ListenError::Inference { name: name(), source })?;
-        Ok(Entry::new(speech.net_speech().seconds(), template.as_ref().map(Template::values)))
+        Ok(Entry::new(speech.evidence(), template.as_ref().map(Template::values)))
     }
 
     /// Always made of an entry, so that a voice from the cache is the same to the last bit.
@@ -163,7 +163,8 @@ impl<'a> Listener<'a> {
         let template = entry
             .values()
             .and_then(|values| Template::new(self.engine.newest_model(), hearing.channel_type, *values));
-        Voice { template, net_speech: entry.net_speech() }
+        let evidence = entry.evidence();
+        Voice { template: template.map(|template| template.with_evidence(Some(evidence))), evidence }
     }
 }
 

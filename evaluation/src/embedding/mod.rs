@@ -5,7 +5,7 @@ mod cache;
 mod fingerprint;
 mod listen;
 
-use peakstream::{ChannelType, OpenError, SampleRate, Template};
+use peakstream::{ChannelType, Evidence, OpenError, SampleRate, Template};
 
 use crate::channel::{ChannelError, Simulation};
 
@@ -29,8 +29,8 @@ pub struct Hearing {
 pub struct Voice {
     /// `None` if there was under 0.3 s of speech.
     pub template: Option<Template>,
-    /// Seconds of net speech.
-    pub net_speech: f64,
+    /// How much speech, and how clean.
+    pub evidence: Evidence,
 }
 
 /// One channel of a recording.

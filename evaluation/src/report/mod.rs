@@ -261,7 +261,7 @@ mod tests {
         let conditions = [None, Some(3.0)].map(|s| Condition { enroll: hearing(None), test: hearing(s) });
         let outcome = |(i, trial): (usize, &crate::trials::ListedTrial)| {
             let cosine = f64::from(u8::from(trial.same)) * 0.4 + (i * 37 % 100) as f64 / 250.0;
-            Outcome::Scored(Score { cosine, net_speech: [4.0, 3.0] })
+            Outcome::Scored(Score { cosine, conditions: peakstream::decision::Conditions::of(None, None) })
         };
         let all: Vec<_> = list.trials.iter().enumerate().map(outcome).collect();
         let mut some = all.clone();

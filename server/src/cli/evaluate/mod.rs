@@ -168,7 +168,7 @@ fn evaluate(args: &Args) -> Result<Answer, CliError> {
         points: args.priors.iter().map(|&prior| OperatingPoint::of_prior(prior)).collect(),
         fars: args.fars.clone(),
     };
-    let llr = |score: &peakstream_evaluation::run::Score| calibration.llr(score.cosine).0;
+    let llr = |score: &peakstream_evaluation::run::Score| calibration.llr(score.cosine, score.conditions).0;
     let report = report(subject, &list, &speakers, &conditions, &outcomes, &questions, &llr);
     print(args, &report)?;
     Ok(Answer::Yes)
