@@ -4,12 +4,14 @@
 //! ```text
 //! trial lists ─ trials ─┐
 //! recordings ─ channel ─ embedding (a real CallStream each, kept in a cache) ─ run ─ metrics ─ report
+//!                                                                                   └─ calibrate
 //! ```
 //!
 //! Nothing here reads audio files or prints: the program `peakstream` does (`server/src/cli/`).
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod calibrate;
 pub mod channel;
 pub mod embedding;
 pub mod metrics;

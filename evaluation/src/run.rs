@@ -53,6 +53,28 @@ pub struct Score {
     pub conditions: Conditions,
 }
 
+/// Whoever hears recordings: a [`Listener`], or a test.
+pub trait Ear: Sync {
+    /// The voice in some recordings, heard as one call. `others`: other people, for babble.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    fn hear(&self, names: &[&str], hearing: &Hearing, others: &[&str]) -> Result<Voice, ListenError>;
+
+    /// The network that makes the templates.
+    fn model(&self) -> ModelHash;
+}
+
+impl Ear for Listener<'_> {
+    fn hear(&self, names: &[&str], hearing: &Hearing, others: &[&str]) -> Result<Voice, ListenError> {
+        Listener::hear(self, names, hearing, others)
+    }
+
+    fn model(&self) -> ModelHash {
+        self.engine().newest_model()
+    }
+}
+
 /// What is to be heard, once each.
 struct Tasks<'a> {
     tasks: Vec<(&'a [u32], &'a Hearing)>,
@@ -101,7 +123,7 @@ impl Run<'_> {
     /// The first recording that gives no voice for another reason than too little speech.
     pub fn outcomes(
         &self,
-        listener: &Listener<'_>,
+        ear: &dyn Ear,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Vec<Vec<Outcome>>, ListenError> {
         let mut tasks = Tasks { tasks: Vec::new(), numbers: HashMap::new(), hearings: Vec::new() };
@@ -113,8 +135,8 @@ impl Run<'_> {
                 tasks.add(&self.list.sides[trial.test as usize], &condition.test);
             }
         }
-        let voices = self.hear(listener, &tasks, progress)?;
-        let model = listener.engine().newest_model();
+        let voices = self.hear(ear, &tasks, progress)?;
+        let model = ear.model();
         Ok(self.conditions.iter().map(|condition| self.compare(condition, &tasks, &voices, model)).collect())
     }
 
@@ -130,7 +152,7 @@ impl Run<'_> {
 
     fn hear(
         &self,
-        listener: &Listener<'_>,
+        ear: &dyn Ear,
         tasks: &Tasks<'_>,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Vec<Voice>, ListenError> {
@@ -142,7 +164,7 @@ impl Run<'_> {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some((side, hearing)) = tasks.tasks.get(number) else { return };
                 let names: Vec<&str> = side.iter().map(|&r| self.name(r)).collect();
-                let voice = listener.hear(&names, hearing, &self.others(side, hearing));
+                let voice = ear.hear(&names, hearing, &self.others(side, hearing));
                 failed.fetch_or(voice.is_err(), Ordering::Relaxed);
                 found.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(voice);
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);

@@ -125,6 +125,11 @@ impl Calibration {
         Ok(Self { parameters, channel_type, identity: format!("{name}@{hex}") })
     }
 
+    /// Its numbers.
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
     /// What it is for.
     pub const fn channel_type(&self) -> ChannelType {
         self.channel_type

@@ -13,6 +13,8 @@ mod rates;
 
 pub use bootstrap::{Bootstrap, Estimate, FEWEST_SPEAKERS, Interval, Pair};
 pub use cost::OperatingPoint;
+pub(crate) use cost::softplus;
 pub use hull::probit;
 pub use levels::{Decision, Level, Levels, ScoresError, Trial};
+pub(crate) use random::SplitMix;
 pub use rates::{ENOUGH_ERRORS, Rates, Share, ThresholdAt};

@@ -128,12 +128,14 @@ impl Figures {
             cllr: Estimate { value: levels.cllr(), interval: cllr },
             min_cllr: Estimate { value: levels.min_cllr(), interval: min_cllr },
             promised: questions.fars.iter().map(promised).collect(),
-            thresholds: SCORES
-                .iter()
-                .map(|&score| ThresholdRow { score, rates: levels.rates(llr(score)) })
-                .collect(),
+            thresholds: threshold_rows(&levels),
         })
     }
+}
+
+/// What thresholds on the score do, if scores are of log-likelihood ratios.
+pub(crate) fn threshold_rows(levels: &Levels) -> Vec<ThresholdRow> {
+    SCORES.iter().map(|&score| ThresholdRow { score, rates: levels.rates(llr(score)) }).collect()
 }
 
 /// The 0…1 score of a log-likelihood ratio.

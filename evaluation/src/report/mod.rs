@@ -6,6 +6,7 @@
 mod curves;
 mod figures;
 pub mod html;
+pub mod markdown;
 
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ use crate::trials::{Group, Grouping, Speakers, TrialList};
 
 pub use curves::{Bin, Curves};
 pub use figures::{Figures, Part, PromisedFar, Row, ThresholdRow};
+pub(crate) use figures::{score, threshold_rows};
 
 /// Seeds the resampling of speakers.
 const SEED: u64 = 1;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod admin;
+pub mod calibrate;
 pub mod call;
 pub mod compare;
 pub mod config;
@@ -41,6 +42,7 @@ enum Command {
     Verify(verify::Args),
     Compare(compare::Args),
     Evaluate(Box<evaluate::Args>),
+    Calibrate(Box<calibrate::Args>),
     Models(models::Args),
     Demo(demo::Args),
     Config(Box<config::Args>),
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Config(args) => config::run(&args),

@@ -1,7 +1,7 @@
 //! A report enters, one HTML page leaves: nothing to load, nothing that runs, readable in light and dark and on paper.
 
 mod plot;
-mod words;
+pub(super) mod words;
 
 use std::fmt::Write as _;
 

@@ -4,7 +4,7 @@ use crate::metrics::{Estimate, ThresholdAt};
 use crate::report::{ConditionReport, PromisedFar};
 
 /// Channel and duration.
-pub(super) fn shown(condition: &ConditionReport) -> String {
+pub(in crate::report) fn shown(condition: &ConditionReport) -> String {
     let channel = if condition.enroll_channel == condition.channel {
         condition.channel.clone()
     } else {
@@ -17,7 +17,7 @@ pub(super) fn shown(condition: &ConditionReport) -> String {
 }
 
 /// A share in per cent, with as many digits as tell it from 0.
-pub(super) fn percent(share: f64) -> String {
+pub(in crate::report) fn percent(share: f64) -> String {
     let value = 100.0 * share;
     if value == 0.0 || value >= 10.0 {
         format!("{value:.0} %")
@@ -40,7 +40,7 @@ pub(super) fn rate(estimate: &Estimate) -> String {
 }
 
 /// Threshold on the score, share of callers rejected, its interval.
-pub(super) fn rates_at(promised: &PromisedFar) -> Option<(f64, f64, [f64; 2])> {
+pub(in crate::report) fn rates_at(promised: &PromisedFar) -> Option<(f64, f64, [f64; 2])> {
     match (promised.at, promised.score) {
         (ThresholdAt::Found { rates, .. }, Some(score)) => {
             Some((score, rates.frr.rate, promised.frr_interval.unwrap_or(rates.frr.interval)))

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use peakstream::EngineOptions;
 use peakstream_evaluation::channel::{PARTS, Simulation};
 use peakstream_evaluation::embedding::{Cache, Hearing, Listener};
 use peakstream_evaluation::metrics::OperatingPoint;
-use peakstream_evaluation::report::{Questions, Report, Subject, html, report};
+use peakstream_evaluation::report::{Questions, Report, Subject, html, markdown, report};
 use peakstream_evaluation::run::{Condition, Enrollment, Run};
 use peakstream_evaluation::trials::{Form, Ids, Speakers, TrialList, parse};
 use sha2::{Digest, Sha256};
@@ -16,7 +15,6 @@ use sha2::{Digest, Sha256};
 use super::library::Folder;
 use super::options::{ChannelOptions, InputOptions, ModelOptions};
 use super::output::{self, Answer, CliError};
-use crate::model_dir;
 
 mod text;
 
@@ -85,6 +83,9 @@ pub struct Args {
     /// Write the whole report to this file, as a page for people: tables and plots, nothing to load
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write a page of documentation to this file, as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -100,7 +101,7 @@ pub struct Args {
 }
 
 /// Seconds of net speech; `None` is all.
-type Amount = Option<f64>;
+pub(super) type Amount = Option<f64>;
 
 fn channels_help() -> String {
     let width = PARTS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -108,7 +109,7 @@ fn channels_help() -> String {
     format!("Channels for --through, parts joined by +:\n{}", lines.collect::<String>())
 }
 
-fn seconds(text: &str) -> Result<Amount, String> {
+pub(super) fn seconds(text: &str) -> Result<Amount, String> {
     if text == "all" {
         return Ok(None);
     }
@@ -125,7 +126,7 @@ fn enrollment(text: &str) -> Result<Enrollment, String> {
 }
 
 /// A share above 0 and below 1, also in per cent.
-pub(super) fn share(text: &str) -> Result<f64, String> {
+fn share(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number.trim(), 100.0));
     let value = number.parse::<f64>().ok().map(|value| value / scale);
     value
@@ -145,7 +146,7 @@ fn evaluate(args: &Args) -> Result<Answer, CliError> {
     all_there(&list, &folder, root)?;
     let speakers = Speakers::of(&list);
     let cache = args.cache.as_deref().map(Cache::open).transpose().map_err(failed)?;
-    let engine = model_dir::load_engine(args.models.models.as_deref(), EngineOptions::default())?;
+    let engine = args.models.engine()?;
     let listener = Listener::new(&engine, &folder, cache.as_ref()).map_err(failed)?;
     let conditions = conditions(args);
     let jobs = args.jobs.map_or_else(processors, usize::from);
@@ -175,9 +176,15 @@ fn evaluate(args: &Args) -> Result<Answer, CliError> {
 }
 
 fn print(args: &Args, report: &Report) -> Result<(), CliError> {
-    if let Some(path) = &args.html {
-        let written = std::fs::write(path, html::page(report));
-        written.map_err(|source| CliError::Write { what: path.display().to_string(), source })?;
+    let pages = [
+        (&args.html, html::page as fn(&Report) -> String),
+        (&args.markdown, |report| markdown::page(report, "peakstream evaluate --markdown")),
+    ];
+    for (path, page) in pages {
+        if let Some(path) = path {
+            std::fs::write(path, page(report))
+                .map_err(|source| CliError::Write { what: path.display().to_string(), source })?;
+        }
     }
     if args.json {
         let value = serde_json::to_value(report).map_err(|error| CliError::Usage(error.to_string()))?;
@@ -188,11 +195,11 @@ fn print(args: &Args, report: &Report) -> Result<(), CliError> {
 }
 
 /// An error of the evaluation: a file, mostly.
-fn failed(error: impl std::fmt::Display) -> CliError {
+pub(super) fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Evaluation(error.to_string())
 }
 
-fn processors() -> usize {
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -219,7 +226,7 @@ fn read_list(args: &Args) -> Result<(TrialList, String), CliError> {
 }
 
 /// Minutes of listening should not end at a name that could have been checked at once.
-fn all_there(list: &TrialList, folder: &Folder, root: &Path) -> Result<(), CliError> {
+pub(super) fn all_there(list: &TrialList, folder: &Folder, root: &Path) -> Result<(), CliError> {
     let missing: Vec<_> = list.recordings.iter().filter(|name| folder.path(name).is_none()).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     Err(failed(format!(
