@@ -12,7 +12,7 @@ use crate::metrics::{Pair, softplus};
 /// Numbers of a calibration: slope and offset; by duration; by quality.
 const COUNT: usize = 6;
 /// Deviations of the prior: slope, offset, then slope and offset for each unit of duration and of quality.
-const DEVIATIONS: [f64; COUNT] = [10.0, 10.0, 5.0, 5.0, 5.0, 5.0];
+const DEVIATIONS: [f64; COUNT] = [30.0, 15.0, 15.0, 8.0, 15.0, 8.0];
 /// Newton's method converges in about eight steps.
 const MOST_STEPS: usize = 50;
 /// A step that changes no parameter by more than this is the last.
@@ -269,7 +269,7 @@ mod tests {
         };
         let samples = [sample(0.8, true), sample(0.7, true), sample(0.2, false), sample(0.1, false)];
         let found = fit(&samples.iter().collect::<Vec<_>>(), Covariates::DurationAndQuality, 4, &PRIOR);
-        assert!(found.scale > 10.0 && found.scale < 40.0 && found.is_rising(), "{found:?}");
+        assert!(found.scale > 20.0 && found.scale < 60.0 && found.is_rising(), "{found:?}");
     }
 
     #[test]

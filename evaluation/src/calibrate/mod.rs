@@ -287,17 +287,27 @@ impl Condition {
     }
 
     fn points(&self) -> Vec<NamedPoint> {
-        let point = |(name, far): (&'static str, f64)| {
+        let fars = OPERATING_POINTS.map(|(_, far)| far);
+        // All intervals of the same replicates: resampling is what takes long.
+        let intervals = self.bootstrap.intervals(|levels| {
+            let thresholds = fars.map(|far| levels.lowest_threshold(far));
+            let rejected = fars.map(|far| levels.frr_at(far));
+            [thresholds[0], rejected[0], thresholds[1], rejected[1], thresholds[2], rejected[2]]
+        });
+        let point = |(number, (name, far)): (usize, (&'static str, f64))| {
             let at = self.levels.threshold_at(far);
             let ThresholdAt::Found { threshold, .. } = at else {
                 return NamedPoint { name, score: None, score_interval: None, frr_interval: None, at };
             };
-            let [thresholds, frr_interval] =
-                self.bootstrap.intervals(|levels| [levels.lowest_threshold(far), levels.frr_at(far)]);
-            let score_interval = thresholds.map(|ends| ends.map(score));
-            NamedPoint { name, score: Some(score(threshold)), score_interval, frr_interval, at }
+            NamedPoint {
+                name,
+                score: Some(score(threshold)),
+                score_interval: intervals[2 * number].map(|ends| ends.map(score)),
+                frr_interval: intervals[2 * number + 1],
+                at,
+            }
         };
-        OPERATING_POINTS.map(point).into()
+        OPERATING_POINTS.into_iter().enumerate().map(point).collect()
     }
 
     fn errors(&self, name: &str, points: &[NamedPoint]) -> ConditionErrors {
