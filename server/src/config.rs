@@ -56,6 +56,10 @@ pub struct Config {
     #[arg(long, env = "PEAKSTREAM_MODELS", value_name = "DIR")]
     pub models: Option<PathBuf>,
 
+    /// Calibrations made by `peakstream calibrate`, instead of those that came with the models; one for each channel type
+    #[arg(long, env = "PEAKSTREAM_CALIBRATION", value_name = "FILE", value_delimiter = ',')]
+    pub calibration: Vec<PathBuf>,
+
     /// How log lines on standard error look; what is logged is set by PEAKSTREAM_LOG
     #[arg(long, env = "PEAKSTREAM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
