@@ -4,10 +4,12 @@
 //!
 //! ```text
 //! version 1 ‖ key id 8 ‖ nonce 24 ‖ XChaCha20-Poly1305( model hash 28 ‖ channel type 1 ‖ created at 8 ‖
-//!                                                      calibration length 1 ‖ calibration ‖ 192 × f32 ) ‖ tag 16
+//!                                                      calibration length 1 ‖ calibration ‖ 192 × f32 ‖
+//!                                                      net speech, seconds f32 ‖ signal to noise, dB f32 ) ‖ tag 16
 //! ```
 //!
-//! all numbers little-endian, about 1.2 KiB. Version, key id and the tenant's name are authenticated with it, so a
+//! all numbers little-endian, about 1.2 KiB. Version 1, which still opens, ends before the net speech; both are not numbers where
+//! they are not known. Version, key id and the tenant's name are authenticated with it, so a
 //! credential of one tenant does not open for another. The key id lets keys rotate: older ones keep opening.
 
 use base64::Engine as _;
@@ -16,10 +18,13 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::decision::Evidence;
 use crate::model::speaker::DIMENSIONS;
 use crate::{ChannelType, ModelHash, Template};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Without what the template was made of.
+const VERSION_WITHOUT_EVIDENCE: u8 = 1;
 const KEY_ID: usize = 8;
 const NONCE: usize = 24;
 const HEADER: usize = 1 + KEY_ID + NONCE;
@@ -104,7 +109,7 @@ pub fn seal(keys: &CredentialKeys, tenant: &str, credential: &Credential, nonce:
     text.extend(key.id);
     text.extend(nonce);
     let plain = plain(credential);
-    let associated = associated_data(&key.id, tenant);
+    let associated = associated_data(VERSION, &key.id, tenant);
     let payload = Payload { msg: &plain, aad: &associated };
     // The cipher refuses nothing shorter than 256 GiB.
     text.extend(key.cipher().encrypt(&XNonce::from(nonce), payload).unwrap_or_default());
@@ -121,7 +126,7 @@ pub fn open(keys: &CredentialKeys, tenant: &str, text: &str) -> Result<Credentia
     let id = &header[1..=KEY_ID];
     let key = keys.find(id).ok_or(CredentialError::UnknownKey)?;
     let nonce: [u8; NONCE] = header[1 + KEY_ID..].try_into().map_err(|_| CredentialError::Malformed)?;
-    let payload = Payload { msg: body, aad: &associated_data(&key.id, tenant) };
+    let payload = Payload { msg: body, aad: &associated_data(header[0], &key.id, tenant) };
     let plain =
         key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| CredentialError::Decryption)?;
     from_plain(&Zeroizing::new(plain)).ok_or(CredentialError::Malformed)
@@ -136,15 +141,18 @@ pub fn check_form(text: &str) -> Result<Vec<u8>, CredentialError> {
         return Err(CredentialError::Malformed);
     }
     let sealed = URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| CredentialError::Malformed)?;
-    if sealed.len() <= HEADER || sealed[0] != VERSION {
+    if sealed.len() <= HEADER || ![VERSION_WITHOUT_EVIDENCE, VERSION].contains(&sealed[0]) {
         return Err(CredentialError::Malformed);
     }
     Ok(sealed)
 }
 
-fn associated_data(key_id: &[u8], tenant: &str) -> Vec<u8> {
-    [&[VERSION], key_id, tenant.as_bytes()].concat()
+fn associated_data(version: u8, key_id: &[u8], tenant: &str) -> Vec<u8> {
+    [&[version], key_id, tenant.as_bytes()].concat()
 }
+
+/// Bytes of the evidence.
+const EVIDENCE: usize = 8;
 
 /// What is sealed. Public for the fuzz target only.
 #[doc(hidden)]
@@ -152,7 +160,7 @@ pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     let Credential { template, calibration, created_at } = credential;
     // Own names are far shorter than 255 bytes.
     let calibration = &calibration.as_bytes()[..calibration.len().min(255)];
-    let mut plain = Vec::with_capacity(38 + calibration.len() + 4 * DIMENSIONS);
+    let mut plain = Vec::with_capacity(38 + calibration.len() + 4 * DIMENSIONS + EVIDENCE);
     plain.extend(template.model().bytes());
     plain.push(match template.channel_type() {
         ChannelType::Telephone => 0,
@@ -162,6 +170,9 @@ pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     plain.push(calibration.len() as u8);
     plain.extend(calibration);
     plain.extend(template.values().iter().flat_map(|value| value.to_le_bytes()));
+    let unknown = Evidence { net_speech: f32::NAN, snr: f32::NAN };
+    let Evidence { net_speech, snr } = template.evidence().unwrap_or(unknown);
+    plain.extend([net_speech, snr].into_iter().flat_map(f32::to_le_bytes));
     Zeroizing::new(plain)
 }
 
@@ -173,11 +184,17 @@ pub fn from_plain(plain: &[u8]) -> Option<Credential> {
     let (created_at, rest) = rest.split_first_chunk::<8>()?;
     let (&length, rest) = rest.split_first()?;
     let (calibration, rest) = rest.split_at_checked(usize::from(length))?;
-    if rest.len() != 4 * DIMENSIONS {
-        return None;
-    }
+    let (values_bytes, evidence) = rest.split_at_checked(4 * DIMENSIONS)?;
+    let evidence = match evidence.as_chunks::<4>() {
+        ([], []) => None,
+        ([net_speech, snr], []) => {
+            let [net_speech, snr] = [net_speech, snr].map(|bytes| f32::from_le_bytes(*bytes));
+            (net_speech.is_finite() && snr.is_finite()).then_some(Evidence { net_speech, snr })
+        }
+        _ => return None,
+    };
     let mut values = [0.0; DIMENSIONS];
-    for (value, bytes) in values.iter_mut().zip(rest.chunks_exact(4)) {
+    for (value, bytes) in values.iter_mut().zip(values_bytes.chunks_exact(4)) {
         *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     }
     let channel_type = match channel_type {
@@ -186,7 +203,7 @@ pub fn from_plain(plain: &[u8]) -> Option<Credential> {
         _ => return None,
     };
     Some(Credential {
-        template: Template::new(ModelHash::from_bytes(*model), channel_type, values)?,
+        template: Template::new(ModelHash::from_bytes(*model), channel_type, values)?.with_evidence(evidence),
         calibration: String::from_utf8(calibration.to_vec()).ok()?,
         created_at: u64::from_le_bytes(*created_at),
     })
@@ -201,11 +218,13 @@ mod tests {
         CredentialKeys::new(CredentialKey::new([secret; 8], [secret; 32]), Vec::new())
     }
 
+    const EVIDENCE_OF_FIVE_SECONDS: Evidence = Evidence { net_speech: 5.12, snr: 31.5 };
+
     fn credential() -> Credential {
         let values = std::array::from_fn(|i| (i as f32 - 90.0) / 50.0);
         let template = Template::new(ModelHash::from_bytes([7; 28]), ChannelType::Telephone, values);
         Credential {
-            template: template.expect("a direction"),
+            template: template.expect("a direction").with_evidence(Some(EVIDENCE_OF_FIVE_SECONDS)),
             calibration: "telephone-channel@1f3a90c2".into(),
             created_at: 1_790_000_000,
         }
@@ -221,6 +240,26 @@ mod tests {
         assert_eq!(opened.template.model(), credential().template.model());
         assert_eq!(opened.calibration, credential().calibration);
         assert_eq!(opened.created_at, credential().created_at);
+        assert_eq!(opened.template.evidence(), Some(EVIDENCE_OF_FIVE_SECONDS));
+    }
+
+    #[test]
+    fn credentials_of_version_1_still_open_and_know_nothing_of_their_speech() {
+        let (keys, version) = (keys(1), VERSION_WITHOUT_EVIDENCE);
+        let key = &keys.current;
+        let plain = plain(&credential());
+        let plain = &plain[..plain.len() - EVIDENCE];
+        let payload = Payload { msg: plain, aad: &associated_data(version, &key.id, "tenant") };
+        let sealed = key.cipher().encrypt(&XNonce::from([9; 24]), payload).expect("sealed");
+        let text = URL_SAFE_NO_PAD.encode([&[version][..], &key.id, &[9; 24], &sealed].concat());
+        let opened = open(&keys, "tenant", &text).expect("an older credential");
+        assert_eq!(opened.template.evidence(), None);
+        assert!((opened.template.cosine(&credential().template) - 1.0).abs() < 1e-6);
+        // Its version cannot be raised without the key.
+        let mut raised = URL_SAFE_NO_PAD.decode(&text).expect("own text");
+        raised[0] = VERSION;
+        let raised = URL_SAFE_NO_PAD.encode(raised);
+        assert_eq!(open(&keys, "tenant", &raised).err(), Some(CredentialError::Decryption));
     }
 
     #[test]

@@ -123,6 +123,19 @@ impl Engine {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// The same engine with another calibration, for the channel type that it is for. Only before the engine is shared.
+    ///
+    /// # Errors
+    /// The calibration itself, if this engine has been cloned: what has begun keeps its calibration.
+    pub fn with_calibration(mut self, calibration: Calibration) -> Result<Self, Calibration> {
+        let Some(inner) = Arc::get_mut(&mut self.inner) else { return Err(calibration) };
+        match calibration.channel_type() {
+            ChannelType::Telephone => inner.telephone = calibration,
+            ChannelType::Microphone => inner.microphone = calibration,
+        }
+        Ok(self)
+    }
+
     /// Speaker models, oldest first: the last is the one to register with.
     pub fn models(&self) -> &[ModelInfo] {
         &self.inner.speakers
@@ -173,10 +186,10 @@ impl Engine {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
-        let llr = self.inner.authenticity.llr(speech.spectra())?;
+        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        let llr = self.inner.authenticity.llr(&speech.spectra())?;
         Ok(Analysis {
-            template: template.ok_or_else(too_little)?,
+            template: template.ok_or_else(too_little)?.with_evidence(Some(speech.evidence())),
             authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
         })
     }
@@ -187,7 +200,8 @@ impl Engine {
     /// # Errors
     /// See [`InferenceError`].
     pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
-        self.inner.speaker.template(speech.features(), speech.channel_type())
+        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        Ok(template.map(|template| template.with_evidence(Some(speech.evidence()))))
     }
 
     /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each.

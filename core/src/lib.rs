@@ -30,7 +30,7 @@ mod units;
 
 pub use audio::encoding::Encoding;
 pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields, Framing};
-pub use decision::CompareError;
+pub use decision::{Calibration, CompareError, Evidence};
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};

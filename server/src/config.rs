@@ -56,6 +56,10 @@ pub struct Config {
     #[arg(long, env = "PEAKSTREAM_MODELS", value_name = "DIR")]
     pub models: Option<PathBuf>,
 
+    /// Calibrations made by `peakstream calibrate`, instead of those that came with the models; one for each channel type
+    #[arg(long, env = "PEAKSTREAM_CALIBRATION", value_name = "FILE", value_delimiter = ',')]
+    pub calibration: Vec<PathBuf>,
+
     /// How log lines on standard error look; what is logged is set by PEAKSTREAM_LOG
     #[arg(long, env = "PEAKSTREAM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -143,7 +147,7 @@ pub struct AudioConfig {
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_TRACK", value_name = "TRACK", default_value = "inbound", value_parser = track)]
     pub media_streams_track: Track,
 
-    /// Refuse Media Streams that present no API key, of tenants without a Twilio auth token too
+    /// Refuse Media Streams that neither present an API key of their tenant nor are signed with its Twilio auth token
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_NEED_KEY")]
     pub media_streams_need_key: bool,
 

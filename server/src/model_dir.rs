@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use peakstream::{Engine, EngineOptions, LoadError};
+use peakstream::{Calibration, ChannelType, Engine, EngineOptions, LoadError};
 
 /// The environment variable that names the folder.
 pub const VARIABLE: &str = "PEAKSTREAM_MODELS";
@@ -22,6 +22,26 @@ const IN_CHECKOUT: &str = "models/installed";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelDirError {
+    /// A calibration file cannot be read.
+    #[error("{}: cannot be read ({source})", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that is no calibration.
+    #[error("not a calibration; make one with: peakstream calibrate: {source}")]
+    Calibration {
+        /// What is wrong.
+        source: LoadError,
+    },
+    /// Two calibrations where one can be in force.
+    #[error("two calibrations for {channel_type}; name one file for each channel type")]
+    Twice {
+        /// What both are for.
+        channel_type: ChannelType,
+    },
     /// The folder asked for holds no models.
     #[error("{}: no {MANIFEST} in it; install the models with: make models", dir.display())]
     NoManifest {
@@ -138,6 +158,28 @@ pub fn load_engine_from(dir: &Path, options: EngineOptions) -> Result<Engine, Mo
         .map_err(|source| ModelDirError::Load { dir: dir.to_owned(), source })
 }
 
+/// The engine with calibrations of the operator's own, as `peakstream calibrate` writes them, in place of those it came with.
+///
+/// # Errors
+/// A file that cannot be read or is no calibration, or two for one channel type.
+pub fn calibrated(mut engine: Engine, files: &[PathBuf]) -> Result<Engine, ModelDirError> {
+    let mut replaced = Vec::new();
+    for path in files {
+        let read = std::fs::read(path);
+        let bytes = read.map_err(|source| ModelDirError::Unreadable { path: path.clone(), source })?;
+        let calibration = Calibration::read(&path.display().to_string(), &bytes)
+            .map_err(|source| ModelDirError::Calibration { source })?;
+        let channel_type = calibration.channel_type();
+        if replaced.contains(&channel_type) {
+            return Err(ModelDirError::Twice { channel_type });
+        }
+        replaced.push(channel_type);
+        // Nobody else has the engine yet.
+        engine = engine.with_calibration(calibration).map_err(|_| ModelDirError::Twice { channel_type })?;
+    }
+    Ok(engine)
+}
+
 /// Reads a file of the folder. Names come from the manifest; one that leads out of the folder is refused.
 fn read_within(dir: &Path, name: &str) -> io::Result<Vec<u8>> {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
@@ -217,6 +259,17 @@ mod tests {
         let text = find(None, &around).expect_err("nothing anywhere").to_string();
         assert!(text.contains("/home/nobody/.local/share/peakstream/models"), "{text}");
         assert!(text.contains("make models") && text.contains(VARIABLE), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_calibration_is_named() {
+        let read = |bytes: &[u8]| Calibration::read("mine.json", bytes);
+        let error = read(b"{}").expect_err("no calibration").to_string();
+        assert!(error.contains("mine.json"), "{error}");
+        let good =
+            br#"{"name": "telephone-channel", "scale": 20.0, "offset": -10.0, "operating_points": []}"#;
+        let identity = read(good).expect("a calibration").identity().to_owned();
+        assert!(identity.starts_with("telephone-channel@"), "{identity}");
     }
 
     #[test]

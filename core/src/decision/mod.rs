@@ -1,14 +1,27 @@
 //! Decisions: two templates enter, a calibrated score leaves.
 //!
 //! A cosine means something else in every channel. The calibration of a channel type is a logistic regression fitted
-//! on development trials (`models/calibration/`): cosine → log-likelihood ratio of same against different speakers.
+//! on trials (`peakstream calibrate`): cosine → log-likelihood ratio of same against different speakers.
 //! The score is that ratio on the 0…1 scale, so 0.5 is the equal-cost point whatever the channel.
+//!
+//! A cosine also means less where there was little speech or much noise. With u for the duration and v for the quality of
+//! both sides ([`Evidence`]), the ratio is
+//!
+//! ```text
+//! llr = (scale + u·duration.scale + v·quality.scale) · cosine + offset + u·duration.offset + v·quality.offset
+//! ```
+//!
+//! and a calibration is refused unless more cosine is more ratio for all of them.
 
-use serde::Deserialize;
+mod evidence;
+
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::{LoadError, Source};
 use crate::{ChannelType, Llr, ModelHash, Score, Template};
+
+pub use evidence::{Conditions, Evidence};
 
 /// Why two templates cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,36 +35,104 @@ pub enum CompareError {
     ChannelMismatch(ChannelType, ChannelType),
 }
 
+/// How a covariate moves the slope and the offset of a calibration; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Shift {
+    /// Added to the slope, for each unit of the covariate.
+    pub scale: f64,
+    /// Added to the offset, for each unit of the covariate.
+    pub offset: f64,
+}
+
+/// The numbers of a calibration; see [`crate::decision`].
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Parameters {
+    /// Log-likelihood ratio for each unit of cosine.
+    pub scale: f64,
+    /// Log-likelihood ratio at a cosine of 0.
+    pub offset: f64,
+    /// For each unit of [`Conditions::duration`].
+    #[serde(default)]
+    pub duration: Shift,
+    /// For each unit of [`Conditions::quality`].
+    #[serde(default)]
+    pub quality: Shift,
+}
+
+impl Parameters {
+    /// The log-likelihood ratio that two voices are one.
+    pub fn llr(&self, cosine: f64, conditions: Conditions) -> Llr {
+        let (u, v) = (conditions.duration(), conditions.quality());
+        let offset = self.offset + u * self.duration.offset + v * self.quality.offset;
+        Llr(self.slope(u, v) * cosine + offset)
+    }
+
+    fn slope(&self, duration: f64, quality: f64) -> f64 {
+        self.scale + duration * self.duration.scale + quality * self.quality.scale
+    }
+
+    /// Whether all numbers are finite, and a higher cosine gives a higher ratio under all conditions.
+    pub fn is_rising(&self) -> bool {
+        // The slope is linear in both, so its least value is at a corner.
+        let [durations, qualities] = Conditions::RANGES;
+        let rises = durations.iter().all(|u| qualities.iter().all(|v| self.slope(*u, *v) > 0.0));
+        let all = [self.scale, self.offset, self.duration.scale, self.duration.offset, self.quality.scale];
+        rises && all.iter().chain([&self.quality.offset]).all(|number| number.is_finite())
+    }
+}
+
 /// From a cosine to a log-likelihood ratio, for one channel type.
 #[derive(Clone, Debug)]
 pub struct Calibration {
-    scale: f64,
-    offset: f64,
+    parameters: Parameters,
+    channel_type: ChannelType,
     identity: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct File {
     name: String,
-    scale: f64,
-    offset: f64,
+    #[serde(flatten)]
+    parameters: Parameters,
 }
 
 impl Calibration {
     pub(crate) fn load(source: &Source<'_>, channel_type: ChannelType) -> Result<Self, LoadError> {
         let file = format!("calibration/{channel_type}.json");
-        let bytes = source.bytes(&file)?;
-        let File { name, scale, offset } =
-            serde_json::from_slice(&bytes).map_err(|error| LoadError::invalid(&file, error))?;
-        if name != channel_type.name() {
-            return Err(LoadError::invalid(&file, format!("it is the calibration {name:?}")));
+        let calibration = Self::read(&file, &source.bytes(&file)?)?;
+        if calibration.channel_type != channel_type {
+            return Err(LoadError::invalid(
+                &file,
+                format!("it is the calibration {:?}", calibration.identity),
+            ));
         }
-        if !(scale.is_finite() && scale > 0.0 && offset.is_finite()) {
-            return Err(LoadError::invalid(&file, "a higher cosine must give a higher score"));
+        Ok(calibration)
+    }
+
+    /// Reads a calibration file, as `peakstream calibrate` writes it; `file` is its name for messages.
+    ///
+    /// # Errors
+    /// [`LoadError::Invalid`]: no such file, or one whose scores would not rise with the cosine.
+    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        let File { name, parameters } =
+            serde_json::from_slice(bytes).map_err(|error| LoadError::invalid(file, error))?;
+        let channel_type = name.parse().map_err(|error| LoadError::invalid(file, error))?;
+        if !parameters.is_rising() {
+            return Err(LoadError::invalid(file, "a higher cosine must give a higher score"));
         }
-        let digest = Sha256::digest(&bytes);
+        let digest = Sha256::digest(bytes);
         let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { scale, offset, identity: format!("{name}@{hex}") })
+        Ok(Self { parameters, channel_type, identity: format!("{name}@{hex}") })
+    }
+
+    /// Its numbers.
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// What it is for.
+    pub const fn channel_type(&self) -> ChannelType {
+        self.channel_type
     }
 
     /// Name and the first 8 hex digits of the file's SHA-256, such as `telephone-channel@1f3a90c2`.
@@ -59,9 +140,9 @@ impl Calibration {
         &self.identity
     }
 
-    /// The log-likelihood ratio that two voices are one, given their cosine.
-    pub fn llr(&self, cosine: f64) -> Llr {
-        Llr(self.scale * cosine + self.offset)
+    /// The log-likelihood ratio that two voices are one.
+    pub fn llr(&self, cosine: f64, conditions: Conditions) -> Llr {
+        self.parameters.llr(cosine, conditions)
     }
 
     /// Compares two templates of one model and channel type.
@@ -72,7 +153,8 @@ impl Calibration {
         if a.channel_type() != b.channel_type() {
             return Err(CompareError::ChannelMismatch(a.channel_type(), b.channel_type()));
         }
-        Ok(Score::from_log_odds(self.llr(a.cosine(b)).0))
+        let conditions = Conditions::of(a.evidence(), b.evidence());
+        Ok(Score::from_log_odds(self.llr(a.cosine(b), conditions).0))
     }
 }
 
@@ -81,7 +163,8 @@ mod tests {
     use super::*;
 
     fn calibration() -> Calibration {
-        Calibration { scale: 20.0, offset: -11.0, identity: String::new() }
+        let text = br#"{"name": "telephone-channel", "scale": 20.0, "offset": -11.0, "duration": {"scale": -2.0, "offset": 1.0}}"#;
+        Calibration::read("test", text).expect("a calibration")
     }
 
     fn template(model: u8, channel_type: ChannelType, first: f32) -> Template {
@@ -93,8 +176,33 @@ mod tests {
 
     #[test]
     fn the_equal_cost_point_is_one_half() {
-        assert_eq!(calibration().llr(0.55).0.round(), 0.0);
         assert!((Score::from_log_odds(0.0).value() - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn short_speech_moves_slope_and_offset() {
+        let evidence = |seconds| Evidence { net_speech: seconds, snr: 40.0 };
+        // u = 1/2 + 1/2 and 1/20 + 1/20.
+        let short = Conditions::of(Some(evidence(2.0)), Some(evidence(2.0)));
+        let long = Conditions::of(Some(evidence(20.0)), Some(evidence(60.0)));
+        assert!((calibration().llr(0.5, short).0 - (18.0 * 0.5 - 10.0)).abs() < 1e-9);
+        assert!((calibration().llr(0.5, long).0 - (19.8 * 0.5 - 10.9)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_calibration_whose_score_could_fall_with_the_cosine_is_refused() {
+        let refused =
+            |text: &str| Calibration::read("test", text.as_bytes()).expect_err("refused").to_string();
+        for numbers in [
+            r#""scale": 0.0, "offset": 1.0"#,
+            r#""scale": 3.0, "offset": 1.0, "duration": {"scale": -2.0, "offset": 0.0}"#,
+            r#""scale": 3.0, "offset": 1.0, "quality": {"scale": -1.5, "offset": 0.0}"#,
+        ] {
+            let error = refused(&format!(r#"{{"name": "telephone-channel", {numbers}}}"#));
+            assert!(error.contains("higher cosine"), "{numbers}: {error}");
+        }
+        assert!(refused(r#"{"name": "radio", "scale": 1, "offset": 0}"#).contains("radio"));
+        assert!(refused("{}").contains("name"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::plan::{Graph, InferenceError, Plan};
 use super::windows::{column_means, less_column_means, window, window_starts, windows_needed};
 use super::{LoadError, ModelInfo, Source};
 use crate::audio::resample::WIDE_BLOCK;
+use crate::decision::Evidence;
 use crate::speech::fbank::{BINS, Fbank, FbankTables};
 use crate::{ChannelType, ModelHash};
 
@@ -35,6 +36,8 @@ pub struct Template {
     #[zeroize(skip)]
     channel_type: ChannelType,
     values: [f32; DIMENSIONS],
+    #[zeroize(skip)]
+    evidence: Option<Evidence>,
 }
 
 impl std::fmt::Debug for Template {
@@ -55,7 +58,19 @@ impl Template {
             return None;
         }
         values.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
-        Some(Self { model, channel_type, values })
+        Some(Self { model, channel_type, values, evidence: None })
+    }
+
+    /// The same voice, with what it was made of: a calibration may depend on it.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Option<Evidence>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// What it was made of, if that is known.
+    pub fn evidence(&self) -> Option<Evidence> {
+        self.evidence
     }
 
     /// The network that made it.
@@ -209,7 +224,7 @@ fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32>
     let mut fbank = Fbank::new(std::sync::Arc::clone(tables));
     let mut rows = Vec::new();
     for block in signal.chunks(WIDE_BLOCK) {
-        fbank.push(block, |row| rows.extend_from_slice(row));
+        rows.extend_from_slice(fbank.push(block).as_flattened());
     }
     rows
 }

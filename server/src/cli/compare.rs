@@ -59,6 +59,7 @@ fn compare(args: &Args) -> Result<Answer, CliError> {
     let b = studio.listen(&args.b, args.channel.channel_type, None)?;
     let score = studio.compare(&a.analysis.template, &b.analysis.template)?;
     let model = a.analysis.template.model();
+    let calibration = studio.engine()?.calibration(args.channel.channel_type).identity();
     let verdict = Verdict {
         score,
         score_threshold: args.score.score_threshold,
@@ -66,7 +67,7 @@ fn compare(args: &Args) -> Result<Answer, CliError> {
         heard: [a, b],
     };
     if args.json {
-        output::print_json(&verdict.json(&model.to_string()))?;
+        output::print_json(&verdict.json(&model.to_string(), calibration))?;
     } else {
         output::print(&verdict.human())?;
     }
@@ -93,7 +94,7 @@ impl Verdict {
         self.heard.iter().all(|heard| self.live(heard))
     }
 
-    fn json(&self, model: &str) -> Value {
+    fn json(&self, model: &str, calibration: &str) -> Value {
         let heard: Vec<_> = self
             .heard
             .iter()
@@ -107,7 +108,7 @@ impl Verdict {
         json!({
             "score": six_decimals(self.score.value()), "score_threshold": self.score_threshold.value(),
             "same_voice": self.same_voice(), "authenticity_threshold": self.authenticity_threshold.value(),
-            "files": heard, "model_hash": model,
+            "files": heard, "model_hash": model, "calibration": calibration,
         })
     }
 

@@ -5,11 +5,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod admin;
+pub mod calibrate;
 pub mod call;
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod evaluate;
 pub mod keys;
+mod library;
 pub mod models;
 pub mod offline;
 pub mod options;
@@ -38,6 +41,8 @@ enum Command {
     Register(register::Args),
     Verify(verify::Args),
     Compare(compare::Args),
+    Evaluate(Box<evaluate::Args>),
+    Calibrate(Box<calibrate::Args>),
     Models(models::Args),
     Demo(demo::Args),
     Config(Box<config::Args>),
@@ -53,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Register(args) => register::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Config(args) => config::run(&args),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use peakstream::EngineOptions;
+use peakstream::{ChannelType, EngineOptions};
 use serde_json::json;
 
 use super::options::ModelOptions;
@@ -33,6 +33,9 @@ fn list(args: &Args) -> Result<Answer, CliError> {
     let dir = model_dir::find(args.models.models.as_deref(), &Surroundings::of_process())?;
     let began = Instant::now();
     let engine = model_dir::load_engine_from(&dir, EngineOptions::default())?;
+    let engine = model_dir::calibrated(engine, &args.models.calibration)?;
+    let calibrations = [ChannelType::Telephone, ChannelType::Microphone]
+        .map(|channel_type| engine.calibration(channel_type).identity().to_owned());
     let took = began.elapsed();
     if args.json {
         let models: Vec<_> = engine
@@ -47,7 +50,7 @@ fn list(args: &Args) -> Result<Answer, CliError> {
             .collect();
         output::print_json(&json!({
             "dir": dir, "models": models, "newest": engine.newest_model().to_string(),
-            "check_seconds": took.as_secs_f64(),
+            "check_seconds": took.as_secs_f64(), "calibrations": calibrations,
         }))?;
         return Ok(Answer::Yes);
     }
@@ -63,6 +66,7 @@ fn list(args: &Args) -> Result<Answer, CliError> {
         ]);
     }
     output::print(&table.trim_fmt())?;
+    output::print(&format!("calibrations: {}", calibrations.join(", ")))?;
     output::print(&format!("in {}, loaded and checked in {:.1} s", dir.display(), took.as_secs_f64()))?;
     Ok(Answer::Yes)
 }

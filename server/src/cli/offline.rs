@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use peakstream::{
     Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError, Encoding,
-    Engine, EngineOptions, ModelHash, OpenError, SampleRate, Score, Template,
+    Engine, ModelHash, OpenError, SampleRate, Score, Template,
 };
 
 use crate::audio_file::{self, ReadOptions, Recording};
 use crate::cli::options::{InputOptions, ModelOptions, SpeechOptions};
 use crate::cli::output::CliError;
-use crate::model_dir;
 use crate::session::error::MIN_SPEECH_SECONDS;
 
 /// Why a readable file gives no template.
@@ -69,7 +68,7 @@ pub struct Heard {
 /// a mistyped name should not.
 #[derive(Debug)]
 pub struct Studio {
-    models: Option<PathBuf>,
+    models: ModelOptions,
     engine: OnceCell<Engine>,
     reading: ReadOptions,
     seconds: f64,
@@ -86,7 +85,7 @@ impl Studio {
         speech: &SpeechOptions,
     ) -> Result<Self, CliError> {
         Ok(Self {
-            models: models.models.clone(),
+            models: models.clone(),
             engine: OnceCell::new(),
             reading: input.reading()?,
             seconds: speech.seconds,
@@ -101,7 +100,7 @@ impl Studio {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let engine = model_dir::load_engine(self.models.as_deref(), EngineOptions::default())?;
+        let engine = self.models.engine()?;
         Ok(self.engine.get_or_init(|| engine))
     }
 

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use peakstream::{ChannelType, Threshold};
+use peakstream::{ChannelType, Engine, EngineOptions, Threshold};
 
 use crate::audio_file::{self, RawForm, ReadOptions};
 use crate::cli::output::CliError;
 use crate::config::threshold;
+use crate::model_dir;
 use crate::session::error::MIN_SPEECH_SECONDS;
 use crate::session::request::MAX_SPEECH_SECONDS;
 
@@ -17,6 +18,20 @@ pub struct ModelOptions {
     /// peakstream/models in the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
+    /// Calibration made by peakstream calibrate, instead of the one that came with the models; one for each channel type
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Vec<PathBuf>,
+}
+
+impl ModelOptions {
+    /// The engine. Takes seconds: the models are checked.
+    ///
+    /// # Errors
+    /// No models or calibrations, or ones that the engine refuses.
+    pub fn engine(&self) -> Result<Engine, CliError> {
+        let engine = model_dir::load_engine(self.models.as_deref(), EngineOptions::default())?;
+        Ok(model_dir::calibrated(engine, &self.calibration)?)
+    }
 }
 
 /// Which channel of a file, and how to read one without a header.

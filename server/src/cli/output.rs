@@ -78,6 +78,9 @@ pub enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// A list of trials, a recording or a cache of an evaluation.
+    #[error("{0}")]
+    Evaluation(String),
     /// There is nothing to demonstrate with.
     #[error("{0}")]
     NoDemo(String),
@@ -95,7 +98,12 @@ impl CliError {
         match self {
             Self::Edit(EditError::DataDir(_)) => 3,
             Self::Usage(_) | Self::Edit(_) | Self::Configuration(_) => 2,
-            Self::AudioFile(_) | Self::Offline(_) | Self::Key(_) | Self::NoDemo(_) | Self::Write { .. } => 3,
+            Self::AudioFile(_)
+            | Self::Offline(_)
+            | Self::Key(_)
+            | Self::NoDemo(_)
+            | Self::Evaluation(_)
+            | Self::Write { .. } => 3,
             Self::Models(_) => 4,
             Self::Connect(_) | Self::Server(_) => 5,
             // What shells report for SIGINT.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use peakstream::CpuLevel;
+use peakstream::{ChannelType, CpuLevel};
 use serde_json::json;
 
 use crate::cli::config::warn_of_misspelt_variables;
@@ -58,9 +58,17 @@ async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
     let bound = Bound::new(config.clone()).await?;
     let first_run = bound.first_run().cloned();
     let (models, options) = (config.models.clone(), config.sessions.engine_options());
-    let engine =
-        tokio::task::spawn_blocking(move || model_dir::load_engine(models.as_deref(), options)).await??;
-    tracing::info!(cpu = %CpuLevel::in_use(), "models reproduce their golden vectors");
+    let calibrations = config.calibration.clone();
+    let load =
+        move || model_dir::calibrated(model_dir::load_engine(models.as_deref(), options)?, &calibrations);
+    let engine = tokio::task::spawn_blocking(load).await??;
+    let in_force = |channel_type| engine.calibration(channel_type).identity().to_owned();
+    tracing::info!(
+        cpu = %CpuLevel::in_use(),
+        telephone = in_force(ChannelType::Telephone),
+        microphone = in_force(ChannelType::Microphone),
+        "models reproduce their golden vectors"
+    );
     let running = bound.ready(engine)?;
     announce(&config, json, &running, first_run.as_ref())?;
     // Until here a signal simply ends the process: there is nothing yet that could be lost.

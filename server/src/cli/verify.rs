@@ -80,6 +80,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
             "authenticity": six_decimals(authenticity.value()), "authenticity_threshold": authenticity_threshold.value(),
             "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
             "model_hash": model.to_string(), "channel_type": channel_type.name(),
+            "calibration": studio.engine()?.calibration(channel_type).identity(),
             "registered_at": registered.created_at,
         }))?;
     } else {

@@ -75,7 +75,7 @@ def unsigned_key(server):
 
 
 #: The servers that tests share, by the names of their fixtures.
-COMMON = ("server", "impatient_server", "other_server")
+COMMON = ("server", "impatient_server", "other_server", "strict_server")
 
 
 @pytest.fixture(scope="session")

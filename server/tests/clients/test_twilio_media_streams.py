@@ -33,13 +33,22 @@ def peakstream(server, *args, typed=None):
 
 
 @pytest.fixture(scope="module")
-def signed_tenant(server):
+def strict_server(tmp_path_factory, good_calls):
+    """A server that lets in nobody who has proved nothing: there a refusal is seen at once."""
+    running = Server(tmp_path_factory.mktemp("strict"), "--media-streams-need-key").ready()
+    yield running
+    good_calls.settle()
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def signed_tenant(strict_server):
     """A tenant whose Twilio account signs, with an API key for everybody else."""
-    peakstream(server, "tenant", "add", "signed")
-    server.private.add(TOKEN)
-    peakstream(server, "key", "add", "--tenant", "signed", "--twilio", "--secret-file", "-", typed=TOKEN)
-    yield peakstream(server, "key", "add", "--tenant", "signed", "--api-key")["api_key"]
-    peakstream(server, "tenant", "remove", "signed", "--yes")
+    peakstream(strict_server, "tenant", "add", "signed")
+    strict_server.private.add(TOKEN)
+    peakstream(strict_server, "key", "add", "--tenant", "signed", "--twilio", "--secret-file", "-", typed=TOKEN)
+    yield peakstream(strict_server, "key", "add", "--tenant", "signed", "--api-key")["api_key"]
+    peakstream(strict_server, "tenant", "remove", "signed", "--yes")
 
 
 def signature(url, token=TOKEN, algorithm=None):
@@ -60,7 +69,8 @@ def status_of(server, path, headers, query=""):
 
 
 @pytest.mark.negative
-def test_case_077_only_what_twilio_signed_may_connect(server, signed_tenant):
+def test_case_077_only_what_twilio_signed_may_connect(strict_server, signed_tenant):
+    server = strict_server
     host = server.base.removeprefix("http://")
     name = host.split(":")[0]
     path = "/twilio/signed"
@@ -88,8 +98,10 @@ def test_case_077_only_what_twilio_signed_may_connect(server, signed_tenant):
         {"x-twilio-signature": signature(good)[::-1]},
     ]:
         assert status_of(server, path, headers) == 403, headers
-    # A tenant without an auth token takes what comes, as before.
-    assert status_of(server, "/twilio", {}) == 101
+    # Of a tenant without an auth token, and of one that does not exist, the same is heard.
+    assert status_of(server, "/twilio", {}) == status_of(server, "/twilio/nobody", {}) == 403
+    assert status_of(server, path, {"X-Twilio-Signature": signature(good)}) == 101
+    assert server.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +130,8 @@ def test_case_077_behind_a_proxy_the_address_that_twilio_knows_is_the_one_that_c
 
 
 @pytest.mark.negative
-def test_case_078_the_settings_header_names_the_algorithm(server, signed_tenant):
+def test_case_078_the_settings_header_names_the_algorithm(strict_server, signed_tenant):
+    server = strict_server
     url = f"wss://{server.base.removeprefix('http://')}/twilio/signed"
     sha256 = {"X-Twilio-Signature": signature(url, algorithm="HMAC_SHA256")}
     settings = "X-Twilio-Webhooks-Signature-Settings"
@@ -130,7 +143,8 @@ def test_case_078_the_settings_header_names_the_algorithm(server, signed_tenant)
 
 
 @pytest.mark.negative
-def test_who_signs_nothing_may_present_an_api_key(server, signed_tenant):
+def test_who_signs_nothing_may_present_an_api_key(strict_server, signed_tenant):
+    server = strict_server
     key, path = signed_tenant, "/twilio/signed"
     basic = base64.b64encode(f"carrier:{key}".encode()).decode()
     for headers in [{"apikey": key}, {"Authorization": f"Bearer {key}"}, {"Authorization": f"Basic {basic}"}]:

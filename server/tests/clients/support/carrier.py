@@ -36,7 +36,7 @@ def sid(prefix):
 class Carrier:
     """One audio connection."""
 
-    def __init__(self, server, call_id, dialect="twilio", codec="mulaw", rate=RATE):
+    def __init__(self, server, call_id, dialect="twilio", codec="mulaw", rate=RATE, headers=None):
         self.call_id, self.minimal, self.codec, self.rate = call_id, dialect == "minimal", codec, rate
         self.server = server
         self.stream_sid, self.account_sid = sid("MZ"), sid("AC")
@@ -45,7 +45,7 @@ class Carrier:
         self.sent = []
         self.bytes_sent = 0
         self._open = contextlib.ExitStack()
-        connection = connect(server.audio_url, open_timeout=SOON, close_timeout=SOON)
+        connection = connect(server.audio_url, additional_headers=headers, open_timeout=SOON, close_timeout=SOON)
         self.socket = self._open.enter_context(connection)
 
     # ---- messages, as dictionaries

@@ -1,0 +1,355 @@
+//! Trials that were heard enter, a calibration leaves: parameters, thresholds for named shares of false accepts, and what both
+//! are worth.
+//!
+//! Everything that is said about the calibration is measured on speakers it has not learnt from: speakers are dealt into
+//! [`FOLDS`] folds, and a trial is judged by the parameters fitted without the folds of its two speakers. Which covariates
+//! stay is decided the same way.
+
+mod fit;
+mod folder;
+
+use serde::Serialize;
+
+use peakstream::decision::Parameters;
+
+use crate::metrics::{Bootstrap, Levels, Pair, Rates, ThresholdAt, Trial};
+use crate::report::{ThresholdRow, score};
+
+pub use fit::{Covariates, Sample};
+pub use folder::{Speaker, all_trials};
+
+/// Parts of the speakers, each left out in turn.
+const FOLDS: u32 = 5;
+/// Fewer speakers cannot be left out in turn.
+pub const FEWEST_SPEAKERS: usize = 5;
+/// With fewer, the thresholds of another day will be elsewhere.
+const FEW_SPEAKERS: usize = 50;
+/// Most samples that parameters are fitted to; more do not change them. Judged are all.
+const MOST_FITTED: usize = 150_000;
+/// Seeds the resampling of speakers.
+const SEED: u64 = 1;
+
+/// The shares of false accepts that have names.
+pub const OPERATING_POINTS: [(&str, f64); 3] =
+    [("far=1%", 0.01), ("far=0.1%", 0.001), ("far=0.01%", 0.000_1)];
+
+/// Why there is no calibration.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CalibrateError {
+    /// Too few people.
+    #[error(
+        "{0} speakers; at least {FEWEST_SPEAKERS} are needed, and {FEW_SPEAKERS} for thresholds that can be relied upon"
+    )]
+    TooFewSpeakers(usize),
+    /// One of the two answers never occurs.
+    #[error(
+        "{same} trials of one speaker and {other} of two were heard; both are needed: at least two recordings of each speaker"
+    )]
+    OneKind {
+        /// Trials of one speaker.
+        same: usize,
+        /// Trials of two speakers.
+        other: usize,
+    },
+}
+
+/// A calibration, and what it is worth.
+#[derive(Clone, Debug, Serialize)]
+pub struct Calibrated {
+    /// The numbers.
+    #[serde(flatten)]
+    pub parameters: Parameters,
+    /// Share of genuine callers at which the ratio 0, the score 0.5, is the point of equal cost.
+    pub prior: f64,
+    /// Thresholds for named shares of false accepts, in the first condition.
+    pub operating_points: Vec<NamedPoint>,
+    /// How it was chosen.
+    pub cross_validation: CrossValidation,
+    /// What each condition makes of the same thresholds.
+    pub conditions: Vec<ConditionErrors>,
+    /// Errors at each threshold in the first condition, of speakers left out.
+    pub table: Vec<ThresholdRow>,
+    /// What a reader must know.
+    pub warnings: Vec<String>,
+}
+
+/// A threshold with a name.
+#[derive(Clone, Debug, Serialize)]
+pub struct NamedPoint {
+    /// Such as `far=1%`.
+    pub name: &'static str,
+    /// The threshold on the 0…1 score, if there are enough trials.
+    pub score: Option<f64>,
+    /// 95 % interval of the threshold, by resampling speakers.
+    pub score_interval: Option<[f64; 2]>,
+    /// 95 % interval of the false rejects at this share of false accepts, by resampling speakers.
+    pub frr_interval: Option<[f64; 2]>,
+    /// The threshold as a log-likelihood ratio and its errors, or how many trials are missing.
+    #[serde(flatten)]
+    pub at: ThresholdAt,
+}
+
+/// What was compared.
+#[derive(Clone, Debug, Serialize)]
+pub struct CrossValidation {
+    /// Parts of the speakers.
+    pub folds: u32,
+    /// Cost of the log-likelihood ratios of speakers left out, in bits, sources weighing the same, for each choice.
+    pub cllr: Vec<(Covariates, f64)>,
+    /// The choice.
+    pub chosen: Covariates,
+    /// For each source, the cost of its trials by the parameters fitted without it, and the least that was possible.
+    pub source_left_out: Vec<SourceLeftOut>,
+}
+
+/// What speech of another kind has to expect.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceLeftOut {
+    /// The source.
+    pub source: String,
+    /// Cllr in bits.
+    pub cllr: f64,
+    /// After the best calibration in hindsight.
+    pub min_cllr: f64,
+}
+
+/// Errors in one condition.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConditionErrors {
+    /// Such as `mulaw, 3 s`.
+    pub condition: String,
+    /// Cllr in bits, of speakers left out.
+    pub cllr: f64,
+    /// After the best calibration in hindsight.
+    pub min_cllr: f64,
+    /// Errors at the named thresholds that there are.
+    pub at: Vec<(&'static str, Rates)>,
+}
+
+/// Fits and judges. `sources` and `conditions`: names for the numbers in the samples; `in_force`: what is in use now, from which
+/// few speakers do not move far. Takes some seconds for a million samples.
+///
+/// # Errors
+/// See [`CalibrateError`].
+pub fn calibrate(
+    samples: &[Sample],
+    sources: &[String],
+    conditions: &[String],
+    in_force: &Parameters,
+) -> Result<Calibrated, CalibrateError> {
+    let same = samples.iter().filter(|sample| sample.same).count();
+    if same == 0 || same == samples.len() {
+        return Err(CalibrateError::OneKind { same, other: samples.len() - same });
+    }
+    let speakers = speakers(samples.iter());
+    if speakers < FEWEST_SPEAKERS {
+        return Err(CalibrateError::TooFewSpeakers(speakers));
+    }
+    let fitted = thinned(samples);
+    let judged = Covariates::ALL.map(|covariates| left_out(samples, &fitted, covariates, in_force));
+    let all: Vec<&Sample> = samples.iter().collect();
+    let costs: Vec<_> = Covariates::ALL
+        .into_iter()
+        .zip(&judged)
+        .map(|(covariates, llrs)| (covariates, fit::cost(llrs, &all)))
+        .collect();
+    let (chosen, parameters) = choose(&costs, &fitted, speakers, in_force);
+    let llrs = &judged[Covariates::ALL.iter().position(|choice| *choice == chosen).unwrap_or(0)];
+    let first = Condition::of(samples, llrs, 0);
+    let operating_points = first.as_ref().map(Condition::points).unwrap_or_default();
+    let of = |(number, name): (usize, &String)| {
+        Some(Condition::of(samples, llrs, number as u32)?.errors(name, &operating_points))
+    };
+    let mut calibrated = Calibrated {
+        parameters,
+        prior: 0.5,
+        cross_validation: CrossValidation {
+            folds: FOLDS,
+            cllr: costs,
+            chosen,
+            source_left_out: sources_left_out(&fitted, sources, chosen, in_force),
+        },
+        conditions: conditions.iter().enumerate().filter_map(of).collect(),
+        table: first.map(|first| crate::report::threshold_rows(&first.levels)).unwrap_or_default(),
+        operating_points,
+        warnings: Vec::new(),
+    };
+    calibrated.warnings = warnings(&calibrated, speakers);
+    Ok(calibrated)
+}
+
+fn speakers<'a>(samples: impl Iterator<Item = &'a Sample>) -> usize {
+    let mut there: Vec<u32> = samples.flat_map(|sample| [sample.pair.0, sample.pair.1]).collect();
+    there.sort_unstable();
+    there.dedup();
+    there.len()
+}
+
+/// All trials of one speaker, and evenly spaced ones of two.
+fn thinned(samples: &[Sample]) -> Vec<&Sample> {
+    let other = samples.iter().filter(|sample| !sample.same).count();
+    let step = other.div_ceil(MOST_FITTED).max(1);
+    let mut number = 0;
+    samples
+        .iter()
+        .filter(|sample| {
+            number += usize::from(!sample.same);
+            sample.same || number % step == 0
+        })
+        .collect()
+}
+
+/// Log-likelihood ratios of all samples, each by parameters that have learnt from neither of its speakers.
+fn left_out(
+    samples: &[Sample],
+    fitted: &[&Sample],
+    covariates: Covariates,
+    in_force: &Parameters,
+) -> Vec<f64> {
+    let fold = |speaker: u32| speaker % FOLDS;
+    let number = |pair: &Pair| {
+        let (a, b) = (fold(pair.0), fold(pair.1));
+        (a.min(b) * FOLDS + a.max(b)) as usize
+    };
+    let fit_without = |a: u32, b: u32| {
+        let outside = |pair: &Pair| ![a, b].contains(&fold(pair.0)) && ![a, b].contains(&fold(pair.1));
+        let rest: Vec<&Sample> = fitted.iter().copied().filter(|sample| outside(&sample.pair)).collect();
+        let known = rest.iter().any(|s| s.same) && rest.iter().any(|s| !s.same);
+        // Without trials of both kinds there is nothing to learn.
+        if known { fit::fit(&rest, covariates, speakers(rest.iter().copied()), in_force) } else { *in_force }
+    };
+    let models = std::thread::scope(|scope| {
+        let fit_without = &fit_without;
+        let rows: Vec<_> = (0..FOLDS)
+            .map(|a| {
+                scope.spawn(move || {
+                    (0..FOLDS).map(|b| (a <= b).then(|| fit_without(a, b))).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        // A thread that panicked had a defect in arithmetic; the calibration in force is no answer to that.
+        rows.into_iter()
+            .flat_map(|row| row.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Vec<_>>()
+    });
+    let llr = |sample: &Sample| {
+        models[number(&sample.pair)].as_ref().unwrap_or(in_force).llr(sample.cosine, sample.conditions).0
+    };
+    samples.iter().map(llr).collect()
+}
+
+/// The covariates that cost least on speakers left out, if a higher cosine is a higher score with them.
+fn choose(
+    costs: &[(Covariates, f64)],
+    fitted: &[&Sample],
+    speakers: usize,
+    in_force: &Parameters,
+) -> (Covariates, Parameters) {
+    let mut ranked = costs.to_vec();
+    ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let fits = ranked.iter().map(|(choice, _)| (*choice, fit::fit(fitted, *choice, speakers, in_force)));
+    fits.into_iter().find(|(_, parameters)| parameters.is_rising()).unwrap_or((Covariates::None, *in_force))
+}
+
+fn sources_left_out(
+    fitted: &[&Sample],
+    sources: &[String],
+    covariates: Covariates,
+    in_force: &Parameters,
+) -> Vec<SourceLeftOut> {
+    let of = |(number, source): (usize, &String)| {
+        let (own, rest): (Vec<&Sample>, Vec<&Sample>) =
+            fitted.iter().partition(|s| s.source == number as u32);
+        if rest.iter().all(|sample| sample.same) || !rest.iter().any(|sample| sample.same) {
+            return None;
+        }
+        let parameters = fit::fit(&rest, covariates, speakers(rest.iter().copied()), in_force);
+        let trial = |s: &&Sample| Trial { score: parameters.llr(s.cosine, s.conditions).0, same: s.same };
+        let levels = Levels::new(&own.iter().map(trial).collect::<Vec<_>>()).ok()?;
+        Some(SourceLeftOut { source: source.clone(), cllr: levels.cllr(), min_cllr: levels.min_cllr() })
+    };
+    sources.iter().enumerate().filter_map(of).collect()
+}
+
+/// Trials of one channel and duration, with ratios of speakers left out.
+struct Condition {
+    levels: Levels,
+    bootstrap: Bootstrap,
+}
+
+impl Condition {
+    fn of(samples: &[Sample], llrs: &[f64], number: u32) -> Option<Self> {
+        let own = samples.iter().zip(llrs).filter(|(sample, _)| sample.condition == number);
+        let (trials, pairs): (Vec<Trial>, Vec<Pair>) =
+            own.map(|(sample, llr)| (Trial { score: *llr, same: sample.same }, sample.pair)).unzip();
+        Some(Self { levels: Levels::new(&trials).ok()?, bootstrap: Bootstrap::new(&trials, &pairs, SEED) })
+    }
+
+    fn points(&self) -> Vec<NamedPoint> {
+        let fars = OPERATING_POINTS.map(|(_, far)| far);
+        // All intervals of the same replicates: resampling is what takes long.
+        let intervals = self.bootstrap.intervals(|levels| {
+            let thresholds = fars.map(|far| levels.lowest_threshold(far));
+            let rejected = fars.map(|far| levels.frr_at(far));
+            [thresholds[0], rejected[0], thresholds[1], rejected[1], thresholds[2], rejected[2]]
+        });
+        let point = |(number, (name, far)): (usize, (&'static str, f64))| {
+            let at = self.levels.threshold_at(far);
+            let ThresholdAt::Found { threshold, .. } = at else {
+                return NamedPoint { name, score: None, score_interval: None, frr_interval: None, at };
+            };
+            NamedPoint {
+                name,
+                score: Some(score(threshold)),
+                score_interval: intervals[2 * number].map(|ends| ends.map(score)),
+                frr_interval: intervals[2 * number + 1],
+                at,
+            }
+        };
+        OPERATING_POINTS.into_iter().enumerate().map(point).collect()
+    }
+
+    fn errors(&self, name: &str, points: &[NamedPoint]) -> ConditionErrors {
+        let at = |point: &NamedPoint| match point.at {
+            ThresholdAt::Found { threshold, .. } => Some((point.name, self.levels.rates(threshold))),
+            ThresholdAt::TooFewTrials { .. } => None,
+        };
+        ConditionErrors {
+            condition: name.to_owned(),
+            cllr: self.levels.cllr(),
+            min_cllr: self.levels.min_cllr(),
+            at: points.iter().filter_map(at).collect(),
+        }
+    }
+}
+
+fn warnings(calibrated: &Calibrated, speakers: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if speakers < FEW_SPEAKERS {
+        warnings.push(format!(
+            "{speakers} speakers: with fewer than {FEW_SPEAKERS}, other people's errors may be several times as frequent. Record more \
+             before you rely on a threshold."
+        ));
+    }
+    for point in &calibrated.operating_points {
+        if let ThresholdAt::TooFewTrials { has, needs } = point.at {
+            warnings.push(format!(
+                "{}: not enough trials for a threshold ({has} of two speakers, {needs} are needed: 30 errors to be expected).",
+                point.name
+            ));
+        }
+    }
+    for left_out in &calibrated.cross_validation.source_left_out {
+        if left_out.cllr > 1.1 * left_out.min_cllr.max(0.01) {
+            warnings.push(format!(
+                "{}: fitted without it, scores cost {:.3} bits where {:.3} were possible: speech of another kind is not calibrated by this.",
+                left_out.source, left_out.cllr, left_out.min_cllr
+            ));
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests;

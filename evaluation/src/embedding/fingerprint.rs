@@ -1,0 +1,87 @@
+//! An engine and a channel enter; a digest leaves that changes when they would hear differently.
+//!
+//! What a cache holds must be forgotten when the front end, the network or a simulated channel changes. Instead of versions that
+//! somebody has to raise, both are asked: a made-up vowel goes through them, and what comes out is hashed.
+
+use sha2::{Digest, Sha256};
+
+use peakstream::audio::encode;
+use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, SampleRate};
+
+use super::ListenError;
+use crate::channel::Simulation;
+
+/// A SHA-256.
+pub(super) type Hash = [u8; 32];
+
+/// Seconds of the vowel.
+const SECONDS: usize = 2;
+
+/// What the engine makes of a known sound, at this processor's level of instructions.
+pub(super) fn of_engine(engine: &Engine, channel_type: ChannelType) -> Result<Hash, ListenError> {
+    let name = || "the engine's check".to_owned();
+    let (encoding, rate) = (Encoding::Linear16Le, SampleRate::Hz16000);
+    let spec = CallSpec { format: AudioFormat::mono(encoding, rate), channel_type, wanted: 60.0 };
+    let mut call = engine.open(spec).map_err(|source| ListenError::Open { name: name(), source })?;
+    let sound: Vec<i16> = vowel(140.0).iter().map(|x| (x * 32_768.0) as i16).collect();
+    let mut bytes = Vec::new();
+    encode(&sound, encoding, &mut bytes);
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        rest = &rest[call.push(rest).consumed..];
+    }
+    let speech = call.finish();
+    let template =
+        engine.template(&speech).map_err(|source| ListenError::Inference { name: name(), source })?;
+    let mut hash = Sha256::new();
+    hash.update(channel_type.name());
+    hash.update(engine.newest_model().bytes());
+    hash.update(speech.net_speech().samples().to_le_bytes());
+    for value in template.iter().flat_map(|template| template.values()) {
+        hash.update(value.to_le_bytes());
+    }
+    Ok(hash.finalize().into())
+}
+
+/// What a channel makes of a known sound.
+pub(super) fn of_channel(channel: &Simulation) -> Result<Hash, ListenError> {
+    let others: Vec<_> = (0..6).map(|i| vowel(100.0 + 15.0 * f64::from(i))).collect();
+    let others: Vec<&[f32]> = others.iter().map(Vec::as_slice).collect();
+    let call = channel
+        .apply(&vowel(140.0), &others, 1)
+        .map_err(|source| ListenError::Channel { name: "the channel's check".to_owned(), source })?;
+    let mut hash = Sha256::new();
+    hash.update(channel.to_string());
+    hash.update(call.rate.hz().to_le_bytes());
+    call.samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
+    Ok(hash.finalize().into())
+}
+
+/// A vowel at this pitch, swelling four times a second: the speech detector takes it for speech.
+fn vowel(pitch: f64) -> Vec<f32> {
+    let formants = [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)];
+    let gain =
+        |f: f64| formants.iter().map(|(at, width, g)| g / (1.0 + ((f - at) / width).powi(2))).sum::<f64>();
+    let harmonics: Vec<(f64, f64)> =
+        (1..26).map(|k| pitch * f64::from(k)).map(|f| (std::f64::consts::TAU * f, gain(f))).collect();
+    (0..SECONDS * 16_000)
+        .map(|i| {
+            let t = i as f64 / 16_000.0;
+            let voice: f64 = harmonics.iter().map(|(omega, gain)| gain * (omega * t).sin()).sum();
+            (0.2 * (0.5 + 0.5 * (8.0 * std::f64::consts::PI * t).sin()) * voice) as f32
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_channel_has_a_fingerprint_of_its_own() {
+        let of = |name: &str| of_channel(&name.parse().expect("a channel")).expect("a fingerprint");
+        assert_eq!(of("mulaw"), of("mulaw"));
+        assert_ne!(of("mulaw"), of("alaw"));
+        assert_ne!(of("mulaw"), of("clean"));
+    }
+}
