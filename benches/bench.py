@@ -357,10 +357,17 @@ def parked_rows(report, cpu):
     if report["bytes_per_parked_call"] is None:
         return []
     name = f"parked AudioHook call, one of {report['calls']}"
-    busy = f"computing for {report['calls']} parked calls"
+    busy, pinged = f"computing for {report['calls']} parked calls", report["pinged"]
     return [
         row(name, "bytes", report["bytes_per_parked_call"], **shared),
         row(busy, "share of a core", round(report["share_of_a_core"], 4), **shared),
+        row(
+            f"computing for {pinged['calls']} parked calls that ping every {pinged['interval_s']} s",
+            "share of a core",
+            round(pinged["share_of_a_core"], 4),
+            **shared,
+        ),
+        row("from a parked call's ping to its pong, p99", "ms", round(pinged["pong_p99_ms"], 2), **shared),
     ]
 
 

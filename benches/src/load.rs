@@ -8,7 +8,8 @@
 //! samples it tells a status; its lateness is the time from when the carrier had to send the last of these samples until the
 //! status is read, over an event stream of its own: generator, network, queueing, the signal path and the way back.
 //!
-//! The load is measured twice: alone, and with a pool that is never without a decision to compute.
+//! The load is measured twice, after a round that does not count because memory that a process has never touched costs several
+//! times what it costs in use: alone, and with a pool that is never without a decision to compute.
 
 mod hooks;
 mod lines;
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     /// AudioHook calls: 5 frames a second each, a ping every 5 seconds.
     #[arg(long, default_value_t = 500)]
     hooks: usize,
-    /// Seconds of each of the two measurements.
+    /// Seconds of the round before, and of each of the two measurements.
     #[arg(long, default_value_t = 15)]
     seconds: u32,
     /// Folder of installed models.
@@ -65,8 +66,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let more = ["--max-connections", &connections, "--max-sessions", &sessions];
     let server = Child::start(&args.bin, &models, args.core, &more)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let alone = runtime.block_on(measure(args, &server, &recordings, false)).map_err(|e| e.to_string())?;
-    let saturated = runtime.block_on(measure(args, &server, &recordings, true)).map_err(|e| e.to_string())?;
+    let measured =
+        |round| runtime.block_on(measure(args, &server, &recordings, round)).map_err(|e| e.to_string());
+    measured(Round { number: 0, seconds: args.seconds, saturated: false })?;
+    let alone = measured(Round { number: 1, seconds: args.seconds, saturated: false })?;
+    let saturated = measured(Round { number: 2, seconds: args.seconds, saturated: true })?;
     let report = json!({
         "threads": server.threads(),
         "calls": args.calls,
@@ -108,16 +112,23 @@ async fn group<C>(
     Ok(group)
 }
 
+/// All calls once, with identifiers of their own.
+#[derive(Clone, Copy)]
+struct Round {
+    number: usize,
+    seconds: u32,
+    saturated: bool,
+}
+
 async fn measure(
     args: &Args,
     server: &Child,
     recordings: &[Recording],
-    saturated: bool,
+    Round { number: round, seconds, saturated }: Round,
 ) -> Result<Value, http::Failure> {
     let client = http::Client::new(server.base_url(), server.first_run().api_key.expose());
     let address = client.address().to_owned();
     let key = audiohook::key(server).map_err(|error| error.to_string())?;
-    let round = usize::from(saturated);
     let name = |number| format!("{round}-{number}");
     let mut lines =
         group(&client, "twilio", args.calls, name, |id| Ok(lines::connect(&address, &id)?)).await?;
@@ -131,9 +142,9 @@ async fn measure(
     let of_hooks = timetable(args.hooks, hooks::INTERVAL, hooks::FRAME_SAMPLES);
     let hear_lines = listeners::Listeners::open(&address, lines.sessions, of_lines).await?;
     let hear_hooks = listeners::Listeners::open(&address, hooks.sessions, of_hooks).await?;
-    let messages = lines::messages(&recordings[0].audio, args.seconds);
+    let messages = lines::messages(&recordings[0].audio, seconds);
     let sent = messages.len() * args.calls;
-    let (audio, seconds) = (recordings[0].audio.clone(), args.seconds);
+    let audio = recordings[0].audio.clone();
     let used = server.cpu_seconds();
     // The connections come back, so that none ends before the last status is read.
     let send_lines =

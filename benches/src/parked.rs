@@ -1,17 +1,19 @@
 //! AudioHook calls that wait for a session are opened on a running server. Out: what one of them holds, and what all of them
-//! cost while nothing happens.
+//! cost, while nobody says anything and while each pings as Genesys does.
 
 use std::error::Error;
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use peakstream_server::model_dir::{self, Surroundings};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::audiohook;
 use crate::server::child::Child;
+use crate::websocket::{self, Kind, frame};
 
 /// Calls opened before memory is read: they fill what the allocator still holds of the server's start.
 const WARM_UP: usize = 500;
@@ -19,6 +21,10 @@ const WARM_UP: usize = 500;
 const SETTLE: Duration = Duration::from_secs(1);
 /// While this passes, nobody does anything. Clients that are silent for a minute are cut off.
 const WATCHED: Duration = Duration::from_secs(10);
+/// From one ping of a call to its next: Genesys's own.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Pings of each call.
+const PINGS: u32 = 3;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -54,9 +60,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     sleep(SETTLE);
     let (parked, used) = (server.resident_bytes(), server.cpu_seconds());
     sleep(WATCHED);
-    let busy = server.cpu_seconds().zip(used).map(|(after, before)| (after - before) / WATCHED.as_secs_f64());
+    let busy = share(server.cpu_seconds(), used, WATCHED);
     let each =
         parked.zip(before).map(|(after, before)| after.saturating_sub(before) / args.calls.max(1) as u64);
+    let used = server.cpu_seconds();
+    let pinged = ping(&mut calls)?;
+    let busy_with_pings = share(server.cpu_seconds(), used, pinged.took);
+    let grown = server.resident_bytes().zip(parked);
+    let grown = grown.map(|(after, before)| after.saturating_sub(before) / calls.len().max(1) as u64);
     println!(
         "{:#}",
         json!({
@@ -65,10 +76,62 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             "bytes_per_parked_call": each,
             "share_of_a_core": busy,
             "opened_per_second": args.calls as f64 / took.as_secs_f64(),
+            "pinged": {
+                "calls": calls.len(),
+                "interval_s": PING_INTERVAL.as_secs(),
+                "pings_per_second": f64::from(PINGS) * calls.len() as f64 / pinged.took.as_secs_f64(),
+                "share_of_a_core": busy_with_pings,
+                "bytes_per_call_more": grown,
+                "pong_median_ms": pinged.at(0.5),
+                "pong_p99_ms": pinged.at(0.99),
+            },
         })
     );
     drop(calls);
     Ok(())
+}
+
+/// What part of a core was used.
+fn share(after: Option<f64>, before: Option<f64>, passed: Duration) -> Option<f64> {
+    after.zip(before).map(|(after, before)| (after - before) / passed.as_secs_f64())
+}
+
+/// What came of the pings.
+struct Pinged {
+    took: Duration,
+    /// From a ping to its pong, in rising order of milliseconds.
+    times: Vec<f64>,
+}
+
+impl Pinged {
+    fn at(&self, share: f64) -> f64 {
+        self.times[((self.times.len() - 1) as f64 * share) as usize]
+    }
+}
+
+/// Lets every call ping, one after the other, so that each does in every interval; no pong may be missing.
+fn ping(calls: &mut [TcpStream]) -> Result<Pinged, Box<dyn Error>> {
+    let (begun, all) = (Instant::now(), calls.len() as u32);
+    let mut times = Vec::with_capacity(calls.len() * PINGS as usize);
+    for round in 0..PINGS {
+        for (number, call) in (0..all).zip(calls.iter_mut()) {
+            let due = begun + PING_INTERVAL * round + PING_INTERVAL * number / all;
+            sleep(due.saturating_duration_since(Instant::now()));
+            // After `open` and `opened`; each pong is one more of the server's.
+            let (seq, serverseq) = (round + 2, round + 1);
+            let id = audiohook::id(number as usize);
+            let message = audiohook::message(&id, "ping", seq, serverseq, 0, json!({}));
+            let asked = Instant::now();
+            call.write_all(&frame(Kind::Text, message.as_bytes()))?;
+            let answer: Value = serde_json::from_slice(&websocket::receive(call)?)?;
+            times.push(asked.elapsed().as_secs_f64() * 1e3);
+            if answer["type"] != "pong" || answer["clientseq"] != seq {
+                return Err(format!("call {number} got no pong: {answer}").into());
+            }
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Pinged { took: begun.elapsed(), times })
 }
 
 /// Opens a call that nobody asks for; it stays as long as the stream.

@@ -186,8 +186,8 @@ impl Engine {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
-        let llr = self.inner.authenticity.llr(speech.spectra())?;
+        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        let llr = self.inner.authenticity.llr(&speech.spectra())?;
         Ok(Analysis {
             template: template.ok_or_else(too_little)?.with_evidence(Some(speech.evidence())),
             authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
@@ -200,7 +200,7 @@ impl Engine {
     /// # Errors
     /// See [`InferenceError`].
     pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
-        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
+        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
         Ok(template.map(|template| template.with_evidence(Some(speech.evidence()))))
     }
 

@@ -23,7 +23,7 @@ use crate::audio::mismatch::Watch;
 use crate::audio::polyphase::Filters;
 use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav::{HeaderReader, Layout};
-use crate::speech::collector::{Collected, Collector};
+use crate::speech::collector::Collector;
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::speech::segmenter::Segmenter;
 use crate::speech::silero::{STEPS, Silero, SileroWeights};
@@ -357,11 +357,8 @@ impl CallStream {
     /// Ends the call and gives its speech away without copying it.
     pub fn finish(mut self) -> CollectedSpeech {
         self.decide();
-        let Collected { samples, features, spectra } = self.collector.take();
         CollectedSpeech {
-            samples,
-            features,
-            spectra,
+            collected: self.collector.take(),
             rate: self.format.rate(),
             channel_type: self.channel_type,
         }
@@ -384,12 +381,13 @@ impl CallStream {
         let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
         let mut probabilities = [0.0; STEPS];
         self.silero.steps(&wide[..*blocks], &mut probabilities);
-        let collector = &mut self.collector;
+        let features = self.fbank.push(wide[..*blocks].as_flattened());
+        let spectra = self.spectrum.push(narrow[..*blocks].as_flattened());
         for (block, probability) in probabilities[..*blocks].iter().enumerate() {
-            collector.begin_block(&raw[block][..block_samples(self.format.rate())]);
-            self.fbank.push(&wide[block], |row| collector.add_features(row));
-            self.spectrum.push(&narrow[block], |row| collector.add_spectrum(row));
-            collector.end_block(self.segmenter.step(*probability));
+            self.collector.begin_block(&raw[block][..block_samples(self.format.rate())]);
+            self.collector.add_features(features.of_block(block, WIDE_BLOCK));
+            self.collector.add_spectra(spectra.of_block(block, NARROW_BLOCK));
+            self.collector.end_block(self.segmenter.step(*probability));
         }
         *blocks = 0;
     }

@@ -25,16 +25,18 @@ use tokio::time::timeout;
 
 use crate::audio_channel::audiohook::driver as audiohook_driver;
 use crate::audio_channel::audiohook::upgrade::AudioHook;
-use crate::audio_channel::media_streams::access::Access;
+use crate::audio_channel::media_streams::access::Proofs;
 use crate::audio_channel::media_streams::machine::Origin;
 use crate::audio_channel::media_streams::message::Track;
 use crate::audio_channel::media_streams::{dialect, feed};
-use crate::audio_channel::websocket;
+use crate::audio_channel::message_socket::MessageSocket;
 use crate::config::Config;
 use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
 use crate::shutdown::Shutdown;
 use crate::signalling::oauth::{self, TokenEndpoint};
+use crate::tenant::failures::Denied;
+use crate::websocket;
 
 /// A token request is two hundred bytes.
 const MAX_TOKEN_REQUEST: usize = 16 << 10;
@@ -51,7 +53,7 @@ pub struct AudioChannels {
     /// Whose voice is listened to where nothing else is said.
     pub track: Track,
     /// Who may connect.
-    pub access: Arc<Access>,
+    pub proofs: Arc<Proofs>,
     /// Where their sessions are.
     pub sessions: Arc<SessionServices>,
 }
@@ -127,10 +129,17 @@ async fn media_streams(
         return unavailable("draining\n");
     }
     let keyring = &audio.sessions.keyring;
-    if !audio.access.allows(keyring, &tenant, request.uri(), request.headers()) {
-        tracing::info!(tenant = tenant.name(), "an audio connection was refused: not signed, and no key");
-        return (StatusCode::FORBIDDEN, "forbidden\n").into_response();
-    }
+    let standing = match audio.proofs.judge(keyring, &tenant, &request) {
+        Ok(standing) => standing,
+        Err(Denied::Wrong) => {
+            tracing::info!(tenant = tenant.name(), "an audio connection was refused: not signed, and no key");
+            return (StatusCode::FORBIDDEN, "forbidden\n").into_response();
+        }
+        Err(Denied::TooMany(exceeded)) => {
+            let retry_after = [(header::RETRY_AFTER, exceeded.retry_after_seconds().to_string())];
+            return (StatusCode::TOO_MANY_REQUESTS, retry_after, "too many wrong keys\n").into_response();
+        }
+    };
     let origin = match Origin::of(&request, audio.track) {
         Ok(origin) => origin,
         Err(wrong) => return (StatusCode::BAD_REQUEST, format!("{wrong}\n")).into_response(),
@@ -140,8 +149,8 @@ async fn media_streams(
             let origin = Origin { subprotocol, ..origin };
             let sessions = audio.sessions;
             sessions.tasks.clone().spawn(async move {
-                if let Some(socket) = connection.open(websocket::MAX_MESSAGE_BYTES).await {
-                    feed::serve(socket, tenant, origin, sessions).await;
+                if let Some(socket) = MessageSocket::open(connection, feed::MAX_MESSAGE_BYTES).await {
+                    feed::serve(socket, tenant, standing, origin, sessions).await;
                 }
             });
             response
@@ -156,14 +165,17 @@ async fn audiohook(State(audio): State<AudioChannels>, mut request: Request) -> 
         return unavailable("draining\n");
     }
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
-    let admitted = match audiohook.admit(&sessions.keyring, &uri, &headers).await {
+    let source = request.extensions().get().copied().unwrap_or_default();
+    let admitted = match audiohook.admit(&sessions.keyring, source, &uri, &headers).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
     match websocket::accept(&mut request, std::iter::empty()) {
         Ok(websocket::Accepted { response, connection, .. }) => {
             sessions.tasks.clone().spawn(async move {
-                if let Some(socket) = connection.open(audiohook_driver::MAX_MESSAGE_BYTES).await {
+                if let Some(socket) =
+                    MessageSocket::open(connection, audiohook_driver::MAX_MESSAGE_BYTES).await
+                {
                     audiohook_driver::serve(socket, admitted, audiohook, sessions).await;
                 }
             });

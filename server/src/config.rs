@@ -147,7 +147,7 @@ pub struct AudioConfig {
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_TRACK", value_name = "TRACK", default_value = "inbound", value_parser = track)]
     pub media_streams_track: Track,
 
-    /// Refuse Media Streams that present no API key, of tenants without a Twilio auth token too
+    /// Refuse Media Streams that neither present an API key of their tenant nor are signed with its Twilio auth token
     #[arg(long, env = "PEAKSTREAM_MEDIA_STREAMS_NEED_KEY")]
     pub media_streams_need_key: bool,
 

@@ -40,3 +40,4 @@ pub mod similar;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;
+pub mod websocket;

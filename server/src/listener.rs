@@ -1,4 +1,5 @@
-//! In: TCP connections. Out: HTTP requests to the application that is current, within limits of time and number.
+//! In: TCP connections. Out: HTTP requests to the application that is current, within limits of time and number; each says
+//! where it comes from ([`Source`]).
 //!
 //! The server listens before its models are loaded, and goes on while it drains; which application answers is therefore
 //! looked up for every request. Each connection occupies one slot, also after it became a WebSocket; without a free slot it
@@ -26,6 +27,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tower::Service;
 
 use crate::shutdown::Shutdown;
+use crate::tenant::failures::Source;
 
 /// What a connection without a slot gets.
 const OVERLOADED: &[u8] =
@@ -94,8 +96,8 @@ pub async fn serve(
             () = shutdown.begun() => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, source) = match accepted {
+            Ok((stream, peer)) => (stream, Source::from(peer.ip())),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -106,7 +108,9 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         if let Some(slot) = slots.take() {
             let connection = Connection::new(stream, slot, limits.write_timeout);
-            tokio::spawn(serve_connection(connection, app.clone(), limits.header_timeout, shutdown.clone()));
+            let serving =
+                serve_connection(connection, source, app.clone(), limits.header_timeout, shutdown.clone());
+            tokio::spawn(serving);
         } else if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
             tokio::spawn(refuse(stream, permit));
         }
@@ -115,11 +119,13 @@ pub async fn serve(
 
 async fn serve_connection(
     connection: Connection,
+    source: Source,
     app: watch::Receiver<Router>,
     header_timeout: Duration,
     shutdown: Shutdown,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(source);
         let mut app = app.borrow().clone();
         async move {
             Ok::<_, Infallible>(app.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {}))

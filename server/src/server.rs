@@ -30,11 +30,12 @@ use crate::session::actor::SessionServices;
 use crate::session::journal::Journal;
 use crate::session::registry::{Counts, Registry};
 use crate::shutdown::{Shutdown, Tasks};
+use crate::signalling::access::Access;
 use crate::signalling::client::Signalling;
 use crate::signalling::describe::{self, Place};
 use crate::signalling::oauth::TokenEndpoint;
-use crate::signalling::rest::{self, Gate, InFlight, Rest};
-use crate::signalling::socketio::{self, Access, SocketIo, SocketIoConfig};
+use crate::signalling::rest::{self, InFlight, Rest};
+use crate::signalling::socketio::{self, SocketIo, SocketIoConfig};
 use crate::store::{Store, StoreError};
 use crate::tenant::keyring::{Keyring, Principal};
 use crate::tenant::limits::Limiter;
@@ -191,8 +192,8 @@ impl Bound {
             tenant: Tenant::new(DEFAULT_TENANT),
             track: config.audio.media_streams_track,
             audiohook: Arc::new(audiohook),
-            access: Arc::new(media_streams::access::Access {
-                needs_key: config.audio.media_streams_need_key,
+            proofs: Arc::new(media_streams::access::Proofs {
+                needed: config.audio.media_streams_need_key,
                 public_url: config.public_url.clone(),
             }),
             sessions: Arc::clone(&sessions),
@@ -253,16 +254,12 @@ async fn rest(
     if interrupted > 0 {
         tracing::warn!(sessions = interrupted, "the last run ended without notice; its sessions are over");
     }
-    let gate = match config.signalling.no_auth {
-        true => Gate::Open(Principal::anybody(Tenant::new(DEFAULT_TENANT))),
-        false => Gate::Keys,
-    };
     Ok(Arc::new(Rest {
         services: OnceLock::new(),
         journal,
         defaults: config.sessions.defaults(),
         store,
-        gate,
+        access: access(config),
         keyring: Arc::clone(keyring),
         limiter: Arc::clone(limiter),
         settings_retention: config.store.audio_settings_retention,
@@ -290,12 +287,15 @@ async fn sweep(store: Store, journal: Arc<Journal>, shutdown: Shutdown) {
     }
 }
 
+fn access(config: &Config) -> Access {
+    match config.signalling.no_auth {
+        true => Access::Open(Principal::anybody(Tenant::new(DEFAULT_TENANT))),
+        false => Access::Proven,
+    }
+}
+
 fn socketio(config: &Config, sessions: &Arc<SessionServices>) -> (Router, SocketIo) {
     let signalling = &config.signalling;
-    let access = match signalling.no_auth {
-        true => Access::Open(Principal::anybody(Tenant::new(DEFAULT_TENANT))),
-        false => Access::Tokens,
-    };
     let clients = Signalling {
         sessions: Arc::clone(sessions),
         defaults: config.sessions.defaults(),
@@ -304,7 +304,7 @@ fn socketio(config: &Config, sessions: &Arc<SessionServices>) -> (Router, Socket
     };
     let transport = SocketIoConfig {
         path: signalling.socketio_path.clone(),
-        access,
+        access: access(config),
         alive_needs_token: signalling.alive_needs_token,
         wire: signalling.wire(),
         ping_interval: signalling.ping_interval,

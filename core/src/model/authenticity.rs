@@ -131,7 +131,7 @@ fn spectra_of(signal: &[f32], tables: &std::sync::Arc<SpectrumTables>) -> Vec<f3
     let mut spectrum = Spectrum::new(std::sync::Arc::clone(tables));
     let mut rows = Vec::new();
     for block in signal.chunks(NARROW_BLOCK) {
-        spectrum.push(block, |row| rows.extend_from_slice(row));
+        rows.extend_from_slice(spectrum.push(block).as_flattened());
     }
     rows
 }

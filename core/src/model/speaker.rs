@@ -224,7 +224,7 @@ fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32>
     let mut fbank = Fbank::new(std::sync::Arc::clone(tables));
     let mut rows = Vec::new();
     for block in signal.chunks(WIDE_BLOCK) {
-        fbank.push(block, |row| rows.extend_from_slice(row));
+        rows.extend_from_slice(fbank.push(block).as_flattened());
     }
     rows
 }

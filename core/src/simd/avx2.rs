@@ -1,9 +1,12 @@
-//! Eight numbers at once. Needs AVX2 and FMA (Haswell and Zen or newer).
+//! Eight numbers at once. Needs AVX2, FMA and F16C (Haswell and Zen or newer).
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::lanes::Lanes;
-use super::{Kernels, Level, Product, elementwise, fir, gemm};
+use super::{
+    Abreast, Bank, Begins, Fourier, Kernels, Level, Product, abreast, elementwise, fir, fourier, gemm,
+};
 
 const MANTISSA_BITS: u32 = 23;
 const BIAS: i32 = 127;
@@ -17,6 +20,11 @@ impl Lanes for __m256 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -92,32 +100,91 @@ impl Lanes for __m256 {
             (_mm256_castsi256_ps(mantissa), _mm256_cvtepi32_ps(exponent))
         }
     }
+    #[inline(always)]
+    unsafe fn transpose(from: impl Fn(usize) -> *const f32, to: impl Fn(usize) -> *mut f32) {
+        // SAFETY: see above.
+        unsafe {
+            // Inside each half of a vector: squares of four. Then the halves change places.
+            let mut squares = [_mm256_setzero_ps(); 8];
+            for i in (0..8).step_by(4) {
+                let [a, b] = [Self::load(from(i)), Self::load(from(i + 1))];
+                let [c, d] = [Self::load(from(i + 2)), Self::load(from(i + 3))];
+                let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+                let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+                squares[i] = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
+                squares[i + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd);
+                squares[i + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high);
+                squares[i + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high);
+            }
+            for i in 0..4 {
+                _mm256_permute2f128_ps::<0x20>(squares[i], squares[4 + i]).store(to(i));
+                _mm256_permute2f128_ps::<0x31>(squares[i], squares[4 + i]).store(to(4 + i));
+            }
+        }
+    }
 }
 
 /// The loops for these machines.
-pub(super) static KERNELS: Kernels = Kernels { level: Level::Avx2, product, convolve, sigmoid, tanh, ln };
+pub(super) static KERNELS: Kernels = Kernels {
+    level: Level::Avx2,
+    product,
+    convolve,
+    lay_abreast,
+    line_up,
+    emphasise,
+    power,
+    sum,
+    sigmoid,
+    tanh,
+    ln,
+};
 
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
     // SAFETY: the caller's promise.
     unsafe { gemm::product::<__m256, 1, 2>(p, output) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
     // SAFETY: as above.
     unsafe { fir::convolve::<__m256>(taps, signal, output) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { abreast::lay_abreast::<__m256>(from, begins, size, to) }
+}
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { abreast::line_up::<__m256>(from, begins, to) }
+}
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::emphasise::<__m256>(part, frames) }
+}
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { fourier::power::<__m256>(plan, frames, power) }
+}
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::sum::<__m256>(bank, rows, sums) }
+}
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn sigmoid(values: &mut [f32]) {
     // SAFETY: as above.
     unsafe { elementwise::sigmoid::<__m256>(values) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn tanh(values: &mut [f32]) {
     // SAFETY: as above.
     unsafe { elementwise::tanh::<__m256>(values) }
 }
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn ln(values: &mut [f32]) {
     // SAFETY: as above.
     unsafe { elementwise::ln::<__m256>(values) }

@@ -1,9 +1,12 @@
 //! Sixteen numbers at once. Needs AVX-512 F, BW, DQ and VL (Skylake-SP and Zen 4 or newer).
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::lanes::Lanes;
-use super::{Kernels, Level, Product, elementwise, fir, gemm};
+use super::{
+    Abreast, Bank, Begins, Fourier, Kernels, Level, Product, abreast, elementwise, fir, fourier, gemm,
+};
 
 const MANTISSA_BITS: u32 = 23;
 const BIAS: i32 = 127;
@@ -17,6 +20,11 @@ impl Lanes for __m512 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -90,10 +98,58 @@ impl Lanes for __m512 {
             (_mm512_castsi512_ps(mantissa), _mm512_cvtepi32_ps(exponent))
         }
     }
+    #[inline(always)]
+    unsafe fn transpose(from: impl Fn(usize) -> *const f32, to: impl Fn(usize) -> *mut f32) {
+        // SAFETY: see above.
+        unsafe {
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = Self::load(from(i));
+            }
+            // Inside each quarter of a vector: squares of four. Then the quarters change places, in two steps.
+            let mut squares = rows;
+            for i in (0..16).step_by(4) {
+                let [a, b, c, d] = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]];
+                let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+                let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+                squares[i] = _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd);
+                squares[i + 1] = _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd);
+                squares[i + 2] = _mm512_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high);
+                squares[i + 3] = _mm512_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high);
+            }
+            for i in 0..4 {
+                let [a, b, c, d] = [squares[i], squares[4 + i], squares[8 + i], squares[12 + i]];
+                let even = (
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d),
+                );
+                let odd = (
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(c, d),
+                );
+                _mm512_shuffle_f32x4::<0b10_00_10_00>(even.0, even.1).store(to(i));
+                _mm512_shuffle_f32x4::<0b10_00_10_00>(odd.0, odd.1).store(to(4 + i));
+                _mm512_shuffle_f32x4::<0b11_01_11_01>(even.0, even.1).store(to(8 + i));
+                _mm512_shuffle_f32x4::<0b11_01_11_01>(odd.0, odd.1).store(to(12 + i));
+            }
+        }
+    }
 }
 
 /// The loops for these machines.
-pub(super) static KERNELS: Kernels = Kernels { level: Level::Avx512, product, convolve, sigmoid, tanh, ln };
+pub(super) static KERNELS: Kernels = Kernels {
+    level: Level::Avx512,
+    product,
+    convolve,
+    lay_abreast,
+    line_up,
+    emphasise,
+    power,
+    sum,
+    sigmoid,
+    tanh,
+    ln,
+};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
@@ -104,6 +160,31 @@ unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
 unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
     // SAFETY: as above.
     unsafe { fir::convolve::<__m512>(taps, signal, output) }
+}
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { abreast::lay_abreast::<__m512>(from, begins, size, to) }
+}
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { abreast::line_up::<__m512>(from, begins, to) }
+}
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::emphasise::<__m512>(part, frames) }
+}
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { fourier::power::<__m512>(plan, frames, power) }
+}
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::sum::<__m512>(bank, rows, sums) }
 }
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn sigmoid(values: &mut [f32]) {

@@ -8,30 +8,43 @@ pub(crate) const PANEL: usize = 16;
 const ROWS: usize = 4;
 
 /// A matrix of `depth` × `columns` weights with a bias for each column, laid out for the loop: for each sixteen columns,
-/// row after row.
+/// row after row. Weights are kept in half precision, with an error of 1/2048 of each: reading them is what a product of few rows
+/// costs.
 #[derive(Clone, Debug)]
 pub(crate) struct Packed {
     depth: usize,
     columns: usize,
-    weights: Box<[f32]>,
+    weights: Box<[u16]>,
     bias: Box<[f32]>,
 }
 
 impl Packed {
-    /// Lays out `weight(row, column)`. Columns beyond the last, up to a multiple of [`PANEL`], are zeros.
+    /// Lays out `weight(row, column)`, which is below 65,504. Columns beyond the last, up to a multiple of [`PANEL`], are zeros.
     pub(crate) fn new(depth: usize, bias: &[f32], weight: impl Fn(usize, usize) -> f32) -> Self {
         let panels = bias.len().div_ceil(PANEL);
-        let mut weights = vec![0.0; panels * depth * PANEL];
+        let mut weights = vec![0; panels * depth * PANEL];
         for (at, packed) in weights.iter_mut().enumerate() {
             let (row, column) = (at / PANEL % depth, at / (PANEL * depth) * PANEL + at % PANEL);
             if column < bias.len() {
-                *packed = weight(row, column);
+                *packed = half(weight(row, column));
             }
         }
         let mut padded = bias.to_vec();
         padded.resize(panels * PANEL, 0.0);
         Self { depth, columns: panels * PANEL, weights: weights.into(), bias: padded.into() }
     }
+}
+
+/// IEEE 754 half precision, rounded to nearest even; what is below its normal numbers (6.1e-5) becomes zero.
+fn half(value: f32) -> u16 {
+    const DROPPED: u32 = 13;
+    const REBIAS: u32 = (127 - 15) << 23;
+    let bits = value.to_bits();
+    let (sign, magnitude) = ((bits >> 16) as u16 & 0x8000, bits & 0x7fff_ffff);
+    let odd = magnitude >> DROPPED & 1;
+    let rounded = magnitude + ((1 << (DROPPED - 1)) - 1) + odd;
+    debug_assert!(value.abs() < 65_504.0, "a weight is too large for half precision");
+    if rounded < REBIAS + (1 << 23) { sign } else { sign | ((rounded - REBIAS) >> DROPPED) as u16 }
 }
 
 /// output[to] = act(bias + input[from] × matrix) for each pair of rows, given by where they begin.
@@ -115,20 +128,27 @@ unsafe fn tile<V: Lanes, const R: usize, const VECTORS: usize>(
     // SAFETY: every address lies inside its slice: `Packed` has columns × depth weights in panels, and the rows were
     // checked against both ends.
     unsafe {
-        let column = |v: usize| panel * PANEL + v * V::COUNT;
-        let weights: [*const f32; VECTORS] = std::array::from_fn(|v| {
-            let panel = panel + v / in_panel;
-            matrix.weights.as_ptr().add(panel * matrix.depth * PANEL + v % in_panel * V::COUNT)
-        });
-        let inputs: [*const f32; R] = std::array::from_fn(|r| product.input.as_ptr().add(rows[r].0));
-        let mut sums: [[V; VECTORS]; R] = std::array::from_fn(|r| {
-            std::array::from_fn(|v| match product.accumulate {
-                true => V::load(output.as_ptr().add(rows[r].1 + column(v))),
-                false => V::load(matrix.bias.as_ptr().add(column(v))),
-            })
-        });
+        let mut weights = [matrix.weights.as_ptr(); VECTORS];
+        for (v, weights) in weights.iter_mut().enumerate() {
+            *weights = weights.add((panel + v / in_panel) * matrix.depth * PANEL + v % in_panel * V::COUNT);
+        }
+        let inputs = rows.map(|(from, _)| product.input.as_ptr().add(from));
+        let first = match product.accumulate {
+            true => rows.map(|(_, to)| output.as_ptr().add(to)),
+            false => [matrix.bias.as_ptr(); R],
+        };
+        let mut sums = [[V::splat(0.0); VECTORS]; R];
+        for (first, sums) in first.iter().zip(&mut sums) {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = V::load(first.add(panel * PANEL + v * V::COUNT));
+            }
+        }
+        // Plain loops: a closure may stay a function of its own, and is then compiled for other instructions.
+        let mut loaded = [V::splat(0.0); VECTORS];
         for i in 0..matrix.depth {
-            let loaded: [V; VECTORS] = std::array::from_fn(|v| V::load(weights[v].add(i * PANEL)));
+            for (loaded, weights) in loaded.iter_mut().zip(weights) {
+                *loaded = V::load_half(weights.add(i * PANEL));
+            }
             for (input, sums) in inputs.iter().zip(&mut sums) {
                 let factor = V::splat(*input.add(i));
                 for (sum, weights) in sums.iter_mut().zip(loaded) {
@@ -139,7 +159,7 @@ unsafe fn tile<V: Lanes, const R: usize, const VECTORS: usize>(
         for (row, sums) in rows.iter().zip(sums) {
             for (v, sum) in sums.into_iter().enumerate() {
                 let sum = if product.relu { sum.max(V::splat(0.0)) } else { sum };
-                sum.store(output.as_mut_ptr().add(row.1 + column(v)));
+                sum.store(output.as_mut_ptr().add(row.1 + panel * PANEL + v * V::COUNT));
             }
         }
     }

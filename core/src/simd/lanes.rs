@@ -11,6 +11,8 @@ pub(super) trait Lanes: Copy {
     const COUNT: usize;
 
     unsafe fn load(from: *const f32) -> Self;
+    /// From half precision: normal numbers and zeros.
+    unsafe fn load_half(from: *const u16) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn splat(value: f32) -> Self;
     unsafe fn add(self, other: Self) -> Self;
@@ -27,4 +29,6 @@ pub(super) trait Lanes: Copy {
     unsafe fn exp2_whole(self) -> Self;
     /// Of positive normal numbers: mantissa in [1, 2), exponent as a number.
     unsafe fn split(self) -> (Self, Self);
+    /// Turns a square around: the i-th vector is read from `from(i)`; their j-th numbers go, as one vector, to `to(j)`.
+    unsafe fn transpose(from: impl Fn(usize) -> *const f32, to: impl Fn(usize) -> *mut f32);
 }

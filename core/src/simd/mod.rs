@@ -1,7 +1,7 @@
 //! The inner loops, once for every instruction set: slices of numbers enter, the same slices or sums leave.
 //!
 //! All `unsafe` of the engine is in this folder. A loop is written once, over [`lanes::Lanes`] (`gemm.rs`, `fir.rs`,
-//! `elementwise.rs`); an instruction set is a file that says what a vector of numbers is there (`avx512.rs`, `avx2.rs`,
+//! `fourier.rs`, `abreast.rs`, `elementwise.rs`); an instruction set is a file that says what a vector of numbers is there (`avx512.rs`, `avx2.rs`,
 //! `portable.rs`) and compiles the loops for it into one table, [`Kernels`]. `tests.rs` runs every table that this machine
 //! has against plain sums in double precision.
 //!
@@ -10,12 +10,14 @@
 //! sums); one level gives the same bits for the same audio, always.
 #![allow(unsafe_code, reason = "the only place of the engine that may; every block says why it is sound")]
 
+mod abreast;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod elementwise;
 mod fir;
+mod fourier;
 mod gemm;
 mod lanes;
 mod portable;
@@ -24,10 +26,24 @@ mod portable;
 mod tests;
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+pub(crate) use abreast::Bank;
+pub(crate) use fourier::Fourier;
 pub(crate) use gemm::{PANEL, Packed, Product};
+
+/// One number of each of sixteen frames that are worked on together.
+pub(crate) type Abreast = [f32; PANEL];
+
+/// Where each of sixteen frames begins.
+type Begins = [usize; PANEL];
+
+/// Room for `N` numbers of each frame, for a loop to fill: zeroing it first would cost as much as the loop.
+pub(crate) const fn room<const N: usize>() -> [MaybeUninit<Abreast>; N] {
+    [const { MaybeUninit::uninit() }; N]
+}
 
 /// Environment variable that names the highest level to use.
 pub const CPU_VARIABLE: &str = "PEAKSTREAM_CPU";
@@ -37,7 +53,7 @@ pub const CPU_VARIABLE: &str = "PEAKSTREAM_CPU";
 pub enum Level {
     /// What every machine of the architecture has: SSE2 on x86-64, NEON on aarch64.
     Portable,
-    /// AVX2 and FMA: eight numbers at once.
+    /// AVX2, FMA and F16C: eight numbers at once.
     Avx2,
     /// AVX-512 F, BW, DQ and VL: sixteen numbers at once.
     Avx512,
@@ -90,7 +106,8 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2
                 if std::arch::is_x86_feature_detected!("avx2")
-                    && std::arch::is_x86_feature_detected!("fma") =>
+                    && std::arch::is_x86_feature_detected!("fma")
+                    && std::arch::is_x86_feature_detected!("f16c") =>
             {
                 Some(&avx2::KERNELS)
             }
@@ -140,6 +157,11 @@ pub(crate) struct Kernels {
     level: Level,
     product: unsafe fn(&Product<'_>, &mut [f32]),
     convolve: unsafe fn(&[f32], &[f32], &mut [f32]),
+    lay_abreast: unsafe fn(&[f32], &Begins, usize, &mut [MaybeUninit<Abreast>]),
+    line_up: unsafe fn(&[Abreast], &Begins, &mut [f32]),
+    emphasise: unsafe fn(f32, &mut [Abreast]),
+    power: unsafe fn(&Fourier, &mut [Abreast], &mut [MaybeUninit<Abreast>]),
+    sum: unsafe fn(&Bank, &[Abreast], &mut [Abreast]),
     sigmoid: unsafe fn(&mut [f32]),
     tanh: unsafe fn(&mut [f32]),
     ln: unsafe fn(&mut [f32]),
@@ -176,6 +198,61 @@ impl Kernels {
         );
         // SAFETY: this machine has the table's instructions; reads end at output.len() + taps.len() − 1: just checked.
         unsafe { (self.convolve)(taps, signal, output) }
+    }
+
+    /// Lays sixteen frames abreast, whose `size` numbers begin there in `from`; zeros follow to the end of `room`.
+    pub(crate) fn lay_abreast<'a>(
+        &self,
+        from: &[f32],
+        begins: &Begins,
+        size: usize,
+        room: &'a mut [MaybeUninit<Abreast>],
+    ) -> &'a mut [Abreast] {
+        assert!(size <= room.len(), "a frame is longer than its room");
+        assert!(begins.iter().all(|begin| begin + size <= from.len()), "a frame ends behind the input");
+        // SAFETY: this machine has the table's instructions; every frame lies inside the slice: just checked. The loop has
+        // filled all of the room.
+        unsafe {
+            (self.lay_abreast)(from, begins, size, room);
+            room.assume_init_mut()
+        }
+    }
+
+    /// Lines sixteen frames up that lie abreast: each goes to where it is to begin in `to`.
+    pub(crate) fn line_up(&self, from: &[Abreast], begins: &Begins, to: &mut [f32]) {
+        assert!(begins.iter().all(|begin| begin + from.len() <= to.len()), "a frame ends behind the output");
+        // SAFETY: this machine has the table's instructions; every frame lies inside the slice: just checked.
+        unsafe { (self.line_up)(from, begins, to) }
+    }
+
+    /// Removes the mean of each frame, then from each of its samples that part of the one before it.
+    pub(crate) fn emphasise(&self, part: f32, frames: &mut [Abreast]) {
+        // SAFETY: this machine has the table's instructions; the loop stays inside the slice.
+        unsafe { (self.emphasise)(part, frames) }
+    }
+
+    /// The power in every bin, from 0 Hz to half of the rate, of frames that are overwritten; the error of an amplitude is
+    /// below 1e-6 of the strongest one.
+    pub(crate) fn power<'a>(
+        &self,
+        plan: &Fourier,
+        frames: &mut [Abreast],
+        room: &'a mut [MaybeUninit<Abreast>],
+    ) -> &'a mut [Abreast] {
+        plan.check(frames, room);
+        // SAFETY: this machine has the table's instructions; the lengths were just checked. The loop has filled all of the
+        // room.
+        unsafe {
+            (self.power)(plan, frames, room);
+            room.assume_init_mut()
+        }
+    }
+
+    /// The weighted sums of the frames' rows.
+    pub(crate) fn sum(&self, bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
+        bank.check(rows, sums);
+        // SAFETY: this machine has the table's instructions; rows and sums were just checked.
+        unsafe { (self.sum)(bank, rows, sums) }
     }
 
     /// Each value becomes 1 / (1 + e^−x); the error is below 2e-7.

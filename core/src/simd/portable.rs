@@ -1,15 +1,27 @@
 //! Four numbers at once, without naming an instruction: compiled for what every machine of the architecture has.
 
+use std::mem::MaybeUninit;
+
 use super::lanes::Lanes;
-use super::{Kernels, Level, Product, elementwise, fir, gemm};
+use super::{
+    Abreast, Bank, Begins, Fourier, Kernels, Level, Product, abreast, elementwise, fir, fourier, gemm,
+};
 
 #[derive(Clone, Copy)]
 struct Four([f32; 4]);
 
 impl Four {
+    // Written out: functions that take arrays apart (`from_fn`, `map`) are sometimes called for each number instead.
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+        let ([a, b, c, d], [e, g, h, i]) = (self.0, other.0);
+        Self([f(a, e), f(b, g), f(c, h), f(d, i)])
+    }
+
+    #[inline(always)]
+    fn each(self, f: impl Fn(f32) -> f32) -> Self {
+        let [a, b, c, d] = self.0;
+        Self([f(a), f(b), f(c), f(d)])
     }
 }
 
@@ -17,6 +29,8 @@ impl Four {
 const ROUNDER: f32 = 12_582_912.0;
 const MANTISSA_BITS: u32 = 23;
 const BIAS: i32 = 127;
+/// From the exponents of half precision to those of single: 2¹¹².
+const HALF_REBIAS: f32 = f32::from_bits((127 + 127 - 15) << MANTISSA_BITS);
 
 // SAFETY of the pointers is the caller's; the rest is safe code.
 impl Lanes for Four {
@@ -26,6 +40,17 @@ impl Lanes for Four {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller's promise.
         Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        // SAFETY: the caller's promise.
+        let halves = unsafe { from.cast::<[u16; 4]>().read_unaligned() };
+        let widen = |half: u16| {
+            let (sign, magnitude) = (u32::from(half & 0x8000) << 16, u32::from(half & 0x7fff) << 13);
+            f32::from_bits(sign | magnitude) * HALF_REBIAS
+        };
+        let [a, b, c, d] = halves;
+        Self([widen(a), widen(b), widen(c), widen(d)])
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -66,22 +91,45 @@ impl Lanes for Four {
     }
     #[inline(always)]
     unsafe fn round(self) -> Self {
-        Self(self.0.map(|x| (x + ROUNDER) - ROUNDER))
+        self.each(|x| (x + ROUNDER) - ROUNDER)
     }
     #[inline(always)]
     unsafe fn exp2_whole(self) -> Self {
-        Self(self.0.map(|x| f32::from_bits(((x as i32 + BIAS) << MANTISSA_BITS) as u32)))
+        self.each(|x| f32::from_bits(((x as i32 + BIAS) << MANTISSA_BITS) as u32))
     }
     #[inline(always)]
     unsafe fn split(self) -> (Self, Self) {
-        let exponent = self.0.map(|x| ((x.to_bits() >> MANTISSA_BITS) as i32 - BIAS) as f32);
-        let mantissa = self.0.map(|x| f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000));
-        (Self(mantissa), Self(exponent))
+        let exponent = self.each(|x| ((x.to_bits() >> MANTISSA_BITS) as i32 - BIAS) as f32);
+        let mantissa = self.each(|x| f32::from_bits(x.to_bits() & 0x007f_ffff | 0x3f80_0000));
+        (mantissa, exponent)
+    }
+    #[inline(always)]
+    unsafe fn transpose(from: impl Fn(usize) -> *const f32, to: impl Fn(usize) -> *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (a, b) = (Self::load(from(0)).0, Self::load(from(1)).0);
+            let (c, d) = (Self::load(from(2)).0, Self::load(from(3)).0);
+            for j in 0..4 {
+                Self([a[j], b[j], c[j], d[j]]).store(to(j));
+            }
+        }
     }
 }
 
 /// The loops for every machine.
-pub(super) static KERNELS: Kernels = Kernels { level: Level::Portable, product, convolve, sigmoid, tanh, ln };
+pub(super) static KERNELS: Kernels = Kernels {
+    level: Level::Portable,
+    product,
+    convolve,
+    lay_abreast,
+    line_up,
+    emphasise,
+    power,
+    sum,
+    sigmoid,
+    tanh,
+    ln,
+};
 
 unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
     // SAFETY: the caller's promise; no instruction set is needed.
@@ -90,6 +138,26 @@ unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
 unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
     // SAFETY: as above.
     unsafe { fir::convolve::<Four>(taps, signal, output) }
+}
+unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { abreast::lay_abreast::<Four>(from, begins, size, to) }
+}
+unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { abreast::line_up::<Four>(from, begins, to) }
+}
+unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::emphasise::<Four>(part, frames) }
+}
+unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
+    // SAFETY: as above.
+    unsafe { fourier::power::<Four>(plan, frames, power) }
+}
+unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
+    // SAFETY: as above.
+    unsafe { abreast::sum::<Four>(bank, rows, sums) }
 }
 unsafe fn sigmoid(values: &mut [f32]) {
     // SAFETY: as above.

@@ -31,7 +31,8 @@ proptest! {
         accumulate: bool,
         seed: u32,
     ) {
-        let weights = noise(depth * columns, seed);
+        // Numbers of half precision: eleven bits.
+        let weights: Vec<f32> = noise(depth * columns, seed).iter().map(|w| (w * 1024.0).round() / 1024.0).collect();
         let bias = noise(columns, seed ^ 1);
         let packed = Packed::new(depth, &bias, |row, column| weights[row * columns + column]);
         let width = columns.next_multiple_of(PANEL);
@@ -59,6 +60,18 @@ proptest! {
                     prop_assert!(close(found, exact, depth), "{table:?}: {found} instead of {exact}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_weight_is_kept_to_eleven_bits(weight in prop_oneof![-4f32..4.0, -60_000f32..60_000.0, -1e-3f32..1e-3]) {
+        let packed = Packed::new(1, &[0.0], |_, _| weight);
+        for table in tables() {
+            let mut output = [0.0; PANEL];
+            let product = Product { matrix: &packed, input: &[1.0], rows: &[(0, 0)], relu: false, accumulate: false };
+            table.product(&product, &mut output);
+            let tolerance = if weight.abs() < 6.11e-5 { weight.abs() } else { weight.abs() / 2048.0 };
+            prop_assert!((output[0] - weight).abs() <= tolerance, "{table:?}: {} of {weight}", output[0]);
         }
     }
 
@@ -97,6 +110,112 @@ proptest! {
                 for (x, y) in of.iter().zip(applied(&|v| table.ln(v), of)) {
                     let exact = f64::from(*x).ln();
                     prop_assert!((f64::from(y) - exact).abs() <= 3e-7 * exact.abs().max(1.0), "{table:?} ln {x} = {y}");
+                }
+            }
+        }
+    }
+}
+
+/// The n-th numbers of sixteen frames, for each n.
+fn abreast(frames: &[Vec<f32>]) -> Vec<Abreast> {
+    (0..frames[0].len()).map(|n| std::array::from_fn(|frame| frames[frame][n])).collect()
+}
+
+fn frames(length: usize, seed: u32) -> Vec<Vec<f32>> {
+    (0..PANEL as u32).map(|frame| noise(length, seed ^ (frame << 8))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn power_is_that_of_the_fourier_transform(
+        length in prop::sample::select(vec![8usize, 16, 32, 128, 256, 512]),
+        heard in 0.3f64..=1.0,
+        seed: u32,
+    ) {
+        let window = noise((length as f64 * heard) as usize, seed ^ 1);
+        let plan = Fourier::new(length, &window);
+        let mut frames = frames(length, seed);
+        // A strong tone: its mirror must not drown what is weak there.
+        for (n, sample) in frames[0].iter_mut().enumerate() {
+            *sample = (1e-4 * f64::from(*sample) + (std::f64::consts::TAU * n as f64 / length as f64).cos()) as f32;
+        }
+        for table in tables() {
+            let mut room = vec![MaybeUninit::uninit(); length / 2 + 1];
+            let power = table.power(&plan, &mut abreast(&frames), &mut room);
+            for (number, frame) in frames.iter().enumerate() {
+                let exact: Vec<f64> = (0..=length / 2).map(|bin| {
+                    let (mut re, mut im) = (0.0, 0.0);
+                    for (n, (&sample, &w)) in frame.iter().zip(&window).enumerate() {
+                        let angle = std::f64::consts::TAU * (bin * n % length) as f64 / length as f64;
+                        let value = f64::from(sample) * f64::from(w);
+                        re += value * angle.cos();
+                        im -= value * angle.sin();
+                    }
+                    (re * re + im * im).sqrt()
+                }).collect();
+                let most = exact.iter().copied().fold(1e-3, f64::max);
+                for (bin, exact) in exact.iter().enumerate() {
+                    let found = f64::from(power[bin][number]).sqrt();
+                    prop_assert!((found - exact).abs() < 1e-6 * most, "{table:?} {length} bin {bin}: {found} instead of {exact}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn frames_come_back_from_lying_abreast(length in 1usize..100, apart in 1usize..120, seed: u32) {
+        let signal = noise((PANEL - 1) * apart + length, seed);
+        let begins = std::array::from_fn(|frame| frame * apart);
+        for table in tables() {
+            let mut room = vec![MaybeUninit::uninit(); length + 3];
+            let side_by_side = table.lay_abreast(&signal, &begins, length, &mut room);
+            for (n, row) in side_by_side[..length].iter().enumerate() {
+                prop_assert!((0..PANEL).all(|frame| row[frame] == signal[frame * apart + n]));
+            }
+            prop_assert_eq!(&side_by_side[length..], &[[0.0; PANEL]; 3]);
+            let side_by_side = &side_by_side[..length];
+            let mut back = vec![0.0; signal.len().max(PANEL * length)];
+            table.line_up(side_by_side, &std::array::from_fn(|frame| frame * length), &mut back);
+            for frame in 0..PANEL {
+                prop_assert_eq!(&back[frame * length..][..length], &signal[frame * apart..][..length]);
+            }
+        }
+    }
+
+    #[test]
+    fn emphasis_removes_the_mean_and_a_part_of_the_sample_before(length in 1usize..50, seed: u32) {
+        let frames = frames(length, seed);
+        for table in tables() {
+            let mut data = abreast(&frames);
+            table.emphasise(0.9, &mut data);
+            for (number, frame) in frames.iter().enumerate() {
+                let mean = frame.iter().map(|&x| f64::from(x)).sum::<f64>() / length as f64;
+                for n in 0..length {
+                    let before = f64::from(frame[n.saturating_sub(1)]) - mean;
+                    let exact = f64::from(frame[n]) - mean - 0.9 * before;
+                    prop_assert!(close(data[n][number], exact, length), "{table:?}: {} instead of {exact}", data[n][number]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn filters_sum_what_they_weigh(
+        filters in prop::collection::vec((0usize..30, 0usize..20), 1..20),
+        seed: u32,
+    ) {
+        let rows = abreast(&frames(50, seed));
+        let weights: Vec<Box<[f32]>> = filters.iter().map(|&(_, length)| noise(length, seed ^ 1).into()).collect();
+        let bank = Bank::new(filters.iter().map(|&(first, _)| first).zip(weights.clone()));
+        for table in tables() {
+            let mut sums = vec![[0.0; PANEL]; filters.len()];
+            table.sum(&bank, &rows, &mut sums);
+            for ((&(first, length), weights), sums) in filters.iter().zip(&weights).zip(&sums) {
+                for frame in 0..PANEL {
+                    let exact = (0..length).map(|k| f64::from(weights[k]) * f64::from(rows[first + k][frame])).sum();
+                    prop_assert!(close(sums[frame], exact, length), "{table:?}: {} instead of {exact}", sums[frame]);
                 }
             }
         }

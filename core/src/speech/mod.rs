@@ -7,3 +7,5 @@ pub mod segmenter;
 pub mod silero;
 pub mod spectrum;
 mod track;
+
+pub use framing::Rows;

@@ -9,18 +9,17 @@
 
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
-
 use crate::audio::resample::WIDE_BLOCK;
 use crate::model::golden::{self, Golden};
 use crate::model::tensors::{TensorError, Tensors};
 use crate::model::{LoadError, ModelInfo};
-use crate::simd::{Packed, Product, kernels};
+use crate::simd::{Fourier, PANEL, Packed, Product, kernels, room};
 
 /// Samples of the previous step in front of each step.
 const CONTEXT: usize = 64;
 /// Samples reflected behind each step.
 const REFLECTED: usize = 64;
+const SIGNAL: usize = CONTEXT + WIDE_BLOCK + REFLECTED;
 const FFT: usize = 256;
 const FFT_HOP: usize = 128;
 const SPECTRUM: usize = FFT / 2 + 1;
@@ -90,8 +89,7 @@ impl Convolution {
 
 /// The network's weights, which all calls share.
 pub(crate) struct SileroWeights {
-    window: Box<[f32]>,
-    fft: Arc<dyn RealToComplex<f32>>,
+    transform: Fourier,
     encoder: [Convolution; 4],
     /// From the encoder's output to the four gates, and from the state to them.
     input_gates: Packed,
@@ -114,8 +112,8 @@ impl SileroWeights {
     pub(crate) fn read(tensors: &Tensors<'_>) -> Result<Self, TensorError> {
         let basis = tensors.read("stft.forward_basis_buffer", &[2 * SPECTRUM, 1, FFT])?;
         // The row of 0 Hz is the window itself.
-        let window: Box<[f32]> = basis[..FFT].into();
-        check_transform(&basis, &window)?;
+        let window = &basis[..FFT];
+        check_transform(&basis, window)?;
 
         let input_bias = tensors.read("lstm.bias_ih", &[4 * HIDDEN])?;
         let state_bias = tensors.read("lstm.bias_hh", &[4 * HIDDEN])?;
@@ -128,8 +126,7 @@ impl SileroWeights {
             Convolution::read(tensors, name, &Shape { inputs, outputs, times, stride, padded })
         };
         Ok(Self {
-            window,
-            fft: RealFftPlanner::new().plan_fft_forward(FFT),
+            transform: Fourier::new(FFT, window),
             encoder: [
                 convolution("encoder.0", SPECTRUM, 128, FRAMES, 1, true)?,
                 convolution("encoder.1", 128, 64, FRAMES, 2, true)?,
@@ -164,11 +161,10 @@ fn check_transform(basis: &[f32], window: &[f32]) -> Result<(), TensorError> {
 /// The network's state in one call; [`crate::Engine::speech_detector`] makes one.
 pub struct Silero {
     weights: Arc<SileroWeights>,
-    /// Context, the step's samples, their reflection.
-    signal: Box<[f32]>,
-    frame: Box<[f32]>,
-    bins: Box<[Complex<f32>]>,
-    scratch: Box<[Complex<f32>]>,
+    /// The end of the last step's samples.
+    context: [f32; CONTEXT],
+    /// For each step: context, samples, their reflection.
+    signals: Box<[[f32; SIGNAL]; STEPS]>,
     /// Inputs of the four convolutions, with their rows of zeros, then the last one's output: `[step][time][channel]`.
     layers: [Box<[f32]>; 5],
     /// `[step][gate]`.
@@ -188,10 +184,8 @@ impl Silero {
     pub(crate) fn new(weights: Arc<SileroWeights>) -> Self {
         let zeros = |length: usize| vec![0.0f32; length].into_boxed_slice();
         Self {
-            signal: zeros(CONTEXT + WIDE_BLOCK + REFLECTED),
-            frame: zeros(FFT),
-            bins: vec![Complex::default(); SPECTRUM].into(),
-            scratch: vec![Complex::default(); weights.fft.get_scratch_len()].into(),
+            context: [0.0; CONTEXT],
+            signals: Box::new([[0.0; SIGNAL]; STEPS]),
             layers: [
                 zeros((STEPS * (FRAMES + 1) + 1) * SPECTRUM),
                 zeros((STEPS * (FRAMES + 1) + 1) * 128),
@@ -217,10 +211,7 @@ impl Silero {
     /// alone. The same numbers as one by one, in half of the time: the weights, 1.6 MB, are read once for all.
     pub fn steps(&mut self, blocks: &[[f32; WIDE_BLOCK]], probabilities: &mut [f32]) {
         let steps = blocks.len().min(probabilities.len()).min(STEPS);
-        for (step, samples) in blocks[..steps].iter().enumerate() {
-            self.take_in(samples);
-            self.transform(step);
-        }
+        self.transform(&blocks[..steps]);
         let weights = Arc::clone(&self.weights);
         for (i, layer) in weights.encoder.iter().enumerate() {
             let (before, after) = self.layers.split_at_mut(i + 1);
@@ -242,30 +233,31 @@ impl Silero {
         kernels().sigmoid(&mut probabilities[..steps]);
     }
 
-    /// Puts the step's samples behind the context and reflects their end.
-    fn take_in(&mut self, samples: &[f32; WIDE_BLOCK]) {
+    /// Puts the step's samples behind their context and reflects their end.
+    fn take_in(&mut self, samples: &[f32; WIDE_BLOCK], step: usize) {
         const END: usize = CONTEXT + WIDE_BLOCK;
-        self.signal.copy_within(WIDE_BLOCK..END, 0);
-        self.signal[CONTEXT..END].copy_from_slice(samples);
+        let signal = &mut self.signals[step];
+        signal[..CONTEXT].copy_from_slice(&self.context);
+        signal[CONTEXT..END].copy_from_slice(samples);
         for i in 0..REFLECTED {
-            self.signal[END + i] = self.signal[END - 2 - i];
+            signal[END + i] = signal[END - 2 - i];
         }
+        self.context.copy_from_slice(&samples[WIDE_BLOCK - CONTEXT..]);
     }
 
-    /// Magnitudes of a step's four frames, behind their row of zeros.
-    fn transform(&mut self, step: usize) {
-        let Self { weights, signal, frame, bins, scratch, layers, .. } = self;
-        let rows = &mut layers[0][(step * (FRAMES + 1) + 1) * SPECTRUM..][..FRAMES * SPECTRUM];
-        for (k, magnitudes) in rows.chunks_exact_mut(SPECTRUM).enumerate() {
-            for ((out, sample), w) in frame.iter_mut().zip(&signal[k * FFT_HOP..]).zip(&weights.window) {
-                *out = sample * w;
-            }
-            // The lengths are this type's own, so the transform cannot refuse them.
-            let _ = weights.fft.process_with_scratch(frame, bins, scratch);
-            for (magnitude, bin) in magnitudes.iter_mut().zip(bins.iter()) {
-                *magnitude = (bin.re * bin.re + bin.im * bin.im).sqrt();
-            }
+    /// Magnitudes of each step's four frames, behind their row of zeros.
+    fn transform(&mut self, blocks: &[[f32; WIDE_BLOCK]]) {
+        const { assert!(STEPS * FRAMES == PANEL) };
+        for (step, samples) in blocks.iter().enumerate() {
+            self.take_in(samples, step);
         }
+        let (mut frames, mut magnitudes) = (room::<FFT>(), room::<SPECTRUM>());
+        let begins = std::array::from_fn(|frame| frame / FRAMES * SIGNAL + frame % FRAMES * FFT_HOP);
+        let frames = kernels().lay_abreast(self.signals.as_flattened(), &begins, FFT, &mut frames);
+        let magnitudes = kernels().power(&self.weights.transform, frames, &mut magnitudes);
+        magnitudes.as_flattened_mut().iter_mut().for_each(|value| *value = value.sqrt());
+        let begins = std::array::from_fn(|frame| (frame + frame / FRAMES + 1) * SPECTRUM);
+        kernels().line_up(magnitudes, &begins, &mut self.layers[0]);
     }
 
     /// The LSTM cell; gates in the order input, forget, candidate, output. The input's part of them is there already.

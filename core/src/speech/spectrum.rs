@@ -7,11 +7,10 @@
 use std::f64::consts::PI;
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
-
-use super::framing::Framing;
+use super::framing::{Framing, Rows};
+use super::silero::STEPS;
 use crate::audio::resample::NARROW_BLOCK;
-use crate::simd::kernels;
+use crate::simd::{Abreast, Fourier, kernels, room};
 
 /// Numbers in a row.
 pub const BINS: usize = 112;
@@ -23,19 +22,19 @@ pub const HOP: usize = 80;
 const FIRST_BIN: usize = 4;
 const FLOOR: f32 = 1e-10;
 
-/// Tables that all calls share: window, transform.
+/// Tables that all calls share: window and transform.
+#[derive(Debug)]
 pub struct SpectrumTables {
-    window: Box<[f32]>,
-    fft: Arc<dyn RealToComplex<f32>>,
+    transform: Fourier,
 }
 
 impl SpectrumTables {
     /// Computes the tables, once for a process.
     pub fn new() -> Self {
-        let window = (0..FRAME)
+        let window: Vec<f32> = (0..FRAME)
             .map(|i| (0.5 - 0.5 * (2.0 * PI * i as f64 / (FRAME - 1) as f64).cos()) as f32)
             .collect();
-        Self { window, fft: RealFftPlanner::new().plan_fft_forward(FRAME) }
+        Self { transform: Fourier::new(FRAME, &window) }
     }
 }
 
@@ -45,58 +44,31 @@ impl Default for SpectrumTables {
     }
 }
 
-impl std::fmt::Debug for SpectrumTables {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SpectrumTables")
-    }
-}
-
 /// Spectra of one call, computed while it runs.
 ///
 /// # Realtime safety
-/// [`Spectrum::push`] allocates nothing; about 1 µs for each frame.
+/// [`Spectrum::push`] allocates nothing and needs 40 kB of stack. What it costs: `core/src/simd/NOTES.md`.
+#[derive(Debug)]
 pub struct Spectrum {
     tables: Arc<SpectrumTables>,
     framing: Framing,
-    frame: Box<[f32]>,
-    bins: Box<[Complex<f32>]>,
-    scratch: Box<[Complex<f32>]>,
 }
 
 impl Spectrum {
     /// A stream that has heard nothing.
     pub fn new(tables: Arc<SpectrumTables>) -> Self {
-        let scratch = vec![Complex::default(); tables.fft.get_scratch_len()].into();
-        Self {
-            tables,
-            framing: Framing::new(FRAME, HOP, NARROW_BLOCK),
-            frame: vec![0.0; FRAME].into(),
-            bins: vec![Complex::default(); FRAME / 2 + 1].into(),
-            scratch,
-        }
+        Self { tables, framing: Framing::new(FRAME, HOP, STEPS * NARROW_BLOCK) }
     }
 
-    /// Hands the row of every frame that the block completes to `each`. At most [`NARROW_BLOCK`] samples.
-    pub fn push(&mut self, block: &[f32], mut each: impl FnMut(&[f32; BINS])) {
-        let Self { tables, framing, frame, bins, scratch } = self;
-        framing.push(block, |samples| {
-            for ((out, sample), w) in frame.iter_mut().zip(samples).zip(&tables.window) {
-                *out = sample * w;
-            }
-            // The lengths are this type's own, so the transform cannot refuse them.
-            let _ = tables.fft.process_with_scratch(frame, bins, scratch);
-            let mut row = std::array::from_fn(|i| {
-                let bin = bins[FIRST_BIN + i];
-                (bin.re * bin.re + bin.im * bin.im).max(FLOOR)
-            });
-            kernels().ln(&mut row);
-            each(&row);
-        });
-    }
-}
-
-impl std::fmt::Debug for Spectrum {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Spectrum")
+    /// The row of every frame that the samples complete: at most [`STEPS`] blocks of [`NARROW_BLOCK`].
+    pub fn push(&mut self, samples: &[f32]) -> Rows<BINS> {
+        let (mut frames, mut power) = (room::<FRAME>(), room::<{ FRAME / 2 + 1 }>());
+        let (frames, ends) = self.framing.push(samples, &mut frames);
+        let power = kernels().power(&self.tables.transform, frames, &mut power);
+        let mut heard: [Abreast; BINS] = std::array::from_fn(|n| power[FIRST_BIN + n]);
+        let flat = heard.as_flattened_mut();
+        flat.iter_mut().for_each(|power| *power = power.max(FLOOR));
+        kernels().ln(flat);
+        Rows::new(&heard, ends)
     }
 }

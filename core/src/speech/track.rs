@@ -7,7 +7,7 @@
 //! Everything is reserved by [`Track::new`]; a full track ignores what comes. In silence a block costs one move of the
 //! few blocks that are held.
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{DefaultIsZeroes, Zeroize};
 
 use super::segmenter::{MOST_UNDECIDED, Verdict};
 
@@ -24,36 +24,39 @@ pub(crate) struct Margins {
 pub(crate) const MOST_BEFORE: usize = 12;
 const MOST_HELD: usize = MOST_BEFORE + MOST_UNDECIDED + 1;
 
-/// One kind of values. Wiped when dropped.
-#[derive(Debug, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Track<T: Zeroize> {
+/// One kind of values. Wiped when dropped: what was written of it, so that room that no speech came for is never touched.
+#[derive(Debug)]
+pub(crate) struct Track<T: DefaultIsZeroes> {
     values: Vec<T>,
-    #[zeroize(skip)]
+    /// The greatest length so far.
+    written: usize,
     settled: usize,
     /// Where each block behind the settled part begins, oldest first.
-    #[zeroize(skip)]
     held: [usize; MOST_HELD],
-    #[zeroize(skip)]
     held_blocks: usize,
-    #[zeroize(skip)]
     margins: Margins,
     /// Blocks that may still be kept although they are not speech.
-    #[zeroize(skip)]
     margin_budget: usize,
     /// Blocks since the last one that was speech.
-    #[zeroize(skip)]
     since_speech: usize,
     /// How many of the held blocks came before speech may have begun.
-    #[zeroize(skip)]
     leading: usize,
 }
 
-impl<T: Copy + Zeroize> Track<T> {
+impl<T: DefaultIsZeroes> Drop for Track<T> {
+    fn drop(&mut self) {
+        self.settled = 0;
+        self.wipe_unsettled();
+    }
+}
+
+impl<T: DefaultIsZeroes> Track<T> {
     /// Room for `blocks` blocks of speech and `margin_blocks` around it, of at most `block_length` values each.
     pub(crate) fn new(blocks: usize, margin_blocks: usize, block_length: usize, margins: Margins) -> Self {
         debug_assert!(margins.before <= MOST_BEFORE);
         Self {
             values: Vec::with_capacity((blocks + margin_blocks + MOST_HELD) * block_length),
+            written: 0,
             settled: 0,
             held: [0; MOST_HELD],
             held_blocks: 0,
@@ -75,6 +78,7 @@ impl<T: Copy + Zeroize> Track<T> {
     pub(crate) fn add(&mut self, values: &[T]) {
         if self.values.len() + values.len() <= self.values.capacity() {
             self.values.extend_from_slice(values);
+            self.written = self.written.max(self.values.len());
         }
     }
 
@@ -102,10 +106,18 @@ impl<T: Copy + Zeroize> Track<T> {
         self.settled
     }
 
-    /// Gives the settled values away without copying them. The track is of no use afterwards.
+    /// Gives the settled values away without copying them; whatever else was written is wiped. The track is of no use
+    /// afterwards.
     pub(crate) fn take_settled(&mut self) -> Vec<T> {
-        self.values.truncate(self.settled);
+        self.wipe_unsettled();
+        self.written = 0;
         std::mem::take(&mut self.values)
+    }
+
+    fn wipe_unsettled(&mut self) {
+        self.values.resize(self.written, T::default());
+        self.values[self.settled..].zeroize();
+        self.values.truncate(self.settled);
     }
 
     fn settle(&mut self) {

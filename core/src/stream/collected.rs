@@ -2,24 +2,20 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 use crate::audio::wav;
 use crate::decision::Evidence;
+use crate::speech::collector::Collected;
 use crate::{ChannelType, NetSpeech, SampleRate};
 
 /// Frames in which the level of speech is taken, per second: 20 ms, as codecs frame it.
 const LEVELS_PER_SECOND: usize = 50;
 
 /// The speech of a call and the features made of it while the call ran. Wiped when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct CollectedSpeech {
-    pub(super) samples: Vec<i16>,
-    pub(super) features: Vec<f32>,
-    pub(super) spectra: Vec<f32>,
-    #[zeroize(skip)]
+    pub(super) collected: Collected,
     pub(super) rate: SampleRate,
-    #[zeroize(skip)]
     pub(super) channel_type: ChannelType,
 }
 
@@ -33,7 +29,7 @@ impl fmt::Debug for CollectedSpeech {
 impl CollectedSpeech {
     /// How much speech this is.
     pub fn net_speech(&self) -> NetSpeech {
-        NetSpeech::from_samples(self.samples.len() as u64, self.rate)
+        NetSpeech::from_samples(self.samples().len() as u64, self.rate)
     }
 
     /// What the speech came through.
@@ -43,58 +39,57 @@ impl CollectedSpeech {
 
     /// The speech, 16-bit, at the call's rate.
     pub fn samples(&self) -> &[i16] {
-        &self.samples
+        &self.collected.samples
     }
 
     /// The speech as a playable file: RIFF, PCM 16-bit, mono, at the call's rate.
     pub fn to_wav(&self) -> Vec<u8> {
-        wav::write(&self.samples, self.rate.hz())
+        wav::write(self.samples(), self.rate.hz())
     }
 
     /// How much speech this is, and its ratio of loud to quiet parts in decibels, 0…96: between the levels that 95 % and
     /// 10 % of its frames of 20 ms do not exceed. The pauses that speech detection keeps hold the line's noise, so it falls with the
     /// noise; it is no exact signal-to-noise ratio. Costs one pass over the samples.
     pub fn evidence(&self) -> Evidence {
-        let frame = self.rate.hz() as usize / LEVELS_PER_SECOND;
-        // One step of 16 bits is the quietest that counts: digital silence has no level.
-        let level = |frame: &[i16]| {
-            let energy: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-            10.0 * (energy / frame.len() as f64).max(1.0).log10()
-        };
-        let mut levels: Vec<f64> = self.samples.chunks_exact(frame).map(level).collect();
-        levels.sort_by(f64::total_cmp);
-        let at = |share: usize| levels.get(levels.len() * share / 100).copied().unwrap_or_default();
-        Evidence { net_speech: self.net_speech().seconds() as f32, snr: (at(95) - at(10)) as f32 }
+        let snr = loud_over_quiet(self.samples(), self.rate);
+        Evidence { net_speech: self.net_speech().seconds() as f32, snr }
     }
 
     /// Rows of [`crate::speech::fbank::BINS`].
-    pub(crate) fn features(&self) -> &[f32] {
-        &self.features
+    pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
+        self.collected.features()
     }
 
     /// Rows of [`crate::speech::spectrum::BINS`].
-    pub(crate) fn spectra(&self) -> &[f32] {
-        &self.spectra
+    pub(crate) fn spectra(&self) -> Zeroizing<Vec<f32>> {
+        self.collected.spectra()
     }
+}
+
+/// Decibels between the levels that 95 % and 10 % of the frames do not exceed.
+fn loud_over_quiet(samples: &[i16], rate: SampleRate) -> f32 {
+    // One step of 16 bits is the quietest that counts: digital silence has no level.
+    let level = |frame: &[i16]| {
+        let energy: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+        10.0 * (energy / frame.len() as f64).max(1.0).log10()
+    };
+    let mut levels: Vec<f64> =
+        samples.chunks_exact(rate.hz() as usize / LEVELS_PER_SECOND).map(level).collect();
+    levels.sort_by(f64::total_cmp);
+    let at = |share: usize| levels.get(levels.len() * share / 100).copied().unwrap_or_default();
+    (at(95) - at(10)) as f32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn speech(samples: Vec<i16>) -> CollectedSpeech {
-        let (rate, channel_type) = (SampleRate::Hz8000, ChannelType::Telephone);
-        CollectedSpeech { samples, features: Vec::new(), spectra: Vec::new(), rate, channel_type }
-    }
-
     #[test]
-    fn evidence_is_the_time_and_the_level_of_words_over_pauses() {
+    fn quality_is_the_level_of_words_over_pauses() {
+        let of = |samples: &[i16]| loud_over_quiet(samples, SampleRate::Hz8000);
         // Words at 8,000, pauses at 80: 40 dB; every fourth frame is a pause.
         let samples: Vec<i16> = (0..16_000).map(|i| if i / 160 % 4 == 0 { 80 } else { 8_000 }).collect();
-        let evidence = speech(samples).evidence();
-        assert_eq!(evidence.net_speech, 2.0);
-        assert!((evidence.snr - 40.0).abs() < 0.01, "{}", evidence.snr);
-        assert_eq!(speech(vec![0; 8_000]).evidence().snr, 0.0);
-        assert_eq!(speech(Vec::new()).evidence(), Evidence { net_speech: 0.0, snr: 0.0 });
+        assert!((of(&samples) - 40.0).abs() < 0.01, "{}", of(&samples));
+        assert_eq!((of(&[0; 8_000]), of(&[])), (0.0, 0.0));
     }
 }

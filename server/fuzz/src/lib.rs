@@ -184,6 +184,9 @@ impl Seen {
                     assert!(self.started, "audio before the start");
                     self.audio += bytes.len();
                 }
+                Output::Lost(packets) => {
+                    assert!(self.audio > 0 && packets > 0, "lost before the first");
+                }
                 Output::Send(_) => assert!(!self.started, "a message into a stream"),
                 Output::Stopped | Output::Close(..) => self.ended = true,
             }

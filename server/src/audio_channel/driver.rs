@@ -11,9 +11,9 @@ use peakstream::{AudioFormat, FormatFields};
 use tokio::time::{Instant, sleep_until};
 
 use crate::audio_channel::attached::{Attached, Over, Pace};
-use crate::audio_channel::websocket::WireClose;
+use crate::audio_channel::message_socket::WireClose;
 use crate::audio_channel::wire::{AudioBytes, CloseCode, MediaFormat, Started};
-use crate::ids::Tenant;
+use crate::ids::{CallId, Tenant};
 use crate::session::actor::{Attachment, SessionHandle, SessionServices};
 use crate::session::registry::CallKey;
 
@@ -63,17 +63,48 @@ pub enum Step {
     /// Its stream begins.
     Started(Started),
     /// Audio, in order.
-    Audio(AudioBytes),
+    Audio(Piece),
     /// The sender ended the stream in one of the regular ways.
     Stopped(End),
     /// The connection has to end.
     Ended(End),
 }
 
+/// A piece of a stream, whether it came or not.
+#[derive(Debug)]
+pub enum Piece {
+    /// It came.
+    Heard(AudioBytes),
+    /// So many packets did not.
+    Lost(u64),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Heard(bytes) => bytes.len(),
+            Self::Lost(_) => 0,
+        }
+    }
+
+    /// Passes it to its session. `Some`: the session needs no more.
+    async fn pass_to(&self, attached: &mut Attached) -> Option<Over> {
+        match self {
+            Self::Heard(bytes) => attached.take(bytes).await,
+            Self::Lost(packets) => attached.conceal(*packets).await,
+        }
+    }
+}
+
 /// A socket and its protocol machine together.
 pub trait Feed: Send {
     /// The next step. Cancelling it loses nothing: the machine keeps what it has not handed out.
     fn next(&mut self) -> impl Future<Output = Step> + Send;
+
+    /// Whether it may bring audio for this call. One that may not learns no more than that the call is unknown.
+    fn may_bring(&self, _call_id: &CallId) -> bool {
+        true
+    }
 
     /// Tells what the bytes are, once that is known.
     fn decoded_as(&mut self, _format: &AudioFormat) {}
@@ -110,7 +141,7 @@ pub async fn run(feed: &mut impl Feed, tenant: Tenant, services: &Arc<SessionSer
 /// Audio that came before its session.
 #[derive(Default)]
 struct Held {
-    pieces: Vec<AudioBytes>,
+    pieces: Vec<Piece>,
     bytes: usize,
     /// The sender ended the stream meanwhile.
     stopped: Option<End>,
@@ -123,7 +154,15 @@ async fn find_session(
     held: &mut Held,
     services: &Arc<SessionServices>,
 ) -> Result<SessionHandle, End> {
-    let found = services.registry.wait_for(key, Instant::now() + HOLD);
+    let (until, may_bring) = (Instant::now() + HOLD, feed.may_bring(&key.call_id));
+    let found = async {
+        if may_bring {
+            return services.registry.wait_for(key, until).await;
+        }
+        tracing::info!(tenant = key.tenant.name(), "a stream is not listened to: not signed, and no key");
+        services.registry.wait_in_vain(key, until).await;
+        None
+    };
     tokio::pin!(found);
     loop {
         // A stream that is over, or enough of it held: no more reading.
@@ -133,9 +172,9 @@ async fn find_session(
             session = &mut found => return session.ok_or(End::Close(CloseCode::Policy, "unknown call_id")),
             () = services.shutdown.begun() => return Err(Over::Server.into()),
             step = feed.next(), if reading => match step {
-                Step::Audio(bytes) => {
-                    held.bytes += bytes.len();
-                    held.pieces.push(bytes);
+                Step::Audio(piece) => {
+                    held.bytes += piece.len();
+                    held.pieces.push(piece);
                 }
                 // The audio may be complete: a short file, sent faster than its session was created.
                 Step::Stopped(end) => held.stopped = Some(end),
@@ -175,7 +214,7 @@ async fn stream(
 /// From the first audio to the last.
 async fn live(feed: &mut impl Feed, mut attached: Attached, held: Held) -> End {
     for piece in held.pieces {
-        if let Some(over) = attached.take(&piece).await {
+        if let Some(over) = piece.pass_to(&mut attached).await {
             return over.into();
         }
     }
@@ -190,8 +229,8 @@ async fn live(feed: &mut impl Feed, mut attached: Attached, held: Held) -> End {
             step = feed.next() => step,
         };
         match step {
-            Step::Audio(bytes) => {
-                if let Some(over) = attached.take(&bytes).await {
+            Step::Audio(piece) => {
+                if let Some(over) = piece.pass_to(&mut attached).await {
                     return over.into();
                 }
             }

@@ -222,7 +222,7 @@ fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &st
                     assert!(session.is_some(), "call {number}, {name}: audio before the start");
                     heard += bytes.len();
                 }
-                Output::Send(_) => {}
+                Output::Send(_) | Output::Lost(_) => {}
                 Output::Stopped | Output::Close(..) => ends += 1,
             }
         }
@@ -237,6 +237,7 @@ fn call(number: u64, registry: &std::sync::Arc<Registry>, carriers: &[(&str, &st
         assert_eq!(ends, 0, "call {number}, {name}: {output:?} after the end");
         match output {
             Output::Audio(bytes) => heard += bytes.len(),
+            Output::Lost(_) => {}
             Output::Stopped | Output::Close(..) => ends += 1,
             other => panic!("call {number}, {name}: {other:?} at the end"),
         }

@@ -5,7 +5,7 @@
 //! * [`audiohook`]: Genesys AudioHook
 //! * [`driver`]: the task that owns one connection of any kind
 //! * [`media_streams`]: Twilio Media Streams, its minimal subset, and other carriers that stream over WebSocket
-//! * [`websocket`]: the upgrade, and a close that the other side really receives
+//! * [`message_socket`]: a carrier's WebSocket
 //! * [`wire`]: the words all channels share
 
 pub mod attached;
@@ -13,7 +13,7 @@ pub mod audiohook;
 pub mod audiosocket;
 pub mod driver;
 pub mod media_streams;
-pub mod websocket;
+pub mod message_socket;
 pub mod wire;
 
 #[cfg(test)]

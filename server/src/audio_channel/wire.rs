@@ -14,6 +14,8 @@ pub enum Output {
     Started(Started),
     /// The caller's audio, in order.
     Audio(AudioBytes),
+    /// So many messages of the caller's audio, each with one packet, are lost between the audio before and the audio after.
+    Lost(u64),
     /// A text message for the carrier; only for carriers that wait for one.
     Send(&'static str),
     /// The sender says that the stream is over.

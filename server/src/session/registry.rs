@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::ids::{CallId, Tenant};
 use crate::session::actor::SessionHandle;
@@ -127,15 +127,24 @@ impl Registry {
     /// Waits until the call has a session whose audio comes by Media Streams, at most until `deadline`. `None`: it did not
     /// come, or no seat is free.
     pub async fn wait_for(self: &Arc<Self>, key: &CallKey, deadline: Instant) -> Option<SessionHandle> {
-        let mut seat = {
-            let mut inner = self.lock();
-            if inner.parked >= self.max_parked {
-                return None;
-            }
-            inner.parked += 1;
-            inner.seat(self, key, AudioProtocol::Twilio, Counted::Stream)
-        };
+        let mut seat = self.seat_of_stream(key)?;
         timeout_at(deadline, seat.session()).await.ok()
+    }
+
+    /// The same for a connection that may not have the call's session: it cannot tell that from a call without one.
+    pub async fn wait_in_vain(self: &Arc<Self>, key: &CallKey, deadline: Instant) {
+        if let Some(_seat) = self.seat_of_stream(key) {
+            sleep_until(deadline).await;
+        }
+    }
+
+    fn seat_of_stream(self: &Arc<Self>, key: &CallKey) -> Option<Seat> {
+        let mut inner = self.lock();
+        if inner.parked >= self.max_parked {
+            return None;
+        }
+        inner.parked += 1;
+        Some(inner.seat(self, key, AudioProtocol::Twilio, Counted::Stream))
     }
 
     /// Takes a seat for an AudioHook call. `None`: none is free.

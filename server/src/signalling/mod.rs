@@ -1,5 +1,6 @@
 //! In: clients that ask for sessions. Out: tokens, sessions, their events and results.
 //!
+//! * [`access`]: whether anybody has to prove anything
 //! * [`oauth`]: the token endpoint; [`token`]: what a token holds and how it is checked
 //! * [`rest`]: the same for clients that poll, or listen to Server-Sent Events
 //! * [`describe`]: all of it described, for people and for programs
@@ -7,6 +8,7 @@
 //! * [`socketio`]: namespaces, who may join them, and how events look on the wire
 //! * [`client`]: the task of one client that has sent `initialize`
 
+pub mod access;
 pub mod client;
 pub mod describe;
 pub mod engineio;

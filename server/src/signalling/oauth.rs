@@ -19,7 +19,8 @@ use tokio::time::Instant;
 
 use crate::data_dir::DataDirError;
 use crate::sensitive::Sensitive;
-use crate::tenant::guard::{Denied, Guard, Proven};
+use crate::tenant::failures::Denied;
+use crate::tenant::guard::{Guard, Proven};
 use crate::tenant::keyring::Keyring;
 use crate::tenant::limits::{Exceeded, Limiter};
 use crate::tenant::scope::Scopes;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -39,6 +40,8 @@ struct AudioHookEntry {
     key: AudioHookKey,
     expires_at: Option<UnixTime>,
     validity: Validity,
+    /// Whether it was presented.
+    seen: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -57,8 +60,13 @@ pub(crate) struct CarrierKeys {
 }
 
 impl CarrierKeys {
-    /// `None` if something does not open; a file that was read has been checked for that.
-    pub(super) fn of(file: &KeyFile, validity: impl Fn(&StoredKey) -> Validity) -> Option<Self> {
+    /// Takes over from `before` which keys were presented. `None` if something does not open; a file that was read has been
+    /// checked for that.
+    pub(super) fn of(
+        file: &KeyFile,
+        validity: impl Fn(&StoredKey) -> Validity,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         let sealer = Sealer::of(&file.credential_keys)?;
         let unseal = |kind: KeyKind, tenant: &str, sealed: &Sensitive<String>| {
             let bytes = sealer.open(kind.owner(tenant), sealed.expose())?;
@@ -75,7 +83,9 @@ impl CarrierKeys {
                 let known =
                     AudioHookKey { tenant: Tenant::new(&key.tenant), id: key.id.as_str().into(), secret };
                 let (expires_at, validity) = (stored.expires_at, validity(key));
-                audiohook.insert(first, AudioHookEntry { rest, key: known, expires_at, validity });
+                let same = before.and_then(|keys| keys.audiohook.get(&first)).filter(|old| old.rest == rest);
+                let seen = same.map(|old| Arc::clone(&old.seen)).unwrap_or_default();
+                audiohook.insert(first, AudioHookEntry { rest, key: known, expires_at, validity, seen });
             }
         }
         for key in &file.twilio_tokens {
@@ -89,11 +99,13 @@ impl CarrierKeys {
         Some(Self { audiohook, twilio })
     }
 
-    pub(crate) fn audiohook(&self, digest: &[u8; 32], now: UnixTime) -> Option<AudioHookKey> {
+    /// Whose AudioHook API key it is, and whether it was presented before.
+    pub(super) fn audiohook(&self, digest: &[u8; 32], now: UnixTime) -> Option<(&AudioHookKey, &AtomicBool)> {
         let (first, rest) = halves(digest);
         let entry = self.audiohook.get(&first)?;
         let same = bool::from(entry.rest.ct_eq(&rest));
-        (same && not_over(entry.expires_at, now) && entry.validity.holds(now)).then(|| entry.key.clone())
+        let works = same && not_over(entry.expires_at, now) && entry.validity.holds(now);
+        works.then_some((&entry.key, &*entry.seen))
     }
 
     pub(crate) fn twilio(&self, tenant: &Tenant, now: UnixTime) -> Vec<SigningSecret> {

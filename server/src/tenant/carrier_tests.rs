@@ -6,6 +6,7 @@ use crate::data_dir::DataDir;
 use crate::first_run::ensure_keys;
 use crate::ids::Tenant;
 use crate::tenant::edit::{EditError, KeyKind, NewSecret, Origin, edit};
+use crate::tenant::failures::Source;
 use crate::tenant::file::KeyFile;
 use crate::tenant::keyring::Keyring;
 use crate::tenant::time::UnixTime;
@@ -45,7 +46,7 @@ impl Place {
     }
 
     fn works(&self, made: &NewSecret) -> bool {
-        self.keyring.audiohook_key(made.secret.expose()).is_some()
+        self.keyring.audiohook_key(made.secret.expose(), Source::default()).is_some()
     }
 }
 
@@ -54,14 +55,17 @@ fn an_audiohook_key_says_whose_calls_come_in_and_what_signs_them() {
     let place = place();
     let supplied = format!("{API_KEY}\n{CLIENT_SECRET}");
     let made = place.add(KeyKind::AudioHook, "acme", Origin::Supplied(&supplied)).unwrap();
-    let key = place.keyring.audiohook_key(API_KEY).unwrap();
+    let key = place.keyring.audiohook_key(API_KEY, Source::default()).unwrap();
     assert_eq!((key.tenant.name(), &*key.id), ("acme", made.id.as_str()));
     assert_eq!(key.secret.unwrap().expose()[..], *b"MySuperSecretKeyTellNo-1!2@3#4$5");
     let unsigned = place.add(KeyKind::AudioHook, "default", Origin::Fresh { signed: false }).unwrap();
-    let key = place.keyring.audiohook_key(unsigned.secret.expose()).unwrap();
+    let key = place.keyring.audiohook_key(unsigned.secret.expose(), Source::default()).unwrap();
     assert_eq!((key.tenant.name(), key.secret.is_none()), ("default", true));
-    assert!(place.keyring.audiohook_key("SGVsbG8sIEkgYW0gdGhlIEFQSSBrZXki").is_none());
-    assert!(place.keyring.api_key(API_KEY).is_err(), "it opens the audio channel and nothing else");
+    assert!(place.keyring.audiohook_key("SGVsbG8sIEkgYW0gdGhlIEFQSSBrZXki", Source::default()).is_none());
+    assert!(
+        place.keyring.api_key(API_KEY, Source::default()).is_err(),
+        "it opens the audio channel and nothing else"
+    );
 }
 
 #[test]
@@ -83,8 +87,9 @@ fn a_rotation_lets_both_pairs_work_until_the_overlap_is_over() {
     let second = place.edit(|file| file.rotate_key(&first.id, hour, None));
     assert!(second.client_secret.is_some(), "signed as before");
     assert!(place.works(&first) && place.works(&second));
-    let secret =
-        |made: &NewSecret| place.keyring.audiohook_key(made.secret.expose()).unwrap().secret.unwrap();
+    let secret = |made: &NewSecret| {
+        place.keyring.audiohook_key(made.secret.expose(), Source::default()).unwrap().secret.unwrap()
+    };
     assert_ne!(secret(&first).expose(), secret(&second).expose(), "each key has its own client secret");
     place.edit(|file| file.rotate_key(&first.id, Duration::ZERO, None));
     assert!(!place.works(&first) && !place.works(&second));

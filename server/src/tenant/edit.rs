@@ -8,7 +8,7 @@ use crate::data_dir::{DataDir, DataDirError, hex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::similar::similar;
-use crate::tenant::file::{KeyFile, OwnKey, StoredKey, StoredTenant};
+use crate::tenant::file::{KeyFile, StoredKey, StoredTenant};
 pub use crate::tenant::kind::KeyKind;
 use crate::tenant::scope::Scopes;
 use crate::tenant::sealed::Sealer;
@@ -60,6 +60,35 @@ pub enum EditError {
         id: String,
         /// Ids that are like it.
         near: Vec<String>,
+    },
+    /// No credential key of that id.
+    #[error("there is no credential key {id:?}{}; see: peakstream key list", suggestion(near))]
+    UnknownCredentialKey {
+        /// The id.
+        id: String,
+        /// Ids that are like it.
+        near: Vec<String>,
+    },
+    /// Credentials are sealed with this key.
+    #[error(
+        "credentials are sealed with key {id}; it can go after another has taken over and they were made anew: peakstream key \
+         rotate-credential"
+    )]
+    CredentialKeySeals {
+        /// The key.
+        id: String,
+    },
+    /// Credentials would be lost, which somebody has to want.
+    #[error(
+        "every credential that was sealed with key {id} would never open again: verifying with it would fail with \"Decryption \
+         error\", its caller would have to register anew. The server keeps no list of them; a credential names its key in bytes 2 to 9 of its base64url. \
+         Secrets of carriers ({sealed_anew}) are sealed anew and stay. Nothing was changed; add --yes to remove the key"
+    )]
+    CredentialsWouldBeLost {
+        /// The key.
+        id: String,
+        /// Secrets of carriers that would be sealed with the active key.
+        sealed_anew: usize,
     },
     /// The key was rotated too often within its overlap.
     #[error(
@@ -368,32 +397,6 @@ impl KeyFile {
         let (kind, _) = self.key_mut(id)?;
         self.list_mut(kind).retain(|key| key.id != id);
         Ok(())
-    }
-
-    /// Tokens are signed with a new key from now on; what the older ones signed is good for `forget_after`.
-    ///
-    /// # Errors
-    /// If there are no random numbers.
-    pub fn rotate_token_key(&mut self, forget_after: Duration) -> Result<String, EditError> {
-        let end = UnixTime::now().after(forget_after);
-        for key in &mut self.token_keys {
-            key.expires_at = Some(key.expires_at.map_or(end, |at| at.min(end)));
-        }
-        let key = OwnKey::random()?;
-        let id = key.id.clone();
-        self.token_keys.insert(0, key);
-        Ok(id)
-    }
-
-    /// Credentials are sealed with a new key from now on; the older ones open theirs for ever.
-    ///
-    /// # Errors
-    /// If there are no random numbers.
-    pub fn rotate_credential_key(&mut self) -> Result<String, EditError> {
-        let key = OwnKey::random()?;
-        let id = key.id.clone();
-        self.credential_keys.insert(0, key);
-        Ok(id)
     }
 
     /// Drops secrets and token keys that are over. Keys that are over stay: their owners want to see that.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::first_run::ensure_keys;
+use crate::tenant::failures::Source;
 use crate::tenant::keyring::Keyring;
 
 fn dir() -> (tempfile::TempDir, DataDir) {
@@ -70,7 +71,7 @@ fn a_rotated_key_has_both_secrets_until_the_overlap_is_over() {
     let rotate = |overlap| edit(&dir, |file| file.rotate_key(&first.id, overlap, None));
     let second = rotate(Duration::from_secs(86_400)).unwrap();
     let keyring = Keyring::open(&dir).unwrap();
-    let works = |secret: &NewSecret| keyring.api_key(secret.secret.expose()).is_ok();
+    let works = |secret: &NewSecret| keyring.api_key(secret.secret.expose(), Source::default()).is_ok();
     assert!(works(&first) && works(&second) && first.id == second.id);
     let third = rotate(Duration::ZERO).unwrap();
     assert!(!works(&first) && !works(&second) && works(&third), "no overlap ends all of them at once");

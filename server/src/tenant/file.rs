@@ -116,7 +116,10 @@ pub(crate) struct OwnKey {
     pub(crate) id: String,
     /// 32 bytes, base64url.
     pub(crate) key: Sensitive<String>,
-    /// From when on it verifies nothing any more. Credential keys open for ever.
+    /// When it was made; unknown for the first forms of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) created_at: Option<UnixTime>,
+    /// From when on it verifies nothing any more. Credential keys open until they are removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<UnixTime>,
 }
@@ -147,7 +150,7 @@ impl StoredKey {
 impl OwnKey {
     pub(crate) fn random() -> Result<Self, DataDirError> {
         let id = crate::data_dir::hex(&secret::random::<8>()?);
-        Ok(Self { id, key: secret::fresh()?, expires_at: None })
+        Ok(Self { id, key: secret::fresh()?, created_at: Some(UnixTime::now()), expires_at: None })
     }
 
     pub(crate) fn bytes(&self) -> Option<[u8; 32]> {
@@ -362,8 +365,12 @@ impl From<FirstForm> for KeyFile {
                 tenants.push(StoredTenant { created_at: None, ..StoredTenant::new(&key.tenant) });
             }
         }
-        let token_key =
-            OwnKey { id: secret::fingerprint(old.token_key.expose()), key: old.token_key, expires_at: None };
+        let token_key = OwnKey {
+            id: secret::fingerprint(old.token_key.expose()),
+            key: old.token_key,
+            created_at: None,
+            expires_at: None,
+        };
         let token_keys = vec![token_key];
         Self {
             version: VERSION,

@@ -12,8 +12,8 @@
 //!   one waits for at most one of them.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,8 +24,9 @@ use tokio::time::Instant;
 
 use crate::data_dir::DataDirError;
 use crate::sensitive::Sensitive;
+use crate::tenant::failures::{Denied, Failures};
 use crate::tenant::keyring::{Client, ClientSecret, Keyring, Keys};
-use crate::tenant::limits::{Bucket, Exceeded, Rate};
+use crate::tenant::limits::Exceeded;
 use crate::tenant::secret;
 use crate::tenant::time::UnixTime;
 
@@ -35,8 +36,6 @@ const PARALLEL: usize = 2;
 const LANE_REQUESTS: usize = 64;
 /// Lanes of ids that do not exist: as many as keep the cost of all of them together at a few percent of a core.
 const STRANGERS: usize = 16;
-/// Wrong secrets of one lane: ten at once, then one in two seconds.
-const FAILURES: Rate = Rate { per_second: 0.5, burst: 10.0 };
 /// When to come back to a lane that is full.
 const LANE_RETRY: Duration = Duration::from_secs(2);
 
@@ -45,29 +44,13 @@ const LANE_RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Lane {
     requests: Semaphore,
     turn: Arc<tokio::sync::Mutex<()>>,
-    failures: Mutex<Bucket>,
+    failures: Failures,
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        let failures = Mutex::new(Bucket::full(now()));
+        let failures = Failures::none(now());
         Self { requests: Semaphore::new(LANE_REQUESTS), turn: Arc::default(), failures }
-    }
-}
-
-impl Lane {
-    /// Counts a failure in advance.
-    fn attempt(&self) -> Result<(), Denied> {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(retry_after) = failures.wait(FAILURES, 1.0, now()) {
-            return Err(Denied::TooMany(Exceeded { retry_after }));
-        }
-        failures.take(1.0);
-        Ok(())
-    }
-
-    fn succeeded(&self) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).give_back(1.0);
     }
 }
 
@@ -80,15 +63,6 @@ fn now() -> std::time::Instant {
 pub(crate) struct Proven {
     pub(crate) client: Arc<Client>,
     pub(crate) secret: ClientSecret,
-}
-
-/// Why a client is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Denied {
-    /// Unknown, disabled, expired, or the wrong secret: not told apart.
-    Wrong,
-    /// Too many wrong secrets, or requests at once, for this client id.
-    TooMany(Exceeded),
 }
 
 /// Checks client secrets.
@@ -145,7 +119,7 @@ impl Guard {
         if let Some(proven) = recognise(&keys, client_id, &digest) {
             return Ok(proven);
         }
-        lane.attempt()?;
+        lane.failures.attempt(now())?;
         let client = keys.client(client_id).cloned();
         let secrets: Vec<ClientSecret> =
             client.iter().flat_map(|client| client.live_secrets(UnixTime::now())).cloned().collect();
@@ -175,7 +149,7 @@ impl Guard {
             let _held = (core, turn);
             computed.fetch_add(1, Ordering::Relaxed);
             let found = secrets.get(secret::which(presented.expose(), &hashes)?)?.clone();
-            lane.succeeded();
+            lane.failures.succeeded();
             let _ = found.recognised.set(digest);
             Some(found)
         };

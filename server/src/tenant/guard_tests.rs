@@ -4,6 +4,7 @@ use super::*;
 use crate::data_dir::DataDir;
 use crate::first_run::ensure_keys;
 use crate::tenant::edit::{KeyKind, NewSecret, edit};
+use crate::tenant::failures::FAILURES;
 use crate::tenant::scope::Scopes;
 
 struct Place {

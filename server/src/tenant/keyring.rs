@@ -8,17 +8,20 @@
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use peakstream::credential::CredentialKeys;
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 
 use crate::data_dir::{DataDir, DataDirError, unhex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::signalling::token::{Claims, TOKEN_LIFETIME, TokenKey, Unauthorized, key_id};
 use crate::tenant::carrier::{AudioHookKey, CarrierKeys, SigningSecret};
+use crate::tenant::failures::{Denied, Source, Sources};
 use crate::tenant::file::{KEY_FILE, KeyFile, StoredKey};
 use crate::tenant::guard::Lane;
 use crate::tenant::limits::TenantLimits;
@@ -60,6 +63,8 @@ impl Principal {
 pub struct Keyring {
     dir: DataDir,
     state: Mutex<State>,
+    /// How many wrong keys came from where.
+    sources: Sources,
 }
 
 #[derive(Debug)]
@@ -98,16 +103,34 @@ impl Keyring {
         let (seen, file) = open(dir)?;
         let keys = Keys::from_file(dir, &KeyFile::read_open(dir, file)?, None)?;
         let state = State { keys: Arc::new(keys), seen: Some(seen), complained: false };
-        Ok(Arc::new(Self { dir: dir.clone(), state: Mutex::new(state) }))
+        let sources = Sources::new(Instant::now().into_std());
+        Ok(Arc::new(Self { dir: dir.clone(), state: Mutex::new(state), sources }))
     }
 
-    /// Whose API key it is.
+    /// Whose API key it is. One that was right before is always looked at; of others as many as `source` may get wrong.
     ///
     /// # Errors
-    /// If it is nobody's, or does not work now. Costs the same either way.
-    pub fn api_key(&self, presented: &str) -> Result<Principal, Unauthorized> {
+    /// If it is nobody's, or does not work now, which costs the same; or if it was not looked at.
+    pub fn api_key(&self, presented: &str, source: Source) -> Result<Principal, Denied> {
         let digest = secret::api_key_digest(presented);
-        self.keys().api_key(&digest, UnixTime::now()).ok_or(Unauthorized)
+        let keys = self.keys();
+        let found = keys.api_key(&digest, UnixTime::now());
+        self.judge(source, found.as_ref().map(|(_, seen)| *seen))?;
+        found.map(|(principal, _)| principal.clone()).ok_or(Denied::Wrong)
+    }
+
+    /// Counts a key that was presented, by whether it is one, and whether it was before.
+    fn judge(&self, source: Source, seen: Option<&AtomicBool>) -> Result<(), Denied> {
+        if seen.is_some_and(|seen| seen.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let failures = self.sources.of(source);
+        failures.attempt(Instant::now().into_std())?;
+        if let Some(seen) = seen {
+            seen.store(true, Ordering::Relaxed);
+            failures.succeeded();
+        }
+        Ok(())
     }
 
     /// Whose token it is: signed here, not expired, for a client that still works, with a secret that still works.
@@ -124,11 +147,14 @@ impl Keyring {
         self.keys().is_enabled(principal, UnixTime::now())
     }
 
-    /// Whose AudioHook API key it is, and what signs its requests. `None`: nobody's, or one that does not work now. Costs the
-    /// same either way.
-    pub fn audiohook_key(&self, presented: &str) -> Option<AudioHookKey> {
+    /// Whose AudioHook API key it is, and what signs its requests. `None`: nobody's, or one that does not work now, which costs
+    /// the same; or it was not looked at, as with [`Keyring::api_key`].
+    pub fn audiohook_key(&self, presented: &str, source: Source) -> Option<AudioHookKey> {
         let digest = secret::api_key_digest(presented);
-        self.keys().carriers.audiohook(&digest, UnixTime::now())
+        let keys = self.keys();
+        let found = keys.carriers.audiohook(&digest, UnixTime::now());
+        self.judge(source, found.as_ref().map(|(_, seen)| *seen)).ok()?;
+        found.map(|(key, _)| key.clone())
     }
 
     /// What Twilio signs the requests of a tenant with: more than one during the overlap of a rotation. `None`: the tenant
@@ -230,6 +256,8 @@ struct ApiDigest {
     rest: [u8; 16],
     expires_at: Option<UnixTime>,
     name: Arc<str>,
+    /// Whether it was presented.
+    seen: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -326,7 +354,10 @@ impl Keys {
             for secret in &key.secrets {
                 let digest: [u8; 32] = unhex(secret.hash.expose())?;
                 let (first, rest) = halves(&digest);
-                let digest = ApiDigest { rest, expires_at: secret.expires_at, name: Arc::clone(&name) };
+                let known =
+                    before.and_then(|keys| keys.api_digests.get(&first)).filter(|old| old.rest == rest);
+                let seen = known.map(|old| Arc::clone(&old.seen)).unwrap_or_default();
+                let digest = ApiDigest { rest, expires_at: secret.expires_at, name: Arc::clone(&name), seen };
                 api_digests.insert(first, digest);
             }
             let principal = Principal {
@@ -341,7 +372,7 @@ impl Keys {
         };
         let signers: Option<Vec<Signer>> = file.token_keys.iter().map(signer).collect();
         let credential_keys = Arc::new(file.credential_keys()?);
-        let carriers = CarrierKeys::of(file, validity)?;
+        let carriers = CarrierKeys::of(file, validity, before.map(|keys| &keys.carriers))?;
         Some(Self {
             tenants,
             clients,
@@ -361,12 +392,14 @@ impl Keys {
         self.tenants.get(tenant).map(|known| known.limits).unwrap_or_default()
     }
 
-    fn api_key(&self, digest: &[u8; 32], now: UnixTime) -> Option<Principal> {
+    /// Whose API key it is, and whether it was presented before.
+    fn api_key(&self, digest: &[u8; 32], now: UnixTime) -> Option<(&Principal, &AtomicBool)> {
         let (first, rest) = halves(digest);
         let known = self.api_digests.get(&first)?;
         let same = bool::from(known.rest.ct_eq(&rest));
         let key = self.api_keys.get(&known.name)?;
-        (same && not_over(known.expires_at, now) && key.validity.holds(now)).then(|| key.principal.clone())
+        let works = same && not_over(known.expires_at, now) && key.validity.holds(now);
+        works.then_some((&key.principal, &*known.seen))
     }
 
     fn token(&self, token: &str, now: UnixTime) -> Option<Principal> {

@@ -51,7 +51,7 @@ impl Place {
 #[tokio::test]
 async fn keys_and_tokens_say_whose_they_are_and_what_for() {
     let place = place();
-    let api_key = place.keyring.api_key(place.first_run.api_key.expose()).unwrap();
+    let api_key = place.keyring.api_key(place.first_run.api_key.expose(), Source::default()).unwrap();
     assert_eq!((api_key.tenant.name(), api_key.scopes), ("default", Scopes::ALL));
     let client = place.add(KeyKind::Client, "acme", Scopes::from_iter([Scope::Verify]));
     let token = place.token(&client.id, &client.secret).await;
@@ -59,7 +59,7 @@ async fn keys_and_tokens_say_whose_they_are_and_what_for() {
     assert_eq!(principal.key, KeyId::Client(client.id.as_str().into()));
     assert_eq!((principal.tenant.name(), principal.scopes.to_string()), ("acme", "verify".to_owned()));
     for wrong in ["", "x", place.first_run.client_secret.expose(), client.secret.expose(), &token] {
-        assert_eq!(place.keyring.api_key(wrong), Err(Unauthorized));
+        assert_eq!(place.keyring.api_key(wrong, Source::default()), Err(Denied::Wrong));
     }
     assert_eq!(place.keyring.token(place.first_run.api_key.expose()), Err(Unauthorized));
 }
@@ -69,12 +69,12 @@ async fn disabling_takes_effect_at_once_also_for_tokens_and_connections_and_can_
     let place = place();
     let token = place.first_token().await;
     let connected = place.keyring.token(&token).unwrap();
-    let by_api_key = place.keyring.api_key(place.first_run.api_key.expose()).unwrap();
+    let by_api_key = place.keyring.api_key(place.first_run.api_key.expose(), Source::default()).unwrap();
     let works = || {
         (
             place.keyring.token(&token).is_ok(),
             place.keyring.is_enabled(&connected),
-            place.keyring.api_key(place.first_run.api_key.expose()).is_ok(),
+            place.keyring.api_key(place.first_run.api_key.expose(), Source::default()).is_ok(),
             place.keyring.is_enabled(&by_api_key),
         )
     };
@@ -161,7 +161,7 @@ fn credentials_of_before_a_rotation_open_after_it() {
 #[test]
 fn a_damaged_or_missing_file_leaves_the_last_good_keys_in_force() {
     let place = place();
-    let works = || place.keyring.api_key(place.first_run.api_key.expose()).is_ok();
+    let works = || place.keyring.api_key(place.first_run.api_key.expose(), Source::default()).is_ok();
     let path = place.dir.file(KEY_FILE);
     let good = std::fs::read(&path).unwrap();
     for bad in ["", "version = 2\n", "hunter2"] {
@@ -195,4 +195,42 @@ fn a_directory_without_keys_is_told_what_to_do() {
     let dir = DataDir::open(temp.path()).unwrap();
     let error = Keyring::open(&dir).unwrap_err().to_string();
     assert!(error.contains("--data-dir"), "{error}");
+}
+
+#[test]
+fn wrong_api_keys_use_up_what_their_address_has_and_keep_no_key_out_that_was_seen() {
+    let place = place();
+    let addresses: [Source; 2] =
+        ["192.0.2.1", "198.51.100.7"].map(|text| text.parse::<std::net::IpAddr>().unwrap().into());
+    let [here, elsewhere] = addresses;
+    // Two addresses share a budget by chance; then there is nothing to tell apart.
+    let apart = !std::ptr::eq(place.keyring.sources.of(here), place.keyring.sources.of(elsewhere));
+    let seen = place.first_run.api_key.expose();
+    assert!(place.keyring.api_key(seen, here).is_ok());
+    let unseen = place.add(KeyKind::ApiKey, "acme", Scopes::ALL);
+    let unseen = unseen.secret.expose();
+    let hook = place.edit(|file| file.add_key(KeyKind::AudioHook, "acme", Scopes::ALL, None));
+
+    let guesses: Vec<_> =
+        (0..30).map(|guess| place.keyring.api_key(&format!("guess {guess}"), here)).collect();
+    assert!(guesses[..10].iter().all(|guess| *guess == Err(Denied::Wrong)));
+    assert!(guesses[11..].iter().all(|guess| matches!(guess, Err(Denied::TooMany(_)))), "{guesses:?}");
+
+    assert!(place.keyring.api_key(seen, here).is_ok(), "it was right before");
+    assert!(
+        matches!(place.keyring.api_key(unseen, here), Err(Denied::TooMany(_))),
+        "or guessing would go on"
+    );
+    assert!(
+        place.keyring.audiohook_key(hook.secret.expose(), here).is_none(),
+        "one budget for keys of all kinds"
+    );
+    if apart {
+        assert!(
+            place.keyring.api_key(unseen, elsewhere).is_ok() && place.keyring.api_key(unseen, here).is_ok()
+        );
+        assert!(place.keyring.audiohook_key(hook.secret.expose(), elsewhere).is_some());
+    }
+    place.edit(|file| file.disable_tenant("acme", true));
+    assert!(place.keyring.api_key(seen, here).is_ok(), "what was seen is known after the file has changed");
 }

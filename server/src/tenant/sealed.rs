@@ -20,7 +20,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::data_dir::{DataDirError, unhex};
+use crate::data_dir::{DataDirError, hex, unhex};
 use crate::sensitive::Sensitive;
 use crate::tenant::file::OwnKey;
 use crate::tenant::secret;
@@ -85,6 +85,13 @@ impl Sealer {
         let payload = Payload { msg: body, aad: &associated(id, owner) };
         cipher.decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new)
     }
+}
+
+/// The key that a text was sealed with, as the key file names it. `None`: it is no such text.
+pub(crate) fn key_id(sealed: &str) -> Option<String> {
+    let text = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let (&version, rest) = text.split_first()?;
+    (version == VERSION).then(|| rest.get(..KEY_ID).map(hex)).flatten()
 }
 
 /// Lengths keep the two names apart: neither can run into the other.

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from support import audio, calls
+from support import audio
 from support.audiohook import EXTERNAL, Hook
-from support.server import eventually, reset
+from support.server import SOON, eventually, reset
 from support.signalling import start, verify_request
 from test_audiohook_stream import SECONDS, hooked, register
 
@@ -58,6 +58,7 @@ def test_a_flow_that_sends_variables_gets_the_outcome_in_variables(server, unsig
     session.leave()
 
 
+@pytest.mark.negative
 def test_case_063_a_call_that_is_closed_early_is_closed_soon_and_its_session_told(server, unsigned_key):
     session, hook = attached(server, unsigned_key, register(), inputVariables={})
     with hook:
@@ -70,6 +71,61 @@ def test_case_063_a_call_that_is_closed_early_is_closed_soon_and_its_session_tol
     session.leave()
 
 
+@pytest.mark.negative
+def test_case_068_audio_after_close_is_harmless_to_a_session_too(server, unsigned_key):
+    session, hook = attached(server, unsigned_key, register())
+    with hook:
+        hook.play(audio.enrol()[:8000])
+        hook.ping()
+        hook.closing = True
+        hook.say("close", {"reason": "end"})
+        hook.ws.send(audio.enrol()[8000:40_000])
+        hook.wait("closed")
+        hook.ws.send(audio.enrol()[40_000:])
+        hook.end()
+    outcome = session.outcome()
+    assert outcome.name == "error-audio" and outcome.data["audio_seconds"] <= 1, outcome.data
+    session.ended_by_server()
+    session.leave()
+
+
+@pytest.mark.negative
+def test_case_044_case_070_case_116_who_says_nothing_when_it_is_his_turn_is_cut_off(server, unsigned_key):
+    """Ten seconds each, all at once: no `open`, no `close` after `disconnect`, no end after `closed`."""
+    begun = time.monotonic()
+    request = register()
+    session, rude = attached(server, unsigned_key, request)
+    rude.answers = False
+    rude.say("ping", seq=99)
+    mute, closed = (Hook(server, unsigned_key).connect() for _ in range(2))
+    closed.open()
+    closed.closing = True
+    closed.say("close", {"reason": "end"})
+    closed.wait("closed")
+    assert (mute.ended(2 * SOON), mute.types()) == (1008, [])
+    assert (rude.ended(2 * SOON), rude.types()) == (1008, ["opened", "disconnect"])
+    assert (closed.ended(2 * SOON), closed.types()) == (1000, ["opened", "closed"])
+    assert 9 < time.monotonic() - begun < 2 * SOON
+    assert not (mute.violations or rude.violations or closed.violations)
+    assert session.outcome().name == "error-audio"
+    session.leave()
+
+
+@pytest.mark.negative
+@pytest.mark.parametrize("how", ["drop", "websocket close"])
+def test_case_069_what_breaks_off_leaves_neither_socket_nor_session(impatient_server, how):
+    """Counted: that server takes one session at a time."""
+    impatient_server.becomes_idle()
+    session, hook = attached(impatient_server, impatient_server.key("--audiohook", "--unsigned"), register())
+    hook.play(audio.enrol()[:8000])
+    hook.ping()
+    reset(hook.ws.socket) if how == "drop" else hook.ws.close(4000)
+    assert session.outcome().name == "error-audio"
+    session.leave()
+    impatient_server.becomes_idle()
+
+
+@pytest.mark.negative
 @pytest.mark.parametrize("how", ["drop", "websocket close"])
 def test_case_069_a_call_that_breaks_off_ends_its_session_and_frees_everything(server, unsigned_key, how):
     session, hook = attached(server, unsigned_key, register())
@@ -81,9 +137,9 @@ def test_case_069_a_call_that_breaks_off_ends_its_session_and_frees_everything(s
     assert session.outcome().name == "error-audio"
     session.ended_by_server()
     session.leave()
-    calls.good_call(server)
 
 
+@pytest.mark.negative
 def test_case_069_a_parked_call_that_breaks_off_leaves_its_seat(other_server, flow_key):
     for _ in range(4):
         hook = Hook(other_server, flow_key).connect()
@@ -102,6 +158,7 @@ def test_case_069_a_parked_call_that_breaks_off_leaves_its_seat(other_server, fl
     eventually(opens, "its seat is not given back")
 
 
+@pytest.mark.negative
 def test_more_calls_than_seats_are_told_to_come_again(other_server, flow_key):
     with Hook(other_server, flow_key) as one, Hook(other_server, flow_key) as two, Hook(other_server, flow_key) as three:
         for hook in (one, two):
@@ -114,6 +171,7 @@ def test_more_calls_than_seats_are_told_to_come_again(other_server, flow_key):
         two.close()
 
 
+@pytest.mark.negative
 def test_a_session_that_is_cancelled_pauses_the_call(server, unsigned_key):
     session, hook = attached(server, unsigned_key, register())
     with hook:

@@ -3,20 +3,23 @@
 The impatient server takes one session at a time, so each test that begins one also shows that the one before is gone.
 """
 
+import contextlib
 import functools
 import json
 import socket
 import time
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from support import audio, calls
+from support import audio, calls, frames
 from support.carrier import Carrier, ended
 from support.rest import Rest
 from support.server import SOON, eventually
 from support.signalling import Session, register_request, start
+
+pytestmark = pytest.mark.negative
 
 #: How long the impatient server waits for a call's first and next audio.
 PATIENCE = 3
@@ -137,7 +140,7 @@ def test_case_108_audio_that_comes_before_its_session_is_held_for_it(quiet):
     session.leave()
 
 
-def test_case_116_connections_that_say_nothing_are_closed_in_time(quiet):
+def test_case_086_case_108_case_116_connections_that_say_nothing_are_closed_in_time(quiet):
     """Ten seconds each, all at once: no header, half a header, no start, a call that nobody registered."""
     begun = time.monotonic()
     host = quiet.base.removeprefix("http://").split(":")
@@ -157,6 +160,36 @@ def test_case_116_connections_that_say_nothing_are_closed_in_time(quiet):
         connection.close()
     unknown.close()
     assert 9 < time.monotonic() - begun < 2 * SOON
+
+
+def test_case_116_a_peer_that_is_gone_without_a_word_is_given_up(quiet):
+    """Half-open TCP, as far as the server can see it: nothing comes any more, and nothing it says is answered, ever.
+
+    The socket here stays open, and nobody reads it; the fixture waits until the server has none left.
+    """
+    request = register_request()
+    session = start(quiet, request)
+    begin = {"event": "start", "start": {"callSid": request["metadata"]["call_id"]}}
+    gone = frames.Connection(quiet)
+    gone.send(frames.frame(frames.TEXT, json.dumps(begin).encode()))
+    assert error_audio(session)["audio_seconds"] == 0
+    quiet.becomes_idle()
+    gone.socket.close()
+
+
+def test_case_117_a_connection_too_many_is_told_503_and_may_come_again(quiet):
+    """That server takes 64."""
+    host = quiet.base.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(64):
+            open_ones.enter_context(socket.create_connection(host, timeout=SOON))
+        eventually(lambda: quiet.sockets() >= quiet.own_sockets + 64, "not all are accepted")
+        with pytest.raises(InvalidStatus) as refused:
+            Carrier(quiet, "CA" + "f" * 32)
+        assert refused.value.response.status_code == 503
+    quiet.becomes_idle()
+    with Carrier(quiet, "CA" + "f" * 32):
+        pass
 
 
 # ---- clients

@@ -5,41 +5,13 @@ Frames are made here, not by a library, so that they can be wrong. The headings 
 
 import json
 import socket
-from typing import NamedTuple
 
 import pytest
 
-from support import calls
+from support import endpoints
+from support.endpoints import ENDPOINTS
 from support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Connection, close, frame, split
 from support.server import SOON
-
-#: The AudioHook session of every connection here.
-HOOK = "5f1d1b5e-6f57-4c0b-9d55-0a1f4a3c9e11"
-
-
-class Endpoint(NamedTuple):
-    """Where to connect, a text message that changes nothing and is not answered, and the longest message."""
-
-    path: str
-    text: str
-    limit: int
-
-
-ENDPOINTS = {
-    "media streams": Endpoint(
-        "/twilio", '{"event":"connected","protocol":"Call","version":"1.0.0","more":"κόσμε 😀"}', 1 << 20
-    ),
-    "audiohook": Endpoint(
-        "/audiohook",
-        json.dumps(
-            {"version": "2", "id": HOOK, "type": "error", "seq": 1, "serverseq": 0, "position": "PT0S"}
-            | {"parameters": {"code": 400, "message": "κόσμε 😀"}, "more": ""},
-            ensure_ascii=False,
-        ),
-        64_000,
-    ),
-}
-
 
 @pytest.fixture(params=ENDPOINTS)
 def endpoint(request):
@@ -48,9 +20,7 @@ def endpoint(request):
 
 @pytest.fixture
 def headers(unsigned_key):
-    """What AudioHook wants to know; nobody else looks at it."""
-    names = ("Organization", "Session", "Correlation")
-    return [f"X-API-KEY: {unsigned_key['api_key']}", *(f"Audiohook-{name}-Id: {HOOK}" for name in names)]
+    return endpoints.headers(unsigned_key)
 
 
 @pytest.fixture
@@ -76,6 +46,7 @@ def test_control_frames_may_come_between_fragments(connection, endpoint):
     assert connection.answered()
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("endpoint", ["media streams"], indirect=True)
 def test_a_binary_message_in_fragments_is_one_message(connection):
     """It ends a text-only carrier's stream, but not before its last fragment."""
@@ -85,6 +56,7 @@ def test_a_binary_message_in_fragments_is_one_message(connection):
     assert connection.closed_with() == 1003
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize(
     "frames",
     [
@@ -121,6 +93,7 @@ def test_a_pong_that_nobody_asked_for_is_nothing(connection):
     assert connection.answered()
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
 def test_a_control_frame_has_125_bytes_at_most(connection, opcode):
     connection.send(frame(opcode, b"\x03\xe8" + b"x" * 124))
@@ -130,6 +103,7 @@ def test_a_control_frame_has_125_bytes_at_most(connection, opcode):
 # ---- 3, 4: reserved bits and opcodes, masks
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("reserved", range(1, 8))
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, CLOSE])
 def test_reserved_bits_are_a_protocol_error(connection, reserved, opcode):
@@ -137,6 +111,7 @@ def test_reserved_bits_are_a_protocol_error(connection, reserved, opcode):
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("opcode", [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
 @pytest.mark.parametrize("payload", [b"", b"x"])
 def test_reserved_opcodes_are_a_protocol_error(connection, opcode, payload):
@@ -144,6 +119,7 @@ def test_reserved_opcodes_are_a_protocol_error(connection, opcode, payload):
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, CLOSE])
 def test_a_client_must_mask(connection, opcode):
     connection.send(frame(opcode, b"{}" if opcode == TEXT else b"", masked=False))
@@ -164,12 +140,14 @@ INVALID = [
 ]
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("text", INVALID, ids=bytes.hex)
 def test_text_that_is_not_utf_8_is_1007(connection, text):
     connection.send(frame(TEXT, b'{"event":"' + text + b'"}'))
     assert connection.closed_with() == 1007
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("text", INVALID, ids=bytes.hex)
 def test_nor_is_it_in_fragments(connection, text):
     whole = b'{"event":"' + text + b'"}'
@@ -177,6 +155,7 @@ def test_nor_is_it_in_fragments(connection, text):
     assert connection.closed_with() == 1007
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("tail", [b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98"], ids=bytes.hex)
 def test_a_character_that_does_not_end_is_1007(connection, tail):
     connection.send(frame(TEXT, b'{"event":"' + tail))
@@ -209,22 +188,26 @@ def test_a_reason_may_have_123_bytes(connection):
     assert connection.closed_with() == 1000
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535])
 def test_a_code_that_must_not_be_sent_is_a_protocol_error(connection, code):
     connection.send(close(code))
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 def test_a_close_of_one_byte_is_a_protocol_error(connection):
     connection.send(frame(CLOSE, b"\x03"))
     assert connection.closed_with() == 1002
 
 
+@pytest.mark.negative
 def test_a_reason_that_is_not_utf_8_is_an_error(connection):
     connection.send(close(1000, b"\xff\xfe"))
     assert connection.closed_with() in (1002, 1007)
 
 
+@pytest.mark.negative
 def test_what_comes_after_a_close_is_not_looked_at(connection):
     connection.send(close(1000), frame(PING, b"late"), frame(TEXT, b"late"), frame(7, b"late"))
     assert connection.closed_with() == 1000
@@ -233,14 +216,16 @@ def test_what_comes_after_a_close_is_not_looked_at(connection):
 # ---- 9, 10: limits
 
 
+@pytest.mark.negative
 @pytest.mark.parametrize("claimed", [1, 1 << 40, (1 << 62) - 1])
-def test_a_frame_over_the_limit_is_1009_before_it_is_there(server, connection, endpoint, claimed):
+def test_a_frame_over_the_limit_is_1009_before_it_is_there(server, settled, connection, endpoint, claimed):
     before = server.resident_mib()
     connection.send(frame(TEXT, b"{", length=endpoint.limit + claimed))
     assert connection.closed_with() == 1009
     assert server.resident_mib() - before < 8
 
 
+@pytest.mark.negative
 def test_a_message_over_the_limit_is_1009_in_fragments_too(connection, endpoint):
     piece = b"x" * (endpoint.limit // 4)
     connection.send(frame(TEXT, piece, fin=False), *(frame(CONTINUATION, piece, fin=False) for _ in range(4)))
@@ -249,10 +234,8 @@ def test_a_message_over_the_limit_is_1009_in_fragments_too(connection, endpoint)
 
 @pytest.mark.parametrize("fragments", [1, 64])
 def test_a_message_just_within_the_limit_is_taken(connection, endpoint, fragments):
-    small = json.loads(endpoint.text) | {"more": ""}
     limit = endpoint.limit
-    message = json.dumps(small | {"more": "x" * (limit - len(json.dumps(small)))})
-    assert len(message) == limit
+    message = endpoint.of(limit)
     step = limit // fragments
     connection.send(*split(message, *range(step, limit, step)))
     assert connection.answered()
@@ -272,6 +255,7 @@ UPGRADE = ["Connection: keep-alive, Upgrade", "Upgrade: WebSocket", "Sec-WebSock
 VERSION = "Sec-WebSocket-Version: 13"
 
 
+@pytest.mark.negative
 def test_only_a_proper_handshake_is_one(server, endpoint, headers):
     get = f"GET {endpoint.path} HTTP/1.1"
     assert request(server, get, *UPGRADE, VERSION, *headers) == 101
@@ -293,7 +277,3 @@ def test_extensions_that_are_offered_are_not_used(server, endpoint, headers):
     with Connection(server, endpoint.path, [offer, *headers]) as connection:
         assert b"extensions" not in connection.answer.lower()
         assert connection.answered()
-
-
-def test_after_all_that_a_call_is_decided(server):
-    calls.good_call(server)

@@ -184,3 +184,45 @@ async fn a_running_server_seals_with_a_rotated_key_and_opens_what_it_sealed_befo
         assert_eq!(outcome.name, "result-success");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_credential_key_is_removed_knowingly_and_its_credentials_are_refused() {
+    let server = serve(|_| ()).await;
+    let before = register(&server, "before").await;
+    let active = json_of(&server, &["key", "rotate-credential"]).await["id"].as_str().unwrap().to_owned();
+    let after = register(&server, "after").await;
+    let listed = json_of(&server, &["key", "list"]).await;
+    let credential_key = |does: &str| {
+        let own = listed["own_keys"].as_array().unwrap().iter();
+        let mut found = own.filter(|key| key["of"] == "credential" && key["does"] == does);
+        found.next().unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let older = credential_key("opens");
+    assert_eq!(credential_key("seals"), active);
+
+    for (args, advice) in [
+        (&["key", "remove-credential", active.as_str(), "--yes"][..], "key rotate-credential"),
+        (&["key", "remove-credential", older.as_str()], "--yes"),
+        (&["key", "remove-credential", "0000000000000000", "--yes"], "key list"),
+    ] {
+        let output = peakstream(&server, args).await;
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && error.contains(advice), "{args:?}: {error}");
+    }
+    let told = |credential: &str| {
+        let request = verify_request("verify", credential);
+        let server = &server;
+        async move {
+            let mut client = Client::join(server, "/verify").await;
+            client.emit("initialize", &request).await;
+            let event = client.event().await;
+            client.leave().await;
+            event
+        }
+    };
+    assert_eq!(told(&before).await.name, "info-consumer-ready", "nothing was changed so far");
+    json_of(&server, &["key", "remove-credential", &older, "--yes"]).await;
+    let refused = told(&before).await;
+    assert_eq!((refused.name.as_str(), refused.content()), ("error-das-Peak", "Decryption error"));
+    assert_eq!(told(&after).await.name, "info-consumer-ready");
+}

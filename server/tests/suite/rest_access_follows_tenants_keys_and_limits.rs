@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::support::carrier::Carrier;
 use crate::support::rest::{Rest, audio_settings, registration, verification};
 use crate::support::{TestServer, serve};
 use peakstream_server::tenant::edit::KeyKind;
@@ -128,4 +129,40 @@ async fn a_tenants_limits_are_answered_with_429_and_a_time() {
     );
     assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() > 60);
     acme(&server).settings().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_api_keys_of_one_address_are_looked_at_ten_at_once_and_cost_no_client_that_works() {
+    let server = serve(|config| config.audio.media_streams_need_key = true).await;
+    let works = Rest::of(&server);
+    assert_eq!(works.get("/register_session?call_id=nobody").await.status, StatusCode::NOT_FOUND);
+    let guess = async |number: u32| {
+        let answer =
+            Rest::with_key(&server, &format!("guess-{number}")).get("/register_session?call_id=nobody").await;
+        (answer.status, answer.header("retry-after").map(str::to_owned))
+    };
+    for number in 0..10 {
+        assert_eq!(guess(number).await.0, StatusCode::UNAUTHORIZED, "guess {number}");
+    }
+    // The time that the guesses took gives one back in two seconds.
+    let mut answers = Vec::new();
+    for number in 10..20 {
+        answers.push(guess(number).await);
+    }
+    let refused = answers.iter().filter(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.clone().count() >= 5, "{answers:?}");
+    assert!(
+        refused.clone().all(|(_, retry_after)| retry_after.as_deref().is_some_and(|s| s == "1" || s == "2"))
+    );
+    // Carriers are held against the same budget.
+    let carrier =
+        async |key: &str| Carrier::connect_with(&server, "/twilio", Some(("apikey", key))).await.err();
+    assert!([Some(429), Some(403)].contains(&carrier("guess").await));
+    assert_eq!(
+        works.get("/register_session?call_id=nobody").await.status,
+        StatusCode::NOT_FOUND,
+        "it was right before"
+    );
+    assert_eq!(carrier(server.first_run.api_key.expose()).await, None);
+    server.becomes_idle().await;
 }

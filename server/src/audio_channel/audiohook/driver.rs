@@ -15,7 +15,7 @@ use crate::audio_channel::audiohook::machine::Machine;
 use crate::audio_channel::audiohook::message::CloseReason;
 use crate::audio_channel::audiohook::outcome::Outcome;
 use crate::audio_channel::audiohook::upgrade::{Admitted, AfterResult, AudioHook};
-use crate::audio_channel::websocket::{AudioSocket, Incoming, WireClose};
+use crate::audio_channel::message_socket::{Incoming, MessageSocket, WireClose};
 use crate::audio_channel::wire::CloseCode;
 use crate::session::actor::SessionServices;
 use crate::session::registry::CallKey;
@@ -33,7 +33,7 @@ enum End {
 
 /// Serves one connection until its end.
 pub async fn serve(
-    socket: AudioSocket,
+    socket: MessageSocket,
     admitted: Admitted,
     audiohook: Arc<AudioHook>,
     services: Arc<SessionServices>,
@@ -72,7 +72,7 @@ struct Whose {
 }
 
 struct Connection {
-    socket: AudioSocket,
+    socket: MessageSocket,
     machine: Machine,
     link: Option<Link>,
     entry: Option<Entry>,

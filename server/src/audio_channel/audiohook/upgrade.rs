@@ -25,6 +25,7 @@ use crate::audio_channel::audiohook::message::is_uuid;
 use crate::audio_channel::audiohook::nonce::Nonces;
 use crate::audio_channel::audiohook::signature::{self, Signed, Window};
 use crate::ids::Tenant;
+use crate::tenant::failures::Source;
 use crate::tenant::keyring::Keyring;
 use crate::tenant::time::UnixTime;
 
@@ -151,6 +152,7 @@ impl AudioHook {
     pub async fn admit(
         &self,
         keyring: &Keyring,
+        source: Source,
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Admitted, Response> {
@@ -159,7 +161,7 @@ impl AudioHook {
             let problem = "the header Audiohook-Session-Id must be a UUID\n";
             return Err((StatusCode::BAD_REQUEST, problem).into_response());
         };
-        match self.authenticate(keyring, uri, headers, UnixTime::now()) {
+        match self.authenticate(keyring, source, uri, headers, UnixTime::now()) {
             Some(who) => Ok(Admitted { session_id, ..who }),
             None => {
                 if let Ok(_waiting) = self.refusals.try_acquire() {
@@ -173,6 +175,7 @@ impl AudioHook {
     fn authenticate(
         &self,
         keyring: &Keyring,
+        source: Source,
         uri: &Uri,
         headers: &HeaderMap,
         now: UnixTime,
@@ -180,7 +183,7 @@ impl AudioHook {
         let presented = signature::field(headers, "x-api-key")?;
         let organization_id = uuid_of(headers, "audiohook-organization-id")?;
         let correlation_id = uuid_of(headers, "audiohook-correlation-id")?;
-        let key = keyring.audiohook_key(&presented);
+        let key = keyring.audiohook_key(&presented, source);
         let secret = key.as_ref().map(|key| key.secret.clone());
         let right = match secret {
             Some(None) => !signature::is_signed(headers),

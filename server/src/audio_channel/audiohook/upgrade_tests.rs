@@ -47,7 +47,7 @@ async fn asked(
     keyring: &Keyring,
     headers: &HeaderMap,
 ) -> Result<Admitted, (u16, String)> {
-    match audiohook.admit(keyring, &Uri::from_static("/audiohook"), headers).await {
+    match audiohook.admit(keyring, Source::default(), &Uri::from_static("/audiohook"), headers).await {
         Ok(admitted) => Ok(admitted),
         Err(refusal) => {
             let status = refusal.status().as_u16();

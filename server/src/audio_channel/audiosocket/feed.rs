@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::audio_channel::audiosocket::frame::HANGUP;
 use crate::audio_channel::audiosocket::machine::Machine;
-use crate::audio_channel::driver::{self, End, Feed, START_TIMEOUT, Step, due};
+use crate::audio_channel::driver::{self, End, Feed, Piece, START_TIMEOUT, Step, due};
 use crate::audio_channel::wire::{CloseCode, Output};
 use crate::ids::Tenant;
 use crate::session::actor::SessionServices;
@@ -56,12 +56,12 @@ impl Feed for Stream {
         loop {
             match self.machine.poll_output() {
                 Some(Output::Started(started)) => return Step::Started(started),
-                Some(Output::Audio(bytes)) => return Step::Audio(bytes),
+                Some(Output::Audio(bytes)) => return Step::Audio(Piece::Heard(bytes)),
                 Some(Output::Stopped) if self.gone => return Step::Stopped(End::Gone),
                 Some(Output::Stopped) => return Step::Stopped(End::Close(CloseCode::Normal, "stream ended")),
                 Some(Output::Close(code, reason)) => return Step::Ended(End::Close(code, reason)),
-                // Asterisk waits for nothing.
-                Some(Output::Send(_)) | None => {}
+                // Asterisk waits for nothing, and TCP loses nothing.
+                Some(Output::Send(_) | Output::Lost(_)) | None => {}
             }
             let deadline = self.machine.deadline().map(Instant::from_std);
             tokio::select! {

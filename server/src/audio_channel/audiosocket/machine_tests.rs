@@ -45,7 +45,7 @@ impl Call {
                     format!("{} at {}", call_id.as_str(), media_format.unwrap().sample_rate)
                 }
                 Output::Audio(bytes) => format!("{} bytes", bytes.len()),
-                Output::Send(_) => "a message".into(),
+                Output::Send(_) | Output::Lost(_) => "a message".into(),
                 Output::Stopped => "stopped".into(),
                 Output::Close(_, reason) => reason.into(),
             });
@@ -138,7 +138,7 @@ proptest! {
                         audio += bytes.len();
                     }
                     Output::Stopped | Output::Close(..) => ended += 1,
-                    Output::Send(_) => prop_assert!(false, "nothing is sent"),
+                    Output::Send(_) | Output::Lost(_) => prop_assert!(false, "nothing is sent, or lost"),
                 }
             }
             prop_assert!(call.machine.deadline().is_none_or(|deadline| deadline > call.now));

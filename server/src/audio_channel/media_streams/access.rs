@@ -1,45 +1,71 @@
-//! In: the request that opens a carrier's connection. Out: whether it may.
+//! In: the request that opens a carrier's connection. Out: whether it may, and whose calls it may bring.
 //!
-//! | the tenant has | the server asks for keys | a connection needs |
-//! |---|---|---|
-//! | no Twilio auth token | no | nothing |
-//! | no Twilio auth token | yes | one of the tenant's API keys |
-//! | a Twilio auth token | | Twilio's signature, or one of the tenant's API keys |
+//! A proof is Twilio's signature with one of the tenant's auth tokens, or one of the tenant's API keys.
+//!
+//! | the server asks for keys | without a proof |
+//! |---|---|
+//! | yes | refused before the upgrade, whatever the tenant has, and whether it exists |
+//! | no | accepted. If the tenant has an auth token, a call that is Twilio's is not found; calls of others are |
+//!
+//! Without the second line's detour, who has proved nothing could ask which tenants have an auth token. And a signature is
+//! something that Twilio's requests have: it says nothing about those of other carriers.
 //!
 //! An API key comes as `Authorization: Bearer KEY` (SignalWire), as the password of `Authorization: Basic` (jambonz, Exotel,
 //! Bandwidth), as a header `apikey`, or, where nothing else can be configured, as `?token=KEY`.
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::audio_channel::media_streams::signature::{self, Target};
 use crate::ids::Tenant;
+use crate::tenant::failures::Denied;
 use crate::tenant::keyring::Keyring;
 
-/// What the settings say about who may connect.
+/// What a connection may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Every call: it has proved itself, or its tenant has nothing that it could be held against.
+    Trusted,
+    /// Calls of carriers that do not sign: it has proved nothing, and the tenant's Twilio account signs.
+    Unproven,
+}
+
+/// What the settings say about proofs.
 #[derive(Clone, Debug, Default)]
-pub struct Access {
-    /// Whether a connection needs a key where no signature can be checked.
-    pub needs_key: bool,
+pub struct Proofs {
+    /// Whether every connection needs one.
+    pub needed: bool,
     /// The base URL that carriers use, if it is not the one of the request (behind a proxy).
     pub public_url: Option<String>,
 }
 
-impl Access {
-    /// Whether a connection for calls of `tenant` may be opened.
-    pub fn allows(&self, keyring: &Keyring, tenant: &Tenant, uri: &Uri, headers: &HeaderMap) -> bool {
+impl Proofs {
+    /// What a connection for calls of `tenant` may bring.
+    ///
+    /// # Errors
+    /// If it may not be opened: without a proof, or with one that was not looked at after too many wrong ones.
+    pub fn judge(&self, keyring: &Keyring, tenant: &Tenant, request: &Request) -> Result<Standing, Denied> {
+        let (uri, headers) = (request.uri(), request.headers());
         let tokens = keyring.twilio_tokens(tenant);
-        if tokens.is_none() && !self.needs_key {
-            return true;
+        if tokens.is_none() && !self.needed {
+            return Ok(Standing::Trusted);
         }
-        let signed = signature::is_present(headers)
-            && tokens.is_some_and(|tokens| {
-                self.target(uri, headers).is_some_and(|target| signature::is_right(headers, target, &tokens))
-            });
-        signed
-            || api_key(uri, headers)
-                .is_some_and(|key| keyring.api_key(&key).is_ok_and(|owner| owner.tenant == *tenant))
+        let signed = || {
+            let target = self.target(uri, headers).filter(|_| signature::is_present(headers));
+            target.zip(tokens).is_some_and(|(target, tokens)| signature::is_right(headers, target, &tokens))
+        };
+        let source = request.extensions().get().copied().unwrap_or_default();
+        let has_key = || {
+            let owner = keyring.api_key(&api_key(uri, headers).ok_or(Denied::Wrong)?, source)?;
+            (owner.tenant == *tenant).then_some(()).ok_or(Denied::Wrong)
+        };
+        match if signed() { Ok(()) } else { has_key() } {
+            Ok(()) => Ok(Standing::Trusted),
+            Err(_) if !self.needed => Ok(Standing::Unproven),
+            Err(denied) => Err(denied),
+        }
     }
 
     /// Where the carrier sent the request. A public URL is believed alone: what the carrier signed for another server of
@@ -103,8 +129,8 @@ mod tests {
         headers.insert("host", HeaderValue::from_static("10.0.0.5:8080"));
         let uri = "/twilio?x=1".parse().unwrap();
         let of = |public_url: Option<&str>| {
-            let access = Access { needs_key: false, public_url: public_url.map(str::to_owned) };
-            let target = access.target(&uri, &headers).unwrap();
+            let proofs = Proofs { needed: false, public_url: public_url.map(str::to_owned) };
+            let target = proofs.target(&uri, &headers).unwrap();
             format!("{}|{}|{}", target.authority, target.prefix, target.path)
         };
         assert_eq!(of(None), "10.0.0.5:8080||/twilio");

@@ -5,18 +5,28 @@ use std::sync::Arc;
 use peakstream::AudioFormat;
 use tokio::time::Instant;
 
-use crate::audio_channel::driver::{self, End, Feed, START_TIMEOUT, Step, due};
+use crate::audio_channel::driver::{self, End, Feed, Piece, START_TIMEOUT, Step, due};
+use crate::audio_channel::media_streams::access::Standing;
 use crate::audio_channel::media_streams::machine::{Continuity, Machine, Origin};
-use crate::audio_channel::websocket::{AudioSocket, Incoming};
+use crate::audio_channel::message_socket::{Incoming, MessageSocket};
 use crate::audio_channel::wire::{CloseCode, Output};
-use crate::ids::Tenant;
+use crate::ids::{CallId, Tenant};
 use crate::session::actor::SessionServices;
 
+/// The longest message accepted: Twilio's own are under 2 kB, a subset client may send seconds at once.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
 /// Serves one connection of `tenant` until its end.
-pub async fn serve(socket: AudioSocket, tenant: Tenant, origin: Origin, services: Arc<SessionServices>) {
+pub async fn serve(
+    socket: MessageSocket,
+    tenant: Tenant,
+    standing: Standing,
+    origin: Origin,
+    services: Arc<SessionServices>,
+) {
     let _counted = services.registry.audio_connected();
     let machine = Machine::new((Instant::now() + START_TIMEOUT).into_std(), origin);
-    let mut stream = Stream { machine, socket, gone: false };
+    let mut stream = Stream { machine, socket, standing, gone: false };
     let end = driver::run(&mut stream, tenant, &services).await;
     tracing::debug!(?end, dialect = stream.machine.dialect(), "audio connection ends");
     match end {
@@ -29,7 +39,8 @@ pub async fn serve(socket: AudioSocket, tenant: Tenant, origin: Origin, services
 /// Socket and machine together: messages in, steps out.
 struct Stream {
     machine: Machine,
-    socket: AudioSocket,
+    socket: MessageSocket,
+    standing: Standing,
     /// The other side has closed, or vanished.
     gone: bool,
 }
@@ -39,7 +50,8 @@ impl Feed for Stream {
         loop {
             match self.machine.poll_output() {
                 Some(Output::Started(started)) => return Step::Started(started),
-                Some(Output::Audio(bytes)) => return Step::Audio(bytes),
+                Some(Output::Audio(bytes)) => return Step::Audio(Piece::Heard(bytes)),
+                Some(Output::Lost(packets)) => return Step::Audio(Piece::Lost(packets)),
                 Some(Output::Send(text)) => {
                     // One that cannot be sent means that the connection is gone, which the next read tells.
                     self.socket.send(text).await;
@@ -66,8 +78,12 @@ impl Feed for Stream {
         }
     }
 
+    fn may_bring(&self, call_id: &CallId) -> bool {
+        self.standing == Standing::Trusted || !self.machine.is_of_one_that_signs(call_id)
+    }
+
     fn decoded_as(&mut self, format: &AudioFormat) {
-        // Where that varies, as with Opus, gaps are not measured.
+        // Where that varies, as with Opus, jumps of the timestamps are not measured.
         if let Some(bytes) = format.bytes_per_second() {
             self.machine.set_bytes_per_second(bytes);
         }
@@ -78,8 +94,8 @@ impl Feed for Stream {
         if continuity == Continuity::default() {
             tracing::debug!(dialect, "the stream came complete and in order");
         } else {
-            let Continuity { reordered, dropped, lost_ms } = continuity;
-            tracing::info!(dialect, reordered, dropped, lost_ms, "the carrier's stream had gaps");
+            let Continuity { reordered, dropped, missing, lost_ms } = continuity;
+            tracing::info!(dialect, reordered, dropped, missing, lost_ms, "the carrier's stream had gaps");
         }
     }
 }

@@ -22,8 +22,9 @@
 //!
 //! # Order and loss
 //!
-//! Media messages that carry a number are put back into order ([`order`](super::order)). Audio that the carrier lost shows
-//! as a jump of `timestamp`; it is counted, never invented. Messages without a number are taken as they come.
+//! Media messages that carry a number are put back into order ([`order`](super::order)). Numbers that never come are told
+//! as lost packets ([`gaps`](super::gaps)), which a codec with a memory conceals. Audio that the carrier itself lost shows as
+//! a jump of `timestamp`; it is counted, never invented. Messages without a number are taken as they come.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -31,8 +32,9 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::audio_channel::media_streams::dialect::{self, Binary, Counting, Dialect, Opening};
+use crate::audio_channel::media_streams::gaps::Gaps;
 use crate::audio_channel::media_streams::message::{Body, Media, Message, NotAMessage, Start, Track};
-use crate::audio_channel::media_streams::order::Reorder;
+use crate::audio_channel::media_streams::order::{Piece, Reorder};
 use crate::audio_channel::wire::{AudioBytes, CloseCode, Output, Started};
 use crate::ids::CallId;
 
@@ -59,6 +61,8 @@ pub struct Continuity {
     pub reordered: u64,
     /// Messages that came too late, or twice.
     pub dropped: u64,
+    /// Numbers that never came, or too late.
+    pub missing: u64,
     /// Milliseconds that the carrier says are missing.
     pub lost_ms: u64,
 }
@@ -80,6 +84,7 @@ pub struct Machine {
     early_media: u32,
     bad_payloads: u32,
     order: Reorder,
+    gaps: Gaps,
     /// When the audio that came last ends, if its length is known.
     timeline: Option<u64>,
     bytes_per_second: Option<u64>,
@@ -97,6 +102,7 @@ impl Machine {
             early_media: 0,
             bad_payloads: 0,
             order: Reorder::default(),
+            gaps: Gaps::default(),
             timeline: None,
             bytes_per_second: None,
             lost_ms: 0,
@@ -172,8 +178,13 @@ impl Machine {
 
     /// What happened to the stream's order and completeness so far.
     pub const fn continuity(&self) -> Continuity {
-        let Reorder { reordered, dropped, .. } = self.order;
-        Continuity { reordered, dropped, lost_ms: self.lost_ms }
+        let Reorder { reordered, dropped, missing, .. } = self.order;
+        Continuity { reordered, dropped, missing, lost_ms: self.lost_ms }
+    }
+
+    /// Whether a call is one of a carrier that signs its requests: by the words of the stream, or by the form of its id.
+    pub fn is_of_one_that_signs(&self, call_id: &CallId) -> bool {
+        self.dialect.signs || dialect::is_of_one_that_signs(call_id.as_str())
     }
 
     /// How the carrier speaks, for logs.
@@ -276,8 +287,11 @@ impl Machine {
     }
 
     fn release_in_order(&mut self) {
-        while let Some(media) = self.order.pop() {
-            self.release(media);
+        while let Some(piece) = self.order.pop() {
+            match piece {
+                Piece::Media(media) => self.release(media),
+                Piece::Missing(numbers) => self.gaps.miss(numbers),
+            }
         }
     }
 
@@ -292,6 +306,12 @@ impl Machine {
         }
         let Some(payload) = media.payload.filter(|bytes| !bytes.is_empty()) else { return };
         self.follow_timeline(media.timestamp, payload.len() as u64);
+        // Where each track counts for itself, all that is missing is of the one that is listened to.
+        let shared = self.dialect.counting == Counting::Messages;
+        let lost = self.gaps.close(media.timestamp.filter(|_| shared));
+        if lost > 0 {
+            self.outputs.push_back(Output::Lost(lost));
+        }
         self.outputs.push_back(Output::Audio(payload));
     }
 
@@ -306,9 +326,8 @@ impl Machine {
 
     fn stop(&mut self) {
         if matches!(self.state, State::Streaming { .. }) {
-            for media in self.order.drain() {
-                self.release(media);
-            }
+            self.order.finish();
+            self.release_in_order();
         }
         if self.state != State::Over {
             self.state = State::Over;
@@ -319,7 +338,7 @@ impl Machine {
     fn close(&mut self, code: CloseCode, reason: &'static str) {
         if self.state != State::Over {
             self.state = State::Over;
-            drop(self.order.drain());
+            self.order.clear();
             self.outputs.push_back(Output::Close(code, reason));
         }
     }

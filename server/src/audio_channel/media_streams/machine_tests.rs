@@ -52,7 +52,7 @@ fn drain(machine: &mut Machine) -> (Vec<u8>, Option<CloseCode>, bool) {
     let (mut audio, mut code, mut stopped) = (Vec::new(), None, false);
     while let Some(output) = machine.poll_output() {
         match output {
-            Output::Started(_) | Output::Send(_) => {}
+            Output::Started(_) | Output::Send(_) | Output::Lost(_) => {}
             Output::Audio(bytes) => audio.push(bytes[0]),
             Output::Stopped => stopped = true,
             Output::Close(with, _) => code = Some(with),

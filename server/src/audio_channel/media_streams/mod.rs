@@ -8,11 +8,13 @@
 //! * [`origin`]: what the connection's address says
 //! * [`order`]: numbered audio put back into order
 //! * [`feed`]: the machine on its WebSocket
+//! * [`gaps`]: how much of the caller's audio is missing
 
 pub mod access;
 pub mod dialect;
 pub mod envelope;
 pub mod feed;
+pub mod gaps;
 pub mod machine;
 pub mod message;
 pub mod order;

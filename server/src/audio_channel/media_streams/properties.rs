@@ -81,6 +81,7 @@ impl Seen {
                     assert!(self.started && !bytes.is_empty());
                     self.audio += bytes.len();
                 }
+                Output::Lost(packets) => assert!(self.audio > 0 && packets > 0, "lost before the first"),
                 Output::Send(_) => {
                     assert!(!self.started, "a listener sends nothing into a stream");
                     self.sent += 1;
@@ -142,4 +143,83 @@ proptest! {
         prop_assert!(seen.audio <= sent_to_it && seen.sent <= 1);
         prop_assert!(seen.sent == 0 || machine.dialect() == "sinch");
     }
+
+    /// Every packet of the caller's that does not come is told as lost, between the packets around it: nothing else that is
+    /// missing is, and what comes is in order.
+    #[test]
+    fn a_gap_of_n_numbered_packets_is_n_lost_packets(
+        names in 0..2usize,
+        messages in prop::collection::vec((0..3u8, prop::bool::weighted(0.15), any::<bool>()), 0..120),
+    ) {
+        let mut sent: Vec<_> = numbered(names, &messages).into_iter().filter(|message| !message.lost).collect();
+        let expected = gaps(&numbered(names, &messages));
+        for (at, (_, _, swapped)) in (0..sent.len() / 2).zip(&messages) {
+            // Not the first two: from them on, numbers and steps are known.
+            if *swapped && at > 1 {
+                sent.swap(2 * at, 2 * at + 1);
+            }
+        }
+        let mut machine = Machine::new(Instant::now() + Duration::from_secs(10), Origin::default());
+        machine.handle_text(dialect::examples().iter().find(|(name, _)| *name == ["twilio", "telnyx"][names]).unwrap().1);
+        let (mut heard, mut lost) = (Vec::new(), 0);
+        for message in &sent {
+            machine.handle_text(&message.text);
+        }
+        machine.handle_disconnect();
+        while let Some(output) = machine.poll_output() {
+            match output {
+                Output::Audio(bytes) => heard.push((std::mem::take(&mut lost), bytes[0])),
+                Output::Lost(packets) => lost += packets,
+                _ => {}
+            }
+        }
+        prop_assert_eq!(heard, expected);
+    }
+}
+
+/// A message of a stream that numbers its audio, and whether it is lost on the way.
+struct Numbered {
+    text: String,
+    lost: bool,
+    /// The caller's audio begins with this byte.
+    caller: Option<u8>,
+}
+
+/// Caller (0), other track (1) and marks (2), as Twilio numbers them all, or as Telnyx numbers each track. The caller's
+/// first two packets are added, and come.
+fn numbered(names: usize, messages: &[(u8, bool, bool)]) -> Vec<Numbered> {
+    let (mut clock, mut counts) = ([0u64; 2], [0u64; 2]);
+    let first = [(0, false, false); 2];
+    let all = first.iter().chain(messages);
+    all.enumerate()
+        .map(|(at, &(kind, lost, _))| {
+            let track = usize::from(kind.min(1));
+            let (number, timestamp) = (at + 2, clock[track]);
+            if kind == 2 {
+                let text = json!({"event": "mark", "sequenceNumber": number.to_string()}).to_string();
+                return Numbered { text, lost, caller: None };
+            }
+            clock[track] += 20;
+            counts[track] += 1;
+            let (name, payload) = (["inbound", "outbound"][track], STANDARD.encode([at as u8; 4]));
+            let text = match names {
+                0 => json!({"event": "media", "sequenceNumber": number.to_string(),
+                    "media": {"track": name, "timestamp": timestamp.to_string(), "payload": payload}}),
+                _ => json!({"event": "media", "media": {"track": name, "chunk": counts[track], "payload": payload}}),
+            };
+            Numbered { text: text.to_string(), lost, caller: (kind == 0).then_some(at as u8) }
+        })
+        .collect()
+}
+
+/// The caller's packets that come, each with how many are lost before it.
+fn gaps(messages: &[Numbered]) -> Vec<(u64, u8)> {
+    let mut lost = 0;
+    let callers = messages.iter().filter_map(|message| Some((message.caller?, message.lost)));
+    callers
+        .filter_map(|(byte, is_lost)| {
+            lost += u64::from(is_lost);
+            (!is_lost).then(|| (std::mem::take(&mut lost), byte))
+        })
+        .collect()
 }

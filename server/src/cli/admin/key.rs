@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::AdminOptions;
 use super::secret_file::SecretFile;
+use super::{AdminOptions, own_keys};
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::signalling::token::TOKEN_LIFETIME;
 use crate::tenant::edit::{KeyKind, NewSecret, Origin};
 use crate::tenant::file::{KeyFile, StoredKey};
+use crate::tenant::own_keys::Removal;
 use crate::tenant::scope::Scope;
 use crate::tenant::time::UnixTime;
 
@@ -23,6 +24,8 @@ Examples:
   peakstream key rotate ps-0123456789abcdef --overlap 24h
   peakstream key rotate ps-0123456789abcdef --overlap 0s      # it leaked: the old one stops now
   peakstream key disable ps-0123456789abcdef
+  peakstream key rotate-credential                            # then, when nothing needs the older key any more:
+  peakstream key remove-credential 0123456789abcdef           # tells what that takes; with --yes does it
 
 Secrets go to stdout, once; they are kept nowhere in clear.
 ";
@@ -56,8 +59,10 @@ enum Command {
     Remove(Named),
     /// Sign tokens with a new key; those signed before stay good for a while
     RotateToken(RotateToken),
-    /// Seal credentials with a new key; those sealed before open for ever
+    /// Seal credentials with a new key; those sealed before open as ever
     RotateCredential,
+    /// Remove a credential key that seals no more; what was sealed with it never opens again
+    RemoveCredential(RemoveCredential),
 }
 
 #[derive(Debug, clap::Args)]
@@ -136,6 +141,15 @@ struct Named {
 }
 
 #[derive(Debug, clap::Args)]
+struct RemoveCredential {
+    /// Id of the credential key, as key list shows it
+    id: String,
+    /// Do it; without this, what would become unreadable is told and nothing is changed
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct RotateToken {
     /// For this time tokens signed before stay good; 0s ends all of them now [default: the lifetime of a token, 2h]
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
@@ -178,6 +192,14 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
         Command::RotateCredential => {
             let id = options.edit(KeyFile::rotate_credential_key)?;
             done(options, &id, "seals credentials from now on; those sealed before open as ever")?;
+        }
+        Command::RemoveCredential(RemoveCredential { id, yes }) => {
+            let Removal { sealed_anew, left } = options.edit(|file| file.remove_credential_key(id, *yes))?;
+            let what = format!(
+                "removed; credentials sealed with it do not open any more, {sealed_anew} secrets of carriers were sealed anew, \
+                 {left} credential keys are left"
+            );
+            done(options, id, &what)?;
         }
     }
     Ok(Answer::Yes)
@@ -271,10 +293,17 @@ fn shown(made: &NewSecret) -> Vec<(&'static str, &str)> {
 
 fn list(options: &AdminOptions, file: &KeyFile, tenant: Option<&str>) -> Result<(), CliError> {
     tenant.map(|name| file.tenant(name)).transpose()?;
+    // The server's own keys are no tenant's.
+    let own = tenant.is_none();
     if options.json {
-        return print_json(&json!({"keys": listed(file, tenant)}));
+        let mut all = json!({"keys": listed(file, tenant)});
+        if own {
+            all["own_keys"] = json!(own_keys::listed(file));
+        }
+        return print_json(&all);
     }
-    print_keys(file, tenant)
+    print_keys(file, tenant)?;
+    if own { own_keys::print_own(file) } else { Ok(()) }
 }
 
 fn of<'a>(file: &'a KeyFile, tenant: Option<&str>) -> impl Iterator<Item = (KeyKind, &'a StoredKey)> {

@@ -3,6 +3,7 @@
 //! They work on the data directory, with or without a server running there; a running one notices with its next request.
 
 pub mod key;
+mod own_keys;
 mod secret_file;
 pub mod tenant;
 

@@ -19,7 +19,7 @@ use super::machine::{End, Probe, Transport};
 use super::packet::Frame;
 use super::session::{Handler, Session, Sid, Turn};
 use super::{Engine, open_packet};
-use crate::audio_channel::websocket::{self, PendingSocket, WireSocket};
+use crate::websocket::{self, PendingSocket, WireSocket};
 
 /// What is reserved for reading; it grows for a longer message, of which a client sends one.
 const READ_BUFFER: usize = 512;
@@ -30,7 +30,7 @@ const WRITTEN_AT_ONCE: usize = 16;
 
 /// Serves a WebSocket that begins a session.
 pub(super) async fn handshake<H: Handler>(engine: Arc<Engine<H>>, pending: PendingSocket, handler: H) {
-    let Some(mut socket) = pending.open_with(engine.config.max_payload, READ_BUFFER).await else { return };
+    let Some(mut socket) = pending.open(engine.config.max_payload, READ_BUFFER).await else { return };
     let Ok(session) = engine.sessions.open(Transport::WebSocket, engine.config.timing, handler) else {
         return websocket::close(&mut socket, 1013, "no room").await;
     };
@@ -45,7 +45,7 @@ pub(super) async fn handshake<H: Handler>(engine: Arc<Engine<H>>, pending: Pendi
 /// Serves a WebSocket that would take over a session. A name that is nobody's, or that of a session with a WebSocket, is
 /// not told apart: the WebSocket closes.
 pub(super) async fn upgrade<H: Handler>(engine: Arc<Engine<H>>, pending: PendingSocket, sid: Sid) {
-    let Some(mut socket) = pending.open_with(engine.config.max_payload, READ_BUFFER).await else { return };
+    let Some(mut socket) = pending.open(engine.config.max_payload, READ_BUFFER).await else { return };
     let session = engine.sessions.find(sid);
     match timeout(UPGRADE_TIMEOUT, probe(&mut socket, session)).await {
         Ok(Some(attached)) => drop(tokio::spawn(serve(socket, attached))),

@@ -10,21 +10,14 @@ use axum::http::{HeaderMap, header};
 use super::{ApiError, Rest};
 use crate::ids::Tenant;
 use crate::session::request::Kind;
+use crate::signalling::access::Access;
 use crate::signalling::token::{BearerRefusal, bearer};
+use crate::tenant::failures::{Denied, Source};
 use crate::tenant::keyring::Principal;
 use crate::tenant::scope::Scope;
 
 /// The header of the documented API keys.
 const API_KEY: &str = "apikey";
-
-/// Who may use the REST channel.
-#[derive(Debug)]
-pub enum Gate {
-    /// Holders of an API key, or of a token.
-    Keys,
-    /// Everybody, as this principal: the operator has switched authentication off.
-    Open(Principal),
-}
 
 /// Who asks, within the tenant's limits.
 #[derive(Clone, Debug)]
@@ -50,8 +43,9 @@ impl Caller {
 }
 
 impl Caller {
-    fn admit(headers: &HeaderMap, rest: &Rest, bytes: usize) -> Result<Self, ApiError> {
-        let principal = principal(headers, rest)?;
+    fn admit(parts: &Parts, rest: &Rest, bytes: usize) -> Result<Self, ApiError> {
+        let source = parts.extensions.get().copied().unwrap_or_default();
+        let principal = principal(&parts.headers, source, rest)?;
         let limits = rest.keyring.limits(&principal.tenant);
         rest.limiter
             .request(&principal.tenant, &limits, bytes, Instant::now())
@@ -67,7 +61,7 @@ impl FromRequestParts<Arc<Rest>> for Caller {
         let text = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         // A body of unannounced length counts as a request only; it is limited all the same.
         let bytes = text.and_then(|text| text.parse().ok()).unwrap_or(0);
-        Self::admit(&parts.headers, rest, bytes)
+        Self::admit(parts, rest, bytes)
     }
 }
 
@@ -78,17 +72,20 @@ impl FromRequestParts<Arc<Rest>> for Sender {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, ApiError> {
-        Caller::admit(&parts.headers, rest, 0).map(Self)
+        Caller::admit(parts, rest, 0).map(Self)
     }
 }
 
-fn principal(headers: &HeaderMap, rest: &Rest) -> Result<Principal, ApiError> {
-    if let Gate::Open(anybody) = &rest.gate {
+fn principal(headers: &HeaderMap, source: Source, rest: &Rest) -> Result<Principal, ApiError> {
+    if let Access::Open(anybody) = &rest.access {
         return Ok(anybody.clone());
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let (presented, known) = match text(API_KEY) {
-        Some(key) => (true, rest.keyring.api_key(key).ok()),
+        Some(key) => match rest.keyring.api_key(key, source) {
+            Err(Denied::TooMany(exceeded)) => return Err(ApiError::TooManyRequests(exceeded.retry_after)),
+            found => (true, found.ok()),
+        },
         None => {
             let token = text(header::AUTHORIZATION.as_str()).and_then(bearer);
             (token.is_some(), token.and_then(|token| rest.keyring.token(token).ok()))

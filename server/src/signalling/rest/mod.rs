@@ -35,6 +35,7 @@ use crate::session::actor::SessionServices;
 use crate::session::error::{NotReady, SessionError};
 use crate::session::journal::Journal;
 use crate::session::request::{Defaults, Kind};
+use crate::signalling::access::Access;
 use crate::store::Store;
 use crate::tenant::keyring::Keyring;
 use crate::tenant::limits::Limiter;
@@ -49,7 +50,6 @@ mod params;
 mod sessions;
 mod upload;
 
-pub use access::Gate;
 use error::ApiError;
 pub use idempotency::InFlight;
 
@@ -72,7 +72,7 @@ pub struct Rest {
     /// Where audio settings and idempotency keys are kept.
     pub store: Store,
     /// Who may use it.
-    pub gate: Gate,
+    pub access: Access,
     /// Whose keys work, and how much each tenant may have.
     pub keyring: Arc<Keyring>,
     /// How much of it each tenant has used.

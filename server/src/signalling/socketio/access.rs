@@ -7,9 +7,10 @@ use axum::http::header;
 use axum::http::request::Parts;
 use serde_json::Value;
 
-use super::{Access, Shared};
+use super::Shared;
 use crate::sensitive::Sensitive;
 use crate::session::request::Kind;
+use crate::signalling::access::Access;
 use crate::signalling::client::WireFormat;
 use crate::signalling::token::bearer;
 use crate::tenant::keyring::Principal;
@@ -90,7 +91,7 @@ impl Introduction {
     pub(super) fn authenticate(&self, shared: &Shared, auth: Option<&Value>) -> Result<Principal, Refused> {
         match &shared.config.access {
             Access::Open(anybody) => Ok(anybody.clone()),
-            Access::Tokens => {
+            Access::Proven => {
                 let token = self.token(auth).ok_or(Refused::Unauthorized)?;
                 shared.signalling.sessions.keyring.token(token).map_err(|_| Refused::Unauthorized)
             }

@@ -9,7 +9,8 @@
 //! * `connection`: what one session has joined, and its packets in order
 //! * [`member`]: how the task of a client ([`crate::signalling::client`]) reaches it
 //!
-//! A client that has joined and asked for nothing costs no task but that of its WebSocket, and about 4 kB.
+//! A client that has joined and asked for nothing costs no task but that of its WebSocket; what it holds is under
+//! `engineio`.
 
 mod access;
 mod connection;
@@ -24,10 +25,10 @@ use axum::extract::Request;
 use axum::routing::any;
 
 use crate::session::request::Kind;
+use crate::signalling::access::Access;
 use crate::signalling::client::{Signalling, WireFormat};
 use crate::signalling::engineio::machine::Timing;
 use crate::signalling::engineio::{Config, Engine};
-use crate::tenant::keyring::Principal;
 use connection::Connection;
 
 /// The longest message a client may send, over either transport: `initialize` with a credential is under 8 kB.
@@ -35,21 +36,12 @@ const MAX_MESSAGE_BYTES: usize = 256 << 10;
 /// From the transport's handshake to the first namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who may connect.
-#[derive(Debug)]
-pub enum Access {
-    /// Holders of a token.
-    Tokens,
-    /// Everybody, as this one: the operator has switched authentication off.
-    Open(Principal),
-}
-
 /// What the namespaces need.
 #[derive(Debug)]
 pub struct SocketIoConfig {
     /// Path of the transport, and prefix of the first spelling of the namespaces: `/socket.io`.
     pub path: String,
-    /// Who may connect.
+    /// Who may join.
     pub access: Access,
     /// Whether `alive` needs a token too.
     pub alive_needs_token: bool,

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import struct
 import sys
 import wave
 
@@ -89,7 +90,9 @@ def _table(law):
 
 
 def encode(pcm, codec):
-    """Samples as `mulaw`, `alaw`, `l16` (little-endian) or `l16be`."""
+    """Samples as `mulaw`, `alaw`, `l16` (little-endian), `l16be` or `f32` (little-endian, full scale is 1)."""
+    if codec == "f32":
+        return struct.pack(f"<{len(pcm)}f", *(value / 32768 for value in pcm))
     if codec.startswith("l16"):
         flat = array.array("h", pcm)
         if (codec == "l16be") != (sys.byteorder == "big"):
@@ -105,12 +108,11 @@ def mulaw(path):
     return encode(samples(path), "mulaw")
 
 
-def twice_the_rate(pcm):
-    """The same at 16 kHz, by linear interpolation: enough for a format test."""
-    out = array.array("h")
-    for here, following in zip(pcm, [*pcm[1:], pcm[-1]]):
-        out.extend((here, (here + following) // 2))
-    return out
+def interleaved(caller, other, first=True):
+    """Two channels sample by sample; the caller is on the first, or on the second."""
+    other = (other * (len(caller) // len(other) + 1))[: len(caller)]
+    pairs = zip(caller, other) if first else zip(other, caller)
+    return [sample for pair in pairs for sample in pair]
 
 
 def enrol():

@@ -45,9 +45,11 @@ QUIET = 1.0
 class Refused(Exception):
     """The upgrade was answered with something else than 101."""
 
-    def __init__(self, status, body, seconds):
-        super().__init__(f"HTTP {status}")
-        self.status, self.body, self.seconds = status, body, seconds
+    def __init__(self, response, seconds):
+        super().__init__(f"HTTP {response.status_code}")
+        self.status, self.body, self.seconds = response.status_code, bytes(response.body), seconds
+        #: All but the clock.
+        self.headers = sorted((name.lower(), value) for name, value in response.headers.raw_items() if name != "date")
 
 
 def duration(seconds):
@@ -117,7 +119,8 @@ class Hook:
             headers |= made
         elif self.signed:
             headers |= self.signed(headers, self.path, self.server.base.removeprefix("http://"))
-        self.server.private.update(value for name, value in headers.items() if name.startswith("Signature"))
+        signed = headers.get("Signature-Input"), headers.get("Signature"), headers.get("Signature", "").split(":")[1:2]
+        self.server.private.update(text for text in (*signed[:2], *signed[2]) if text and len(text) >= 16)
         return headers
 
     def connect(self):
@@ -130,8 +133,7 @@ class Hook:
         try:
             self.ws = connect(url, additional_headers=self.headers(), user_agent_header=None, **how)
         except InvalidStatus as refused:
-            response = refused.response
-            raise Refused(response.status_code, bytes(response.body), time.monotonic() - begun) from None
+            raise Refused(refused.response, time.monotonic() - begun) from None
         threading.Thread(target=self._listen, daemon=True).start()
         return self
 
@@ -217,6 +219,7 @@ class Hook:
     def play(self, data, chunk=1600, speed=0):
         """Sends audio until it is over or the server wants no more; how many bytes went out."""
         sent = 0
+        self.server.heard(bytes(data[8000:9600]))
         begun = time.monotonic()
         while sent < len(data) and self.audio(data[sent : sent + chunk]):
             sent += chunk
@@ -415,8 +418,7 @@ def probe(server, key):
     with Hook(server, key, conversation=ZERO) as hook:
         nobody = {"id": ZERO, "ani": "", "aniName": "", "dnis": ""}
         opened = hook.open(participant=nobody)
-        if opened["media"]:
-            hook.audio(b"")
+        hook.ws.send(b"")
         hook.close()
         assert hook.types() == ["opened", "closed"]
         return opened

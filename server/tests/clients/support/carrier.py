@@ -36,16 +36,16 @@ def sid(prefix):
 class Carrier:
     """One audio connection."""
 
-    def __init__(self, server, call_id, dialect="twilio", codec="mulaw", rate=RATE):
+    def __init__(self, server, call_id, dialect="twilio", codec="mulaw", rate=RATE, headers=None):
         self.call_id, self.minimal, self.codec, self.rate = call_id, dialect == "minimal", codec, rate
-        self.private = server.private
+        self.server = server
         self.stream_sid, self.account_sid = sid("MZ"), sid("AC")
         self.sequence = self.chunk = 0
         #: Bytes of audio sent, and when: (bytes so far, monotonic time just before it was sent) of each message.
         self.sent = []
         self.bytes_sent = 0
         self._open = contextlib.ExitStack()
-        connection = connect(server.audio_url, open_timeout=SOON, close_timeout=SOON)
+        connection = connect(server.audio_url, additional_headers=headers, open_timeout=SOON, close_timeout=SOON)
         self.socket = self._open.enter_context(connection)
 
     # ---- messages, as dictionaries
@@ -116,8 +116,7 @@ class Carrier:
         Returns how the connection ended, or None if it is still open.
         """
         begun, held = time.monotonic(), None
-        if len(audio) >= RATE + 60:
-            self.private.add(base64.b64encode(audio[RATE : RATE + 60]).decode())
+        self.server.heard(audio[RATE : 2 * RATE])
         try:
             for number, (timestamp, payload) in enumerate(self.pieces(audio, chunk_ms)):
                 if at and timestamp >= at[0] * 1000:

@@ -1,7 +1,8 @@
 """In: a call's bytes. Out: what each carrier but Twilio does with them, message by message.
 
-A carrier is a beginning (text), a way to send audio, an end, the address it connects to, and a format. Names and values
-are those of the carrier's own documentation; addresses, accounts and telephone numbers are made up.
+A carrier is a beginning (text), a way to send audio, an end, the address it connects to, and a format; `speaking` gives
+it another of its formats. Names and values are those of the carrier's own documentation; addresses, accounts and
+telephone numbers are made up.
 """
 
 import base64
@@ -12,11 +13,13 @@ import time
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from support import audio
+from support import audio, codecs
 from support.carrier import ended, sid
 from support.server import SOON
 
 NUMBERS = {"from": "+15083084809", "to": "+15088084809"}
+#: Codecs that come in packets, and FFmpeg's names of their encoders.
+PACKETS = {"g722": "g722", "opus": "libopus"}
 
 
 class Wire:
@@ -26,9 +29,11 @@ class Wire:
     subprotocols = None
     headers = None
     codec, rate, stereo = "mulaw", audio.RATE, False
+    #: Whether the carrier says what its bytes are. Where it does not, signalling must.
+    announces = True
 
     def __init__(self, server, call_id, path=""):
-        self.call_id, self.count = call_id, 0
+        self.server, self.call_id, self.count = server, call_id, 0
         server.private.update(NUMBERS.values())
         self._open = contextlib.ExitStack()
         query = f"?{self.query.format(call_id=call_id)}" if self.query else ""
@@ -45,28 +50,40 @@ class Wire:
     def start(self):
         """Everything before the first audio."""
 
+    @classmethod
+    def agreed(cls):
+        """What signalling declares: what the carrier announces holds, so a telephone call, unless it announces nothing."""
+        if cls.announces or cls.codec == "mulaw":
+            return {}
+        return {"audio_codec": "pcm", "sample_rate": cls.rate, "channels": 2 if cls.stereo else 1}
+
     def sound(self, pcm):
         """Samples at 8 kHz as this carrier sends them."""
-        if self.rate == 2 * audio.RATE:
-            pcm = audio.twice_the_rate(pcm)
-        assert self.rate in (audio.RATE, 2 * audio.RATE)
+        pcm = codecs.at_rate(pcm, self.rate)
         if self.stereo:
             # The other side talks as well: somebody else, backwards.
-            other = audio.samples(audio.files("other")[0])[::-1]
+            other = codecs.at_rate(audio.samples(audio.files("other")[0])[::-1], self.rate)
             pcm = [sample for pair in zip(pcm, other) for sample in pair]
         return audio.encode(pcm, self.codec)
 
+    def payloads(self, pcm, chunk_ms=100):
+        """The same, message by message."""
+        if self.codec in PACKETS:
+            # G.722 is cut like samples; an Opus packet is a message.
+            return codecs.packets(codecs.at_rate(pcm, self.rate), PACKETS[self.codec], self.rate)
+        sound, frame = self.sound(pcm), (2 if self.codec == "l16" else 1) * (2 if self.stereo else 1)
+        step = self.rate * chunk_ms // 1000 * frame
+        return [sound[begin : begin + step] for begin in range(0, len(sound), step)]
+
     def play(self, pcm, chunk_ms=100, speed=0):
         """Sends all of it, unpaced unless told otherwise; returns how the server ended the connection, or None."""
-        sound = self.sound(pcm)
-        step = len(sound) * chunk_ms // (len(pcm) * 1000 // audio.RATE)
-        step -= step % (2 if self.codec == "l16" else 1) * (2 if self.stereo else 1)
-        begun = time.monotonic()
+        begun, payloads = time.monotonic(), self.payloads(pcm, chunk_ms)
+        self.server.heard(payloads[len(payloads) // 2])
         try:
-            for number, begin in enumerate(range(0, len(sound), step)):
+            for number, payload in enumerate(payloads):
                 if speed:
                     time.sleep(max(0, begun + number * chunk_ms / 1000 / speed - time.monotonic()))
-                self.send_audio(sound[begin : begin + step])
+                self.send_audio(payload)
         except ConnectionClosed as closed:
             return ended(closed)
         return None
@@ -106,12 +123,13 @@ class Base64(Wire):
 
 class Telnyx(Base64):
     stream = "32de0dea-53cb-4b21-89a4-9e1819c043bc"
-    codec, encoding = "alaw", "PCMA"
+    codec = "alaw"
+    encodings = {"mulaw": "PCMU", "alaw": "PCMA", "l16": "L16", "g722": "G722", "opus": "OPUS"}
 
     def start(self):
         self.send({"event": "connected", "version": "1.0.0"})
         call = {"user_id": "u", "call_control_id": self.call_id, "call_session_id": "s", "client_state": "aGk="} | NUMBERS
-        call["media_format"] = {"encoding": self.encoding, "sample_rate": self.rate, "channels": 1}
+        call["media_format"] = {"encoding": self.encodings[self.codec], "sample_rate": self.rate, "channels": 1}
         self.send({"event": "start", "sequence_number": "1", "start": call, "stream_id": self.stream})
 
     def media(self, payload):
@@ -124,11 +142,13 @@ class Telnyx(Base64):
 
 
 class SignalWire(Base64):
-    stream, codec, rate = "4ee1fa4a-4a4c-4b0a-8f0c-1c7c7d4f6b11", "l16", 16000
+    # `codec="L16@24000h"` in its `<Stream>`: 24 kHz, high quality.
+    stream, codec, rate = "4ee1fa4a-4a4c-4b0a-8f0c-1c7c7d4f6b11", "l16", 24000
+    encodings = {"mulaw": "audio/x-mulaw", "alaw": "audio/x-alaw", "l16": "audio/x-L16", "g722": "audio/x-G722"}
 
     def start(self):
         self.send({"event": "connected", "protocol": "Call", "version": "0.2.0"})
-        format = {"encoding": "audio/x-L16", "sampleRate": self.rate, "channels": 1}
+        format = {"encoding": self.encodings[self.codec], "sampleRate": self.rate, "channels": 1}
         call = {"streamSid": self.stream, "accountSid": "b08dacad-c6ec-4d3c-9b5e-7f5c1d8a1e10", "callSid": self.call_id}
         call |= {"tracks": ["inbound"], "customParameters": {}, "mediaFormat": format}
         self.send({"event": "start", "sequenceNumber": "1", "streamSid": self.stream, "start": call})
@@ -140,10 +160,11 @@ class SignalWire(Base64):
 
 class Plivo(Base64):
     stream, codec, rate = "20170b0f-7d1e-4f1e-8f4a-0a4f1b0a7b11", "l16", 16000
+    encodings = {"mulaw": "audio/x-mulaw", "l16": "audio/x-l16"}
 
     def start(self):
         call = {"callId": self.call_id, "streamId": self.stream, "accountId": "MAXXXXXXXXXXXXXXXXXX", "tracks": ["inbound"]}
-        call["mediaFormat"] = {"encoding": "audio/x-l16", "sampleRate": self.rate}
+        call["mediaFormat"] = {"encoding": self.encodings[self.codec], "sampleRate": self.rate}
         self.send({"event": "start", "sequenceNumber": 0, "start": call, "extra_headers": "userId=12345"})
 
     def media(self, payload):
@@ -154,12 +175,14 @@ class Plivo(Base64):
 
 class Exotel(Base64):
     codec = "l16"
+    encodings = {"mulaw": "audio/x-mulaw;rate=8000", "l16": "audio/x-raw"}
 
     def start(self):
         self.send({"event": "connected"})
         self.stream = sid("")
         call = {"stream_sid": self.stream, "call_sid": self.call_id, "account_sid": "exotel1", "custom_parameters": {}}
-        call |= NUMBERS | {"media_format": {"encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "128kbps"}}
+        format = {"encoding": self.encodings[self.codec], "sample_rate": str(self.rate), "bit_rate": "128kbps"}
+        call |= NUMBERS | {"media_format": format}
         self.send({"event": "start", "sequence_number": "1", "stream_sid": self.stream, "start": call})
 
     def media(self, payload):
@@ -202,7 +225,8 @@ class Jambonz(Wire):
     def start(self):
         assert self.socket.subprotocol == "audio.jambonz.org"
         call = {"callSid": self.call_id, "direction": "inbound", "sipStatus": 200, "callStatus": "in-progress"} | NUMBERS
-        self.send(call | {"sampleRate": self.rate, "mixType": "stereo", "metadata": {}})
+        mix = "stereo" if self.stereo else "mono"
+        self.send(call | {"sampleRate": self.rate, "mixType": mix, "metadata": {}})
 
 
 class Sinch(Wire):
@@ -218,42 +242,61 @@ class Sinch(Wire):
 class ModAudioStream(Wire):
     """FreeSWITCH, without metadata: the address names the call, signalling said what the bytes are."""
 
-    query, codec = "call_id={call_id}", "l16"
+    query, codec, announces = "call_id={call_id}", "l16", False
 
 
 class ModAudioStreamNamedByAHeader(Wire):
-    headers, codec = {"X-Call-Id": "{call_id}"}, "l16"
+    headers, codec, announces = {"X-Call-Id": "{call_id}"}, "l16", False
 
     def start(self):
         self.send("metadata of no particular form")
 
 
 class ModAudioFork(Wire):
-    subprotocols, codec = ["audio.drachtio.org"], "l16"
+    subprotocols, codec, announces = ["audio.drachtio.org"], "l16", False
 
     def start(self):
         assert self.socket.subprotocol == "audio.drachtio.org"
         self.send({"call_id": self.call_id, "queue": "sales"})
 
 
-class AsteriskPlain(Wire):
-    subprotocols, query, codec = ["media"], "call_id={call_id}", "mulaw"
+#: Asterisk's names of codecs; of its linear samples, of each rate.
+LINEAR = {8000: "slin", 12000: "slin12", 16000: "slin16", 24000: "slin24", 32000: "slin32", 44100: "slin44"}
+LINEAR |= {48000: "slin48", 96000: "slin96", 192000: "slin192"}
+ASTERISK = {"mulaw": "ulaw", "alaw": "alaw", "g722": "g722", "opus": "opus"}
+
+
+class Asterisk(Wire):
+    subprotocols = ["media"]
+
+    @property
+    def format(self):
+        return LINEAR[self.rate] if self.codec == "l16" else ASTERISK[self.codec]
+
+
+class AsteriskPlain(Asterisk):
+    query, codec = "call_id={call_id}", "mulaw"
 
     def start(self):
         assert self.socket.subprotocol == "media"
         self.send(
             "MEDIA_START connection_id:peakstream channel:WebSocket/peakstream/0x5140001a0040 channel_id:1761245643.1 "
-            "format:ulaw optimal_frame_size:160 ptime:20"
+            f"format:{self.format} optimal_frame_size:160 ptime:20"
         )
 
 
-class AsteriskJson(Wire):
-    subprotocols, codec, rate = ["media"], "l16", 16000
+class AsteriskJson(Asterisk):
+    codec, rate = "l16", 16000
 
     def start(self):
         start = {"event": "MEDIA_START", "connection_id": "peakstream", "channel": "WebSocket/peakstream/0x5140001a0040"}
-        start |= {"channel_id": "1761245643.1", "format": "slin16", "optimal_frame_size": 640, "ptime": 20}
+        start |= {"channel_id": "1761245643.1", "format": self.format, "optimal_frame_size": 640, "ptime": 20}
         self.send(start | {"channel_variables": {"call_id": self.call_id}})
+
+
+def speaking(carrier, codec, rate=audio.RATE, stereo=False):
+    """The same carrier in another of its formats."""
+    return type(carrier.__name__, (carrier,), {"codec": codec, "rate": rate, "stereo": stereo})
 
 
 #: Case number in the specification's list, name, carrier.

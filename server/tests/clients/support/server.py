@@ -1,5 +1,6 @@
 """In: flags. Out: a running `peakstream serve`, and what the operating system says about it."""
 
+import base64
 import json
 import os
 import pathlib
@@ -44,8 +45,12 @@ def reset(connection):
 class Server:
     """One server process with its data directory."""
 
+    #: All of a run, for the test that reads what they logged.
+    started = []
+
     def __init__(self, folder, *flags, log="info", environment=None):
-        self.folder = pathlib.Path(folder)
+        self.folder, self.flags = pathlib.Path(folder), flags
+        Server.started.append(self)
         self.data_dir = self.folder / "data"
         self.log_file = self.folder / f"stderr-{time.monotonic_ns()}.log"
         #: What must never appear in the log: tokens, secrets, credentials, call ids, payloads.
@@ -131,6 +136,14 @@ class Server:
         command = [BINARY, "key", "disable", key_id, "--data-dir", self.data_dir]
         assert subprocess.run(command, capture_output=True, timeout=SOON).returncode == 0
 
+    def heard(self, payload):
+        """Notes a piece of audio as private, in every form in which a log might show bytes."""
+        if len(payload) >= 60:
+            middle = payload[len(payload) // 2 :][:24]
+            # Silence is nobody's.
+            if len(set(middle)) > 4:
+                self.private.update((base64.b64encode(payload[:48]).decode(), middle.hex(), str(list(middle))[1:-1]))
+
     def token_key(self):
         """What it signs its tokens with, from its secrets file: the first of its token keys."""
         text = (self.data_dir / "secrets.toml").read_text()
@@ -147,6 +160,14 @@ class Server:
 
     def log(self):
         return self.log_file.read_text(errors="replace")
+
+    def listening_port(self):
+        """Where it listens, whatever it tells clients: for a test that stands where a proxy would."""
+        own = {os.readlink(one) for one in pathlib.Path(f"/proc/{self.pid}/fd").iterdir()}
+        table = pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
+        # proc(5): local address and port in hexadecimal, state (0A: listening), …, inode.
+        rows = [line.split() for line in table]
+        return next(int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own)
 
     def sockets(self):
         """How many sockets it has open, the listening one included."""

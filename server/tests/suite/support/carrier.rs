@@ -6,7 +6,8 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{PATIENCE, TestServer};
@@ -25,6 +26,23 @@ impl Carrier {
     async fn connect_to(server: &TestServer, path: &str) -> Self {
         let (socket, _) = connect_async(server.ws(path)).await.unwrap();
         Self { socket, code: 1006 }
+    }
+
+    /// Connects with a header of its own; or the status that the server refuses with.
+    pub async fn connect_with(
+        server: &TestServer,
+        path: &str,
+        header: Option<(&'static str, &str)>,
+    ) -> Result<Self, u16> {
+        let mut request = server.ws(path).into_client_request().unwrap();
+        if let Some((name, value)) = header {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self { socket, code: 1006 }),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Connects and begins the stream of a call.

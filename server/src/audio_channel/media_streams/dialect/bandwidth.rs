@@ -17,6 +17,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read,
     binary: Binary::Refused,
     counting: Counting::Track,
+    signs: false,
     #[cfg(test)]
     example: EXAMPLE,
 };

@@ -14,6 +14,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read: ignore,
     binary: Binary::Audio,
     counting: Counting::Messages,
+    signs: false,
     #[cfg(test)]
     example: r#"{"call_id":"CALL","queue":"sales"}"#,
 };

@@ -14,6 +14,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read: ignore,
     binary: Binary::Audio,
     counting: Counting::Messages,
+    signs: false,
     #[cfg(test)]
     example: r#"{"callSid":"CALL","direction":"inbound","from":"+15083084809","to":"+15088084809","callId":"f36e6b2a","sipStatus":200,
         "callStatus":"in-progress","accountSid":"fef61e75","applicationSid":"0e0681b0","sampleRate":16000,"mixType":"stereo","metadata":{}}"#,

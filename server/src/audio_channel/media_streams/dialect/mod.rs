@@ -52,6 +52,8 @@ pub struct Dialect {
     pub binary: Binary,
     /// What the numbers of its messages count.
     pub counting: Counting,
+    /// Whether the carrier signs the request of its connection.
+    pub signs: bool,
     /// A message that begins a stream of the call `CALL`, for the tests of what all dialects have in common.
     #[cfg(test)]
     pub example: &'static str,
@@ -124,6 +126,11 @@ pub fn recognise(opening: &Opening<'_>) -> Option<(&'static Dialect, Start)> {
 /// How a connection is read that has not begun in any dialect: as Twilio's.
 pub fn fallback() -> &'static Dialect {
     &twilio::DIALECT
+}
+
+/// Whether a call id has the form of one of a carrier that signs its requests.
+pub fn is_of_one_that_signs(call_id: &str) -> bool {
+    twilio::is_call_sid(call_id)
 }
 
 /// The subprotocols that carriers ask for.

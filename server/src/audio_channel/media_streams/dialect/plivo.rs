@@ -18,6 +18,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read,
     binary: Binary::Refused,
     counting: Counting::Messages,
+    signs: false,
     #[cfg(test)]
     example: EXAMPLE,
 };

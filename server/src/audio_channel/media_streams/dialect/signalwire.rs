@@ -14,6 +14,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read: twilio::read,
     binary: Binary::Refused,
     counting: Counting::Messages,
+    signs: false,
     #[cfg(test)]
     example: EXAMPLE,
 };

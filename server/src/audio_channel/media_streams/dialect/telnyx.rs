@@ -15,6 +15,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read,
     binary: Binary::Refused,
     counting: Counting::Track,
+    signs: false,
     #[cfg(test)]
     example: EXAMPLE,
 };

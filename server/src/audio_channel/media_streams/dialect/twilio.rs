@@ -17,6 +17,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read,
     binary: Binary::Refused,
     counting: Counting::Messages,
+    signs: true,
     #[cfg(test)]
     example: EXAMPLE,
 };
@@ -53,6 +54,12 @@ pub(super) fn start(json: &Value) -> Start {
     }
 }
 
+/// `CA` and 32 hexadecimal digits: twilio.com/docs/glossary/what-is-a-sid.
+pub(super) fn is_call_sid(text: &str) -> bool {
+    let digits = text.strip_prefix("CA").unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 const EXAMPLE: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ18ad3ab5a668481ce02b83e7395059f0",
     "start":{"streamSid":"MZ18ad3ab5a668481ce02b83e7395059f0","accountSid":"AC63f2f7c1ae3f4b0dbb8a1e9d9d1c1f11","callSid":"CALL",
@@ -73,6 +80,19 @@ mod tests {
         assert_eq!(start.stream.as_deref(), Some("MZ18ad3ab5a668481ce02b83e7395059f0"));
         let expected = MediaFormat { codec: "mulaw".into(), layout: None, sample_rate: 8000, channels: 1 };
         assert_eq!((start.media_format, start.named, start.track), (Some(expected), None, None));
+    }
+
+    #[test]
+    fn a_call_sid_has_its_form() {
+        assert!(is_call_sid("CA63f2f7c1ae3f4b0dbb8a1e9d9d1c1f11"));
+        for other in [
+            "CA",
+            "CA63f2f7c1ae3f4b0dbb8a1e9d9d1c1f1",
+            "AC63f2f7c1ae3f4b0dbb8a1e9d9d1c1f11",
+            "CA63f2f7c1ae3f4b0dbb8a1e9d9d1c1f1é",
+        ] {
+            assert!(!is_call_sid(other), "{other}");
+        }
     }
 
     #[test]

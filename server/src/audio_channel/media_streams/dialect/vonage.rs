@@ -14,6 +14,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     read: ignore,
     binary: Binary::Audio,
     counting: Counting::Messages,
+    signs: false,
     #[cfg(test)]
     example: r#"{"event":"websocket:connected","content-type":"audio/l16;rate=16000","call_id":"CALL","app":"audiosocket"}"#,
 };
