@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval speech accuracy fuzz train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -59,6 +59,9 @@ bench: models ## cost beside the alternatives, one core (writes target/bench/rep
 
 eval: models ## error rates beside the reference pipeline (needs ../shared; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py
+
+speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
+	@python3 benches/speech.py
 
 DATA ?= ../shared/data
 accuracy: models ## docs/accuracy.md again: what may be promised (needs DATA, by default ../shared/data; an hour, resumes)

@@ -141,11 +141,11 @@ class NotHere(Exception):
 # ---- recorded prompts
 
 
-def fetch_debian(package, folder, progress):
+def fetch_debian(package, version, digest, folder, progress):
     """The pinned .deb in the cache; first with the system's package lists, then with private ones (neither needs root)."""
-    deb = folder / f"{package}_{DEBIAN_VERSION}_all.deb"
-    with progress.step("demo", f"Debian package {package} {DEBIAN_VERSION}") as step:
-        if install.has(deb, DEBIAN_SHA256[package]):
+    deb = folder / f"{package}_{version}_all.deb"
+    with progress.step("recordings", f"Debian package {package} {version}") as step:
+        if install.has(deb, digest):
             step.outcome = "cached"
             return deb
         if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
@@ -156,7 +156,7 @@ def fetch_debian(package, folder, progress):
         # A directory that apt's unprivileged helper cannot enter only costs a warning, so it is not asked for.
         common = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            wanted = f"{package}={DEBIAN_VERSION}"
+            wanted = f"{package}={version}"
             if not quietly(common + ["download", wanted], scratch):
                 (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
                 (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def fetch_debian(package, folder, progress):
                 if not quietly(common + private + ["download", wanted], scratch):
                     raise NotHere(f"apt-get finds no {wanted}")
             got = pathlib.Path(scratch, deb.name)
-            if not install.has(got, DEBIAN_SHA256[package]):
+            if not install.has(got, digest):
                 raise install.Failure(f"{package}: the downloaded package is not the pinned one; it is not used")
             os.replace(got, deb)
         return deb
@@ -315,7 +315,7 @@ def build(progress):
     DEMO.mkdir(parents=True, exist_ok=True)
     cache = install.CACHE
     calls = []
-    debs = {package: fetch_debian(package, cache / "debian", progress) for package in DEBIAN_SHA256}
+    debs = {name: fetch_debian(name, DEBIAN_VERSION, digest, cache / "debian", progress) for name, digest in DEBIAN_SHA256.items()}
     for call in RECORDED:
         with progress.step("demo", f"{call['file']}: {call['what']}"), tempfile.TemporaryDirectory(dir=DEMO) as scratch:
             samples = joined(call, unpack(debs[call["package"]], pathlib.Path(scratch)))

@@ -12,6 +12,7 @@ mod parked;
 mod restart;
 mod server;
 mod signalling;
+mod speech;
 mod websocket;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Server(server::Args),
     /// Measures requests, connections and idle clients of a running server; prints JSON.
     Signalling(signalling::Args),
+    /// Makes calls of which is known where someone speaks, and says where the engine hears it; prints JSON.
+    Speech(speech::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),
+        Command::Speech(args) => speech::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -94,7 +94,7 @@ fn conversion(gain: f64) -> Symmetric {
 
 /// A gain in dB that runs straight between corners on a logarithmic frequency axis, as Recommendations draw it, and goes
 /// on level outside of them; as a factor.
-pub(super) fn between_corners(corners: &[(f64, f64)], hz: f64) -> f64 {
+pub(crate) fn between_corners(corners: &[(f64, f64)], hz: f64) -> f64 {
     let after = corners.partition_point(|(corner, _)| *corner <= hz);
     let db = match (after.checked_sub(1).and_then(|before| corners.get(before)), corners.get(after)) {
         (Some((low, from)), Some((high, to))) => from + (to - from) * (hz / low).ln() / (high / low).ln(),

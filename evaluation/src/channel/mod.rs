@@ -6,6 +6,7 @@
 //!
 //! Everything is deterministic: the same clip, parts and seed give the same call, on every machine of one kind.
 
+mod amr_like;
 mod band;
 mod clip;
 mod conceal;
@@ -124,6 +125,7 @@ impl Line {
             Part::Band(band) => self.samples = band::limit(band, self.narrow()),
             Part::G711(law) => self.samples = g711::pass(law.encoding(), self.narrow(), &mut losses),
             Part::Gsm => self.samples = gsm::pass(self.narrow(), &mut losses),
+            Part::AmrLike(rate) => self.samples = amr_like::pass(rate, self.narrow(), &mut losses),
             Part::Opus(rate) => self.samples = opus::pass(rate.as_number() as i32, self.wide(), &mut losses)?,
             Part::Loss(share, burst) => {
                 let mut losses = self::losses(share, burst, random.clone());

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use peakstream::Encoding;
 
+use super::amr_like::Rate as AmrRate;
 use super::band::Band;
 use super::noise::Kind;
 
@@ -16,6 +17,7 @@ pub const PARTS: &[(&str, &str)] = &[
     ("mulaw", "ITU-T G.711 µ-law, 8 kHz"),
     ("alaw", "ITU-T G.711 A-law, 8 kHz"),
     ("gsm", "GSM full rate, 13 kbit/s (3GPP TS 46.010), 8 kHz"),
+    ("amr-like:12.2k", "a CELP codec in the manner of AMR at 12.2k, 7.4k or 4.75k, not AMR itself; 8 kHz"),
     ("opus:12k", "Opus for voice at 6k to 64k (bit/s), 20 ms packets; leaves 16 kHz"),
     (
         "loss:5%",
@@ -161,6 +163,7 @@ pub(super) enum Part {
     Band(Band),
     G711(Law),
     Gsm,
+    AmrLike(AmrRate),
     Opus(BitRate),
     Loss(Share, Option<Milliseconds>),
     Noise(Kind, Hundredths),
@@ -175,7 +178,7 @@ impl Part {
 
     /// Whether a loss that follows is a loss of its packets.
     pub(super) const fn is_codec(&self) -> bool {
-        matches!(self, Self::G711(_) | Self::Gsm | Self::Opus(_))
+        matches!(self, Self::G711(_) | Self::Gsm | Self::AmrLike(_) | Self::Opus(_))
     }
 }
 
@@ -183,6 +186,9 @@ impl Part {
 const BANDS: [(&str, Band); 2] = [("g712", Band::G712), ("irs", Band::Irs)];
 const KINDS: [(&str, Kind); 4] =
     [("white", Kind::White), ("pink", Kind::Pink), ("babble", Kind::Babble), ("music", Kind::Music)];
+
+const AMR_RATES: [(&str, AmrRate); 3] =
+    [("12.2k", AmrRate::Kbps12_2), ("7.4k", AmrRate::Kbps7_4), ("4.75k", AmrRate::Kbps4_75)];
 
 impl FromStr for Part {
     type Err = ChannelError;
@@ -210,6 +216,7 @@ fn part(name: &str, arguments: &[&str]) -> Result<Part, String> {
         ("mulaw", []) => Part::G711(Law::Mu),
         ("alaw", []) => Part::G711(Law::A),
         ("gsm", []) => Part::Gsm,
+        ("amr-like", [rate]) => Part::AmrLike(choice(rate, &AMR_RATES)?),
         ("opus", [rate]) => Part::Opus(BitRate(number(rate, "k", 600, 6_400)?)),
         ("loss", [share]) => Part::Loss(Share(number(share, "%", 10, 5_000)?), None),
         ("loss", [share, "bursts", burst]) => {
@@ -270,6 +277,7 @@ impl fmt::Display for Part {
             Self::G711(Law::Mu) => f.write_str("mulaw"),
             Self::G711(Law::A) => f.write_str("alaw"),
             Self::Gsm => f.write_str("gsm"),
+            Self::AmrLike(rate) => write!(f, "amr-like:{}", name_of(rate, &AMR_RATES)),
             Self::Opus(BitRate(rate)) => write!(f, "opus:{rate}k"),
             Self::Loss(Share(share), None) => write!(f, "loss:{share}%"),
             Self::Loss(Share(share), Some(Milliseconds(burst))) => {

@@ -89,7 +89,7 @@ fn every_part_leaves_as_much_sound_as_enters_and_other_sound() {
 #[test]
 fn sound_stays_where_it_was_in_time() {
     let clip = clip();
-    for form in ["band:g712", "mulaw", "gsm", "opus:24k", "noise:pink:20dB", "clip:1%"] {
+    for form in ["band:g712", "mulaw", "gsm", "amr-like:12.2k", "opus:24k", "noise:pink:20dB", "clip:1%"] {
         let call = parsed(form).apply(&clip, &[], 7).unwrap_or_else(|error| panic!("{form}: {error}"));
         let heard: Vec<_> = call.samples.iter().copied().map(sample::from_linear16).collect();
         let (before, lag) = match call.rate {
@@ -118,7 +118,7 @@ fn a_seed_decides_everything() {
 #[test]
 fn a_codec_loses_its_own_packets() {
     let clip = clip();
-    for codec in ["mulaw", "gsm", "opus:12k"] {
+    for codec in ["mulaw", "gsm", "amr-like:7.4k", "opus:12k"] {
         let heard = |text: &str| parsed(text).apply(&clip, &[], 3).expect("it can be had");
         assert!(heard(&format!("{codec}+loss:20%")) != heard(codec), "{codec}");
     }
@@ -139,7 +139,8 @@ fn an_empty_or_a_single_sample_is_no_trouble() {
 fn any_part() -> impl Strategy<Value = String> {
     let number = |low: i32, high: i32| (low..=high).prop_map(|n| part::Hundredths::new(n).to_string());
     prop_oneof![
-        prop::sample::select(vec!["band:g712", "band:irs", "mulaw", "alaw", "gsm"]).prop_map(str::to_owned),
+        prop::sample::select(vec!["band:g712", "band:irs", "mulaw", "alaw", "gsm", "amr-like:7.4k"])
+            .prop_map(str::to_owned),
         number(600, 6_400).prop_map(|rate| format!("opus:{rate}k")),
         number(10, 5_000).prop_map(|share| format!("loss:{share}%")),
         (number(10, 5_000), number(2_000, 100_000))
@@ -169,7 +170,7 @@ proptest! {
 
     #[test]
     fn nearly_right_texts_do_not_break_it_either(
-        text in "(loss|opus|noise|clip|replay|band)(:[0-9.%kdBms-]{0,8}){0,3}(\\+(gsm|mulaw|loss:5%))?",
+        text in "(loss|opus|noise|clip|replay|amr-like|band)(:[0-9.%kdBms-]{0,8}){0,3}(\\+(gsm|mulaw|loss:5%))?",
     ) {
         if let Ok(simulation) = text.parse::<Simulation>() {
             prop_assert_eq!(simulation.to_string().parse(), Ok(simulation));

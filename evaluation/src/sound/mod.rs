@@ -1,9 +1,15 @@
-//! A seed enters, sounds leave that no one has recorded: noise and music, made by formulas, the same on every machine of one
-//! kind.
+//! A seed enters, sounds leave that no one has recorded: noise, music, singing, tones, breath, made by formulas, the same on
+//! every machine of one kind.
 
+mod breath;
 mod music;
 mod noise;
 pub(crate) mod random;
+mod singing;
+mod tones;
 
+pub use breath::breath;
 pub use music::music;
 pub use noise::{pink, white};
+pub use singing::singing;
+pub use tones::tones;

@@ -89,7 +89,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was_and_gives_the_same_report_byt
 
 def test_people_get_tables_and_a_page_that_loads_nothing(trials, folder, tmp_path):
     page = tmp_path / "report.html"
-    text = evaluate(trials, folder, "--html", page, "--cache", tmp_path / "embeddings").stdout
+    text = peakstream("evaluate", trials, "--audio", folder, "--html", page).stdout
     assert "What can be promised" in text and "not enough trials (30 of 3000)" in text
     assert "<svg" in page.read_text() and "http" not in page.read_text() and "<script" not in page.read_text()
 

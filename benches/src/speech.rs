@@ -1,0 +1,68 @@
+//! Recorded clips and made sounds become telephone calls of which is known where someone speaks; out come the calls, that
+//! knowledge and what the engine found, for `benches/speech.py`, which puts the alternatives beside it.
+
+mod material;
+mod ours;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use peakstream::EngineOptions;
+use peakstream_server::model_dir;
+use serde_json::{Value, json};
+
+use material::Scenario;
+
+/// What to make, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of recorded clips (WAV or FLAC, at any depth; `../shared/data/clips`).
+    #[arg(long)]
+    clips: PathBuf,
+    /// Folder of recorded hold music (WAV), if there is any.
+    #[arg(long)]
+    music: Option<PathBuf>,
+    /// Seconds of each kind of speech, and of each kind of sound without speech.
+    #[arg(long, default_value_t = 600)]
+    seconds: usize,
+    /// Folder to write to: NAME.s16 (8 kHz, 16-bit), NAME.truth and NAME.ours (a byte for each 10 ms).
+    #[arg(long)]
+    out: PathBuf,
+    /// Folder of installed models.
+    #[arg(long)]
+    models: Option<PathBuf>,
+}
+
+/// Prints JSON: the scenarios in order.
+pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let engine = model_dir::load_engine(args.models.as_deref(), EngineOptions::default())?;
+    std::fs::create_dir_all(&args.out)?;
+    let clips = material::clips(&args.clips)?;
+    let recorded = args.music.as_deref().map(material::recordings).transpose()?;
+    let mut listed = Vec::new();
+    for scenario in material::scenarios(&clips, recorded.as_deref(), args.seconds)? {
+        eprintln!("{} ...", scenario.name);
+        let found = ours::listen(&engine, &scenario.calls)?;
+        write(&args.out, &scenario, &found.frames)?;
+        listed.push(listing(&scenario, found.net_seconds));
+    }
+    println!("{:#}", Value::from(listed));
+    Ok(())
+}
+
+fn listing(scenario: &Scenario, net_seconds: f64) -> Value {
+    json!({
+        "name": scenario.name,
+        "what": scenario.what,
+        "call_samples": ours::CALL_SAMPLES,
+        "holds_speech": scenario.truth.contains(&material::SPEECH),
+        "net_seconds": net_seconds,
+    })
+}
+
+fn write(folder: &Path, scenario: &Scenario, frames: &[u8]) -> std::io::Result<()> {
+    let samples: Vec<u8> = scenario.calls.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
+    std::fs::write(folder.join(format!("{}.s16", scenario.name)), samples)?;
+    std::fs::write(folder.join(format!("{}.truth", scenario.name)), &scenario.truth)?;
+    std::fs::write(folder.join(format!("{}.ours", scenario.name)), frames)
+}
