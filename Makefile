@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval speech accuracy fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy speech fuzz train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -60,15 +60,15 @@ bench: models ## cost beside the alternatives, one core (writes target/bench/rep
 eval: models ## error rates beside the reference pipeline (needs ../shared; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py
 
-speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
-	@python3 benches/speech.py
-
 DATA ?= ../shared/data
 accuracy: models ## docs/accuracy.md again: what may be promised (needs DATA, by default ../shared/data; an hour, resumes)
 	@mkdir -p target/eval
 	cargo build --release -p peakstream-server
 	target/release/peakstream evaluate $(DATA)/trials_dev.csv --audio $(DATA) --through mulaw,gsm,opus:12k+loss:5% --seconds all,5,3,2 \
 		--cache target/eval/embeddings.bin --html target/eval/accuracy.html --markdown docs/accuracy.md
+
+speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
+	@python3 benches/speech.py
 
 calibrate: models ## fit the shipped calibrations again (needs ../shared)
 	@python3 benches/eval/calibrate.py

@@ -67,6 +67,12 @@ impl Drop for Collected {
 }
 
 impl Collected {
+    /// Speech without rows.
+    #[cfg(test)]
+    pub(crate) fn of_samples(samples: Vec<i16>) -> Self {
+        Self { samples, features: Vec::new(), spectra: Vec::new() }
+    }
+
     /// Rows of [`fbank::BINS`], in and around speech.
     pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
         Zeroizing::new(logarithms(&self.features))

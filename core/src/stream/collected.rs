@@ -51,8 +51,16 @@ impl CollectedSpeech {
     /// 10 % of its frames of 20 ms do not exceed. The pauses that speech detection keeps hold the line's noise, so it falls with the
     /// noise; it is no exact signal-to-noise ratio. Costs one pass over the samples.
     pub fn evidence(&self) -> Evidence {
-        let snr = loud_over_quiet(self.samples(), self.rate);
-        Evidence { net_speech: self.net_speech().seconds() as f32, snr }
+        let frame = self.rate.hz() as usize / LEVELS_PER_SECOND;
+        // One step of 16 bits is the quietest that counts: digital silence has no level.
+        let level = |frame: &[i16]| {
+            let energy: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+            10.0 * (energy / frame.len() as f64).max(1.0).log10()
+        };
+        let mut levels: Vec<f64> = self.samples().chunks_exact(frame).map(level).collect();
+        levels.sort_by(f64::total_cmp);
+        let at = |share: usize| levels.get(levels.len() * share / 100).copied().unwrap_or_default();
+        Evidence { net_speech: self.net_speech().seconds() as f32, snr: (at(95) - at(10)) as f32 }
     }
 
     /// Rows of [`crate::speech::fbank::BINS`].
@@ -66,30 +74,23 @@ impl CollectedSpeech {
     }
 }
 
-/// Decibels between the levels that 95 % and 10 % of the frames do not exceed.
-fn loud_over_quiet(samples: &[i16], rate: SampleRate) -> f32 {
-    // One step of 16 bits is the quietest that counts: digital silence has no level.
-    let level = |frame: &[i16]| {
-        let energy: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-        10.0 * (energy / frame.len() as f64).max(1.0).log10()
-    };
-    let mut levels: Vec<f64> =
-        samples.chunks_exact(rate.hz() as usize / LEVELS_PER_SECOND).map(level).collect();
-    levels.sort_by(f64::total_cmp);
-    let at = |share: usize| levels.get(levels.len() * share / 100).copied().unwrap_or_default();
-    (at(95) - at(10)) as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn speech(samples: Vec<i16>) -> CollectedSpeech {
+        let (rate, channel_type) = (SampleRate::Hz8000, ChannelType::Telephone);
+        CollectedSpeech { collected: Collected::of_samples(samples), rate, channel_type }
+    }
+
     #[test]
-    fn quality_is_the_level_of_words_over_pauses() {
-        let of = |samples: &[i16]| loud_over_quiet(samples, SampleRate::Hz8000);
+    fn evidence_is_the_time_and_the_level_of_words_over_pauses() {
         // Words at 8,000, pauses at 80: 40 dB; every fourth frame is a pause.
         let samples: Vec<i16> = (0..16_000).map(|i| if i / 160 % 4 == 0 { 80 } else { 8_000 }).collect();
-        assert!((of(&samples) - 40.0).abs() < 0.01, "{}", of(&samples));
-        assert_eq!((of(&[0; 8_000]), of(&[])), (0.0, 0.0));
+        let evidence = speech(samples).evidence();
+        assert_eq!(evidence.net_speech, 2.0);
+        assert!((evidence.snr - 40.0).abs() < 0.01, "{}", evidence.snr);
+        assert_eq!(speech(vec![0; 8_000]).evidence().snr, 0.0);
+        assert_eq!(speech(Vec::new()).evidence(), Evidence { net_speech: 0.0, snr: 0.0 });
     }
 }
