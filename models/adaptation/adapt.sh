@@ -11,7 +11,7 @@ start=$(date +%s)
 step() { printf '== %s (%s s)\n' "$1" "$(($(date +%s) - start))"; }
 
 step "Debian packages"
-PACKAGES="python3-torch python3-numpy python3-scipy python3-venv"
+PACKAGES="python3-torch python3-numpy python3-scipy python3-venv libopencore-amrnb0"
 # shellcheck disable=SC2086
 if command -v dpkg >/dev/null && ! dpkg -s $PACKAGES >/dev/null 2>&1; then
     apt-get update -q && apt-get install -qy --no-install-recommends $PACKAGES
@@ -22,12 +22,18 @@ mkdir -p .cache/debs
 [ -x .cache/venv/bin/python ] || "$PYTHON" -m venv --system-site-packages .cache/venv
 .cache/venv/bin/pip install -q --require-hashes --no-deps -r requirements.txt
 
-step "Word recordings of the KDE games"
-for package in ktuberling klettres; do
-    if [ ! -d ".cache/debs/$package" ]; then
-        (cd .cache/debs && apt-get download -q "$package-data" && dpkg-deb -x "$package"-data_*.deb "$package")
-    fi
-done
+step "Recorded speech of Debian's packages"
+(
+    cd .cache/debs
+    for file in $(cut -c67- ../../packages.sha256); do
+        package=${file%%_*} version=${file#*_}
+        [ -f "$file" ] || apt-get download -q "$package=$(printf %s "${version%_all.deb}" | sed 's/%3a/:/')"
+    done
+    sha256sum --quiet -c ../../packages.sha256
+    for file in *.deb; do
+        [ -d "${file%%_*}" ] || dpkg-deb -x "$file" "${file%%_*}"
+    done
+)
 
 step "The network as published"
 python3 original.py
@@ -36,6 +42,7 @@ run() { step "$*"; nice -n 5 .cache/venv/bin/python -u "$@"; }
 run material.py
 for fold in final speechocean762; do run train.py "$fold"; done
 run export.py
+run linear_map.py
 step judge.py
 python3 judge.py
 python3 card.py

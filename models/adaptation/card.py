@@ -7,25 +7,43 @@ import json
 
 import paths
 
-NAMES = {"published": "published network", "map": "published, linear map", "left out": "**adapted, corpus unseen**", "final": "adapted, as shipped"}
+NAMES = {
+    "published": "published network",
+    "published, rotation": "published, rotated (Procrustes)",
+    "published, map": "published, linear map",
+    "delta, corpus unseen": "**delta, corpus unseen**",
+    "delta and map, corpus unseen": "delta and map, corpus unseen",
+    "delta, as shipped": "delta, as shipped",
+}
 CORPORA = ("speechocean762", "arabic_commands", "asterisk")
 
 
-def table(rows, band, networks):
-    lines = ["| network | " + " | ".join(f"{corpus} {kind}" for kind in ("list", "pairs") for corpus in CORPORA) + " | merit |", "|---" * 8 + "|"]
-    for network in networks:
-        found = {row["corpus"]: row for row in rows if row["band"] == band and row["network"] == network}
-        cells = [f"{found[corpus][kind][0]:.2f} / {found[corpus][kind][1]:.3f}" for kind in ("list", "pairs") for corpus in CORPORA]
-        merit = sum(found[corpus]["pairs"][1] for corpus in CORPORA) / len(CORPORA)
-        lines.append(f"| {NAMES[network]} | " + " | ".join(cells) + f" | {merit:.4f} |")
+def signed(interval):
+    return " to ".join(f"{value:+.2f}" for value in interval)
+
+
+def pooled_table(rows):
+    """One row for each condition and network: all trials of the list under one threshold."""
+    lines = ["| enrolled / tested | network | EER % | minDCF(0.01) | FRR % at FAR 1 % | change of EER | change of FRR |", "|---" * 7 + "|"]
+    for row in rows:
+        pooled = row["pooled"]
+        low, high = pooled["eer_interval"]
+        lines.append(
+            f"| {row['condition']} | {NAMES[row['network']]} | {pooled['eer']:.2f} ({low:.2f} to {high:.2f}) | {pooled['min_dcf']:.3f} "
+            f"| {pooled['frr_at_far_1']:.1f} | {signed(pooled['eer_change'])} | {signed(pooled['frr_at_far_1_change'])} |"
+        )
     return "\n".join(lines)
 
 
-def calibration_table(calibrations):
-    lines = ["| network | all | " + " | ".join(f"{corpus} left out" for corpus in CORPORA) + " |", "|---" * 5 + "|"]
-    for network in ("published", "map", "left out", "final"):
-        found = calibrations[network]
-        lines.append(f"| {NAMES[network]} | " + " | ".join(f"{found[name]:.3f}" for name in ("all", *CORPORA)) + " |")
+def corpus_table(rows, condition):
+    """By corpus, on the list and over all pairs, for one condition."""
+    lines = ["| network | " + " | ".join(f"{corpus} {kind}" for kind in ("list", "pairs") for corpus in CORPORA) + " | mean of pairs |", "|---" * 8 + "|"]
+    for row in rows:
+        if row["condition"] == condition:
+            pairs = [row[f"{corpus}, pairs"]["eer"] for corpus in CORPORA]
+            cells = [f"{row[corpus]['eer']:.2f}" for corpus in CORPORA]
+            cells += [f"{row[f'{corpus}, pairs']['eer']:.2f}" for corpus in CORPORA]
+            lines.append(f"| {NAMES[row['network']]} | " + " | ".join(cells) + f" | {sum(pairs) / len(pairs):.2f} |")
     return "\n".join(lines)
 
 
@@ -34,9 +52,10 @@ def main():
     words = {
         "sha224": figures["model_sha224"],
         "delta_bytes": f"{figures['delta_bytes']:,}",
-        "telephone": table(figures["rows"], "telephone", ("published", "map", "left out", "final")),
-        "one_calibration": calibration_table(figures["one_calibration"]),
-        "wide_band": table(figures["rows"], "wide band", ("published", "left out", "final")),
+        "replicates": str(figures["replicates"]),
+        "pooled": pooled_table(figures["rows"]),
+        "telephone": corpus_table(figures["rows"], "telephone / telephone"),
+        "across": corpus_table(figures["rows"], "clean / telephone"),
     }
     text = (paths.HERE / "CARD.template.md").read_text(encoding="utf-8")
     for name, value in words.items():

@@ -1,138 +1,139 @@
-"""Is the adapted network better where it has not learnt? Writes figures.json, from which card.py makes the card.
+"""Is the adapted network better on speech it has not learnt from? Writes figures.json, from which card.py makes the card.
 
-    python3 judge.py        in any Python: it goes on in the private one of `make eval`; 6 minutes, embeddings are cached
+    python3 judge.py        in any Python: it goes on in the private one of `make eval`; embeddings are cached
 
-Each corpus is judged with a network that was trained without it, the published network beside it, then the final one; calls by
-telephone and wide-band recordings. The final delta has learnt from speechocean762 only, so the two others judge it as it is.
+Judges: the published network, two linear maps behind it, the delta without and with the map, each corpus unseen, and what is shipped. By
+microphone, by telephone and across the two. Intervals by a bootstrap over speakers; the change against the published network is taken within
+each replicate.
 """
 
-import hashlib
 import json
 import sys
 
 import paths
 
-sys.path[:0] = [str(paths.REPOSITORY / "benches" / "eval"), str(paths.MODELS / "study")]
+sys.path[:0] = [str(paths.REPOSITORY / "benches" / "eval")]
 import prepare  # noqa: E402
 
-BANDS = ("telephone", "wide band")
-CHAIN = "41 taps, beta 5, + noise at -65 dB"
-LEFT_OUT = {"speechocean762": "speechocean762", "arabic_commands": "final", "asterisk": "final"}
-RIDGE = 1.0  # penalty of the map's distance to identity, in mean eigenvalues
+# Which delta has not learnt from a corpus: the final one knows speechocean762 alone of the three. The map knows none.
+UNSEEN = {"speechocean762": "speechocean762", "arabic_commands": "final", "asterisk": "final"}
+PUBLISHED = "published"
+# Network -> (its delta: none, the one that has not learnt from the corpus, the final one; the map behind it)
+NETWORKS = {
+    PUBLISHED: (None, None),
+    "published, rotation": (None, "rotation"),
+    "published, map": (None, "towards_identity"),
+    "delta, corpus unseen": (UNSEEN, None),
+    "delta and map, corpus unseen": (UNSEEN, "towards_identity"),
+    "delta, as shipped": (dict.fromkeys(UNSEEN, "final"), None),
+}
+
+
+def enrolled(trials, rows):
+    """Unit model of each trial: the mean of its enrolment clips' unit embeddings."""
+    import numpy as np
+    from reference.scoring import unit
+
+    models = {trial.enrol: unit(np.mean([rows[path] for path in trial.enrol], axis=0)) for trial in trials}
+    return np.array([models[trial.enrol] for trial in trials])
 
 
 class Judge:
     def __init__(self):
-        import front_end
-        import soundfile
-        from reference import scoring
-        from reference.chain import MARGINS, speech_frames
-        from reference.runtime import log_mel
+        import conditions
+        import linear_map
+        import original
 
-        self.study, self.scoring, self.front_end = front_end.Study(prepare.DATA, narrow=False), scoring, front_end
-        self.clips, self.rows = self.study.clips, {band: [] for band in BANDS}
-        for path, speech in zip(self.clips, self.study.speech):
-            heard = (front_end.raise_to_16k(self.study.pcm[path], CHAIN), soundfile.read(prepare.DATA / path)[0])
-            for band, samples in zip(BANDS, heard):
-                features = log_mel(samples)
-                self.rows[band].append(features[speech_frames(speech, len(features), MARGINS)])
+        self.clips, self.linear_map, self.published = conditions.Clips(), linear_map, original.onnx_file()
+        models = [self.published, *(paths.RUNS / f"{run}.onnx" for run in sorted(set(UNSEEN.values())))]
+        self.pairs_of = linear_map.pairs(models)
 
-    def of_corpus(self, corpus):
-        return [index for index, path in enumerate(self.clips) if path.split("/")[1] == corpus]
-
-    def embeddings(self, model, band, corpus):
-        """Clip -> embedding of one corpus."""
+    def embeddings(self, network, band):
+        """Clip -> unit embedding, of all corpora."""
         import numpy as np
-        from reference.runtime import Embedder
+        from reference.scoring import unit
 
-        chosen = self.of_corpus(corpus)
-        identity = hashlib.sha256(model.read_bytes()).hexdigest()[:16]
-        cache = paths.CACHE / "embeddings" / f"{identity}-{band.replace(' ', '-')}-{corpus}.npy"
-        if not cache.exists():
-            print(f"  {model.stem}, {band}, {corpus}", file=sys.stderr, flush=True)
-            embed = Embedder(model)
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            np.save(cache, np.array([embed(self.rows[band][index]) for index in chosen]))
-        return dict(zip((self.clips[index] for index in chosen), np.load(cache)))
+        delta, map_of = NETWORKS[network]
+        out = {}
+        for corpus in UNSEEN:
+            model = paths.RUNS / f"{delta[corpus]}.onnx" if delta else self.published
+            found = self.clips.embeddings(model, band, corpus)
+            rows = np.array(list(found.values()), dtype=float)
+            if map_of:
+                rows = self.linear_map.Map(*self.pairs_of[model], getattr(self.linear_map, map_of))(rows)
+            out.update(zip(found, unit(rows)))
+        return out
 
-    def figures(self, embeddings, corpus):
-        """EER % and min Cllr on the trial list and over all pairs."""
+    def scores(self, network, enrol_band, test_band, corpora):
+        """Trials of the list."""
         import numpy as np
+        from measures import Scores
 
-        trials = [trial for trial in self.study.trials if trial.source == corpus]
-        targets = np.array([trial.target for trial in trials])
-        listed = self.front_end.measured(self.scoring.cosines(trials, embeddings), targets)
-        pairs = self.front_end.measured(*self.front_end.all_pairs(corpus, embeddings))
-        return {"list": [listed[0], listed[2]], "pairs": [pairs[0], pairs[2]]}
+        trials = [trial for trial in self.clips.trials if trial.source in corpora]
+        tests = self.embeddings(network, test_band)
+        models = enrolled(trials, self.embeddings(network, enrol_band))
+        cosines = np.einsum("ij,ij->i", models, np.array([tests[trial.test] for trial in trials]))
+        name = lambda path: "/".join(path.split("/")[1:3])
+        return Scores(cosines, np.array([trial.target for trial in trials]), [name(trial.enrol[0]) for trial in trials], [name(trial.test) for trial in trials])
 
-
-    def one_calibration(self, embeddings):
-        """Cllr of all corpora under one calibration, each weighing the same, and of each under one fitted without it."""
-        import calibrate
+    def pairs(self, network, enrol_band, test_band, corpus):
+        """Every clip against every other of a corpus; in arabic_commands only pairs of different rounds, where the room helps nobody."""
         import numpy as np
+        from measures import Scores
 
-        trials = self.study.trials
-        targets, weight = np.array([trial.target for trial in trials]), calibrate.weights(trials)
-        cosines = self.scoring.cosines(trials, embeddings)
-        scale, offset = calibrate.fit_logistic(cosines, targets, weight)
-        sources = np.array([trial.source for trial in trials])
-        parts = [calibrate.cllr(scale * cosines[sources == corpus] + offset, targets[sources == corpus]) for corpus in LEFT_OUT]
-        return {"all": float(np.mean(parts)), **calibrate.left_out(trials, cosines, targets, weight)}
+        clips = self.clips.of(corpus)
+        one, other = (
+            np.array([rows[path] for path in clips])
+            for rows in (self.embeddings(network, enrol_band), self.embeddings(network, test_band))
+        )
+        speakers = np.array(["/".join(path.split("/")[1:3]) for path in clips])
+        rounds = np.array([path.split("/")[3].split("_")[0] if corpus == "arabic_commands" else path for path in clips])
+        i, j = np.nonzero(rounds[:, None] != rounds[None, :])
+        if enrol_band == test_band:
+            i, j = i[i < j], j[i < j]
+        return Scores((one @ other.T)[i, j], speakers[i] == speakers[j], speakers[i], speakers[j])
 
 
-def mapped(source, wanted, embeddings):
-    """`embeddings` through the linear map towards identity that takes unit rows of `source` to those of `wanted`."""
-    import numpy as np
-    from reference.scoring import unit
+def row(judge, condition, network, corpora, published):
+    """Figures and intervals of one network under one condition; `published`: replicates to subtract, by what is counted."""
+    from measures import interval
 
-    both = [path for path in source if source[path].any() and wanted[path].any()]
-    x, y = (unit(np.array([rows[path] for path in both], dtype=float)) for rows in (source, wanted))
-    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
-    gram = (x - mean_x).T @ (x - mean_x)
-    pull = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-    matrix = np.linalg.solve(gram + pull, (x - mean_x).T @ (y - mean_y) + pull)
-    return {path: (unit(row.astype(float)) - mean_x) @ matrix + mean_y for path, row in embeddings.items()}
+    name, enrol_band, test_band = condition
+    kinds = {corpus: judge.scores(network, enrol_band, test_band, (corpus,)) for corpus in corpora}
+    kinds["pooled"] = judge.scores(network, enrol_band, test_band, corpora)
+    kinds.update({f"{corpus}, pairs": judge.pairs(network, enrol_band, test_band, corpus) for corpus in corpora})
+    out = {"condition": name, "network": network}
+    for kind, scores in kinds.items():
+        figures = [round(float(value), 4) for value in scores.all()]
+        out[kind] = {"eer": figures[0], "min_dcf": figures[1], "frr_at_far_1": figures[2]}
+        if kind == "pooled":
+            replicates = scores.replicates()
+            base = published.setdefault((name, kind), replicates)
+            for place, figure in enumerate(("eer", "min_dcf", "frr_at_far_1")):
+                out[kind][f"{figure}_interval"] = [round(value, 4) for value in interval(replicates[:, place])]
+                out[kind][f"{figure}_change"] = [round(value, 4) for value in interval(replicates[:, place] - base[:, place])]
+    return out
 
 
 def main():
     prepare.need_data(prepare.DATA, ["trials_dev.csv"])
     prepare.enter_environment()
-    import original
+    import conditions
+    from measures import REPLICATES
 
-    judge = Judge()
-    published, final = original.onnx_file(), paths.RUNS / "final.onnx"
-    out = {"model_sha224": hashlib.sha224(final.read_bytes()).hexdigest(), "delta_bytes": paths.DELTA.stat().st_size, "rows": []}
-    calls = {}
-    for corpus, fold in LEFT_OUT.items():
-        for band in BANDS:
-            heard = {
-                "published": judge.embeddings(published, band, corpus),
-                "left out": judge.embeddings(paths.RUNS / f"{fold}.onnx", band, corpus),
-                "final": judge.embeddings(final, band, corpus),
-            }
-            if band == "telephone":
-                others = [other for other in LEFT_OUT if other not in (corpus, "asterisk")]
-                pairs = [{}, {}]
-                for other in others:
-                    for rows, of_band in zip(pairs, BANDS):
-                        rows.update(judge.embeddings(published, of_band, other))
-                heard["map"] = mapped(*pairs, heard["published"])
-            for network, embeddings in heard.items():
-                if band == "telephone":
-                    calls.setdefault(network, {}).update(embeddings)
-                figures = judge.figures(embeddings, corpus)
-                out["rows"].append({"corpus": corpus, "band": band, "network": network, **figures})
-                print(f"{corpus:16} {band:10} {network:10} list {figures['list'][0]:5.2f} / {figures['list'][1]:.3f}"
-                      f"   pairs {figures['pairs'][0]:5.2f} / {figures['pairs'][1]:.3f}", flush=True)
-    out["one_calibration"] = {
-        network: {name: round(value, 4) for name, value in judge.one_calibration(embeddings).items()} for network, embeddings in calls.items()
-    }
-    for row in out["rows"]:
-        for kind in ("list", "pairs"):
-            row[kind] = [round(figure, 6) for figure in row[kind]]
-    rows = ",\n  ".join(json.dumps(row) for row in out.pop("rows"))
-    head = json.dumps(out, indent=1)[:-2]
-    paths.FIGURES.write_text(f'{head},\n "rows": [\n  {rows}\n ]\n}}\n')
+    judge, published, rows = Judge(), {}, []
+    for condition in conditions.CONDITIONS:
+        for network in NETWORKS:
+            rows.append(row(judge, condition, network, conditions.CORPORA, published))
+            pooled = rows[-1]["pooled"]
+            merit = sum(rows[-1][f"{corpus}, pairs"]["eer"] for corpus in conditions.CORPORA) / len(conditions.CORPORA)
+            print(f"{condition[0]:28} {network:22} pooled EER {pooled['eer']:5.2f} {pooled['eer_interval']}, minDCF {pooled['min_dcf']:.3f}, "
+                  f"FRR at FAR 1 % {pooled['frr_at_far_1']:5.2f}; all pairs, mean EER {merit:.2f}; change {pooled['eer_change']}", flush=True)
+    manifest = prepare.install.parse_toml((paths.MODELS / "manifest.toml").read_text(encoding="utf-8"))
+    model = next(model for model in manifest["model"] if model["name"] == "campplus")
+    head = {"model_sha224": model["sha224"], "delta_bytes": paths.DELTA.stat().st_size, "replicates": REPLICATES}
+    body = ",\n  ".join(json.dumps(entry) for entry in rows)
+    paths.FIGURES.write_text(f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n  {body}\n ]\n}}\n')
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def kde_clips():
     """Words of the games ktuberling and klettres, six of one voice joined; about forty voices in as many languages."""
     voices = {}
     for package, pattern in (("ktuberling", "sounds/*/*.[ow]*"), ("klettres", "*/*/*.ogg")):
-        for path in sorted((paths.DEBS / package / "usr/share" / package).glob(pattern)):
+        for path in sorted((paths.DEBS / f"{package}-data/usr/share" / package).glob(pattern)):
             language = path.parent.name if package == "ktuberling" else path.parent.parent.name
             if "@" not in language and path.suffix in (".ogg", ".wav") and soundfile.info(path).samplerate >= RATE:
                 voices.setdefault(f"{package}_{language}", []).append(path)
