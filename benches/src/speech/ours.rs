@@ -8,10 +8,11 @@ use peakstream::speech::segmenter::{Segmenter, Verdict};
 use peakstream::speech::silero::STEPS;
 use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, SampleRate};
 
-/// A call of about a minute: whole groups of the four blocks that are looked at together.
-pub(crate) const CALL_SAMPLES: usize = 468 * STEPS * NARROW_BLOCK;
+/// A call of about a minute: whole groups of the four blocks that are looked at together, and whole frames.
+pub(crate) const CALL_SAMPLES: usize = 470 * STEPS * NARROW_BLOCK;
 /// 10 ms.
 pub(crate) const FRAME: usize = 80;
+const _: () = assert!(CALL_SAMPLES.is_multiple_of(FRAME));
 /// Blocks around speech that count as net speech (`core/src/speech/collector.rs`).
 const MARGIN: usize = 1;
 const FORMAT: AudioFormat = AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz8000);

@@ -1,8 +1,9 @@
 //! Where speech begins and ends: one probability for each 32 ms block enters, what the block is leaves.
 //!
 //! Silero's own rules for cutting speech: it begins at a probability of 0.5 and ends when the probability has stayed
-//! low for 128 ms; shorter pauses belong to the speech. A burst of fewer than three blocks (a click, a key tone's
-//! edge) is no speech.
+//! low for 128 ms; shorter pauses belong to the speech. A burst of fewer than four blocks (a click, a key tone's
+//! edge) is no speech, and neither is what the network was never sure of: a voice reaches a probability near 1 within
+//! its first syllable, hold music that is taken for speech stays doubtful (`docs/speech-detection.md`).
 
 /// Speech begins at this probability.
 const BEGIN: f32 = 0.5;
@@ -10,10 +11,13 @@ const BEGIN: f32 = 0.5;
 const END: f32 = 0.35;
 /// So many blocks without speech end it: 128 ms.
 const HANGOVER_BLOCKS: u32 = 4;
-/// Fewer blocks with speech are none: 96 ms.
-const LEAST_BLOCKS: u32 = 3;
+/// Fewer blocks with speech are none: 128 ms.
+const LEAST_BLOCKS: u32 = 4;
+/// Speech without a block of this probability is none.
+const SURE: f32 = 0.8;
 
-/// Blocks that can be undecided at once: two bursts of one block with the longest pauses between, and the next block.
+/// Blocks that can be undecided at once: three bursts of one block with the longest pauses between, and the next block.
+/// What is still in doubt then is no speech.
 pub(crate) const MOST_UNDECIDED: usize = (LEAST_BLOCKS * HANGOVER_BLOCKS) as usize;
 
 /// What the newest block is.
@@ -37,9 +41,18 @@ pub struct Segmenter {
 enum State {
     #[default]
     Silence,
-    Speech {
-        /// Blocks with speech since it began, as far as that matters.
+    /// It may be speech.
+    Doubt {
+        /// Blocks with speech since it began.
         heard: u32,
+        /// All blocks since then.
+        blocks: usize,
+        /// Blocks without speech since the last one with it.
+        quiet: u32,
+        /// Whether one of them was certain.
+        sure: bool,
+    },
+    Speech {
         /// Blocks without speech since the last one with it.
         quiet: u32,
     },
@@ -48,28 +61,40 @@ enum State {
 impl Segmenter {
     /// Decides about the next block.
     pub fn step(&mut self, probability: f32) -> Verdict {
-        match self.state {
+        let (state, verdict) = match self.state {
             State::Silence if probability >= BEGIN => {
-                self.state = State::Speech { heard: 1, quiet: 0 };
-                Verdict::Undecided
+                let begun = State::Doubt { heard: 1, blocks: 1, quiet: 0, sure: probability >= SURE };
+                (begun, Verdict::Undecided)
             }
-            State::Silence => Verdict::Silence,
-            State::Speech { heard, quiet } => {
-                let goes_on = probability >= BEGIN || (quiet == 0 && probability >= END);
-                if goes_on {
-                    let heard = (heard + 1).min(LEAST_BLOCKS);
-                    self.state = State::Speech { heard, quiet: 0 };
-                    if heard == LEAST_BLOCKS { Verdict::Speech } else { Verdict::Undecided }
-                } else if quiet + 1 < HANGOVER_BLOCKS {
-                    self.state = State::Speech { heard, quiet: quiet + 1 };
-                    Verdict::Undecided
+            State::Silence => (State::Silence, Verdict::Silence),
+            State::Doubt { heard, blocks, quiet, sure } => {
+                let (heard, quiet) =
+                    if goes_on(probability, quiet) { (heard + 1, 0) } else { (heard, quiet + 1) };
+                let (blocks, sure) = (blocks + 1, sure || probability >= SURE);
+                if quiet == 0 && sure && heard >= LEAST_BLOCKS {
+                    (State::Speech { quiet }, Verdict::Speech)
+                } else if quiet == HANGOVER_BLOCKS || blocks == MOST_UNDECIDED {
+                    (State::Silence, Verdict::Silence)
                 } else {
-                    self.state = State::Silence;
-                    Verdict::Silence
+                    (State::Doubt { heard, blocks, quiet, sure }, Verdict::Undecided)
                 }
             }
-        }
+            State::Speech { quiet } if goes_on(probability, quiet) => {
+                (State::Speech { quiet: 0 }, Verdict::Speech)
+            }
+            State::Speech { quiet } if quiet + 1 < HANGOVER_BLOCKS => {
+                (State::Speech { quiet: quiet + 1 }, Verdict::Undecided)
+            }
+            State::Speech { .. } => (State::Silence, Verdict::Silence),
+        };
+        self.state = state;
+        verdict
     }
+}
+
+/// Whether speech that has been quiet for so many blocks goes on.
+fn goes_on(probability: f32, quiet: u32) -> bool {
+    probability >= BEGIN || (quiet == 0 && probability >= END)
 }
 
 #[cfg(test)]
@@ -84,8 +109,21 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_settled_from_its_third_block_on() {
-        assert_eq!(verdicts(&[0.1, 0.9, 0.9, 0.9, 0.9]), [Silence, Undecided, Undecided, Speech, Speech]);
+    fn speech_is_settled_from_its_fourth_block_on() {
+        let settled = verdicts(&[0.1, 0.9, 0.9, 0.9, 0.9, 0.9]);
+        assert_eq!(settled, [Silence, Undecided, Undecided, Undecided, Speech, Speech]);
+    }
+
+    #[test]
+    fn what_is_never_certain_is_no_speech() {
+        let doubtful = verdicts(&[0.7; 100]);
+        assert!(!doubtful.contains(&Speech));
+        assert_eq!(doubtful.iter().filter(|verdict| **verdict == Silence).count(), 100 / MOST_UNDECIDED);
+    }
+
+    #[test]
+    fn doubtful_blocks_before_a_certain_one_are_speech_too() {
+        assert_eq!(verdicts(&[0.6, 0.6, 0.6, 0.6, 0.6, 0.8, 0.6])[4..], [Undecided, Speech, Speech]);
     }
 
     #[test]
@@ -95,19 +133,20 @@ mod tests {
 
     #[test]
     fn a_short_pause_belongs_to_the_speech() {
-        let with_pause = verdicts(&[0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.9]);
-        assert_eq!(with_pause[2..], [Speech, Undecided, Undecided, Undecided, Speech]);
+        let with_pause = verdicts(&[0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.9]);
+        assert_eq!(with_pause[3..], [Speech, Undecided, Undecided, Undecided, Speech]);
     }
 
     #[test]
     fn speech_ends_when_it_has_been_quiet_for_128_ms() {
-        let ended = verdicts(&[0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1]);
-        assert_eq!(ended[2..], [Speech, Undecided, Undecided, Undecided, Silence, Silence]);
+        let ended = verdicts(&[0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1]);
+        assert_eq!(ended[3..], [Speech, Undecided, Undecided, Undecided, Silence, Silence]);
     }
 
     #[test]
     fn a_doubtful_block_continues_speech_but_does_not_begin_it() {
-        assert_eq!(verdicts(&[0.4, 0.9, 0.4, 0.4]), [Silence, Undecided, Undecided, Speech]);
+        let continued = verdicts(&[0.4, 0.9, 0.4, 0.4, 0.4]);
+        assert_eq!(continued, [Silence, Undecided, Undecided, Undecided, Speech]);
     }
 
     proptest! {
