@@ -107,7 +107,7 @@ def test_case_077_only_what_twilio_signed_may_connect(strict_server, signed_tena
 @pytest.fixture(scope="module")
 def behind_a_proxy(tmp_path_factory):
     """A server that Twilio knows by another host and path; its proxy takes the prefix off and leaves the rest."""
-    running = Server(tmp_path_factory.mktemp("proxied"), f"--public-url={PUBLIC}").ready()
+    running = Server(tmp_path_factory.mktemp("proxied"), f"--public-url={PUBLIC}", "--media-streams-need-key").ready()
     running.base = f"http://127.0.0.1:{running.listening_port()}"
     running.private.add(TOKEN)
     peakstream(running, "key", "add", "--tenant", "default", "--twilio", "--secret-file", "-", typed=TOKEN)
