@@ -32,8 +32,8 @@ use crate::signalling::http;
 const LAG: Duration = Duration::from_secs(1);
 /// Seconds of speech that a session can ask for at most, and that no call of this measurement comes to have.
 const WANTED: u32 = 30;
-/// From the last connection to the first message.
-const LEAD: Duration = Duration::from_millis(500);
+/// From the last connection to the first message; the event streams are opened in between.
+const LEAD: Duration = Duration::from_secs(5);
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -145,6 +145,11 @@ async fn measure(
     let messages = lines::messages(&recordings[0].audio, seconds);
     let sent = messages.len() * args.calls;
     let audio = recordings[0].audio.clone();
+    if Instant::now() > begin {
+        return Err("the event streams were not open when the first message was due".into());
+    }
+    // What closed connections of the round before still cost is over by then.
+    tokio::time::sleep_until(begin.into()).await;
     let used = server.cpu_seconds();
     // The connections come back, so that none ends before the last status is read.
     let send_lines =
