@@ -73,7 +73,7 @@ impl<'a> Listener<'a> {
         if let Some(entry) = self.cache.and_then(|cache| cache.get(&key)) {
             return Ok(self.voice(&entry, hearing));
         }
-        let call = through(&clip, &others, hearing, seed(&key))
+        let call = through(&clip, &others, hearing)
             .map_err(|source| ListenError::Channel { name: names.join(", "), source })?;
         let entry = self.embed(&call, hearing, || names.join(", "))?;
         if let Some(cache) = self.cache {
@@ -172,7 +172,6 @@ fn through(
     clip: &Recording,
     others: &[Recording],
     hearing: &Hearing,
-    seed: u64,
 ) -> Result<Call, crate::channel::ChannelError> {
     if hearing.channel == Simulation::clean() {
         return Ok(Call { samples: clip.samples.clone(), rate: clip.rate });
@@ -182,10 +181,29 @@ fn through(
     };
     let others: Vec<_> = others.iter().map(wide).collect();
     let others: Vec<&[f32]> = others.iter().map(Vec::as_slice).collect();
-    hearing.channel.apply(&wide(clip), &others, seed)
+    hearing.channel.apply(&wide(clip), &others, seed(clip, &hearing.channel))
 }
 
-/// Noise and losses differ between recordings, but not between runs.
-fn seed(key: &Hash) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|i| key[i]))
+/// Noise and losses differ between recordings, but not between runs, durations or engines: what is compared hears the same line.
+fn seed(clip: &Recording, channel: &Simulation) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(channel.to_string());
+    clip.samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
+    let hash: Hash = hash.finalize().into();
+    u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_meets_the_same_line_whoever_hears_it_and_however_long() {
+        let clip = |first| Recording { samples: vec![first, 2, 3], rate: SampleRate::Hz16000 };
+        let noisy: Simulation = "mulaw+noise:white:10dB".parse().expect("a channel");
+        let lossy: Simulation = "opus:12k+loss:5%".parse().expect("a channel");
+        assert_eq!(seed(&clip(1), &noisy), seed(&clip(1), &noisy));
+        assert_ne!(seed(&clip(1), &noisy), seed(&clip(2), &noisy));
+        assert_ne!(seed(&clip(1), &noisy), seed(&clip(1), &lossy));
+    }
 }
