@@ -176,8 +176,9 @@ class Carrier:
         self._open.close()
 
     def drop(self):
-        """The connection breaks: a TCP reset, no closing handshake."""
-        reset(self.socket.socket)
+        """The connection breaks: a TCP reset, no closing handshake; nothing, if the server has ended it before."""
+        if self.socket.socket.fileno() != -1:
+            reset(self.socket.socket)
 
     def __enter__(self):
         return self
