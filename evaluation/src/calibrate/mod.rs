@@ -2,7 +2,7 @@
 //! are worth.
 //!
 //! Everything that is said about the calibration is measured on speakers it has not learnt from: speakers are dealt into
-//! [`FOLDS`] folds, and a trial is judged by the parameters fitted without the folds of its two speakers. Which covariates
+//! `FOLDS` folds, and a trial is judged by the parameters fitted without the folds of its two speakers. Which covariates
 //! stay is decided the same way.
 
 mod fit;

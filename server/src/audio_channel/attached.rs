@@ -177,7 +177,7 @@ impl Attached {
         None
     }
 
-    /// Packets were lost on the way: a codec of packets conceals them, [`MOST_CONCEALED`] in a row. For audio that is not in
+    /// Packets were lost on the way: a codec of packets conceals them, `MOST_CONCEALED` in a row. For audio that is not in
     /// packets it changes nothing. `Some`: the session needs no more.
     pub async fn conceal(&mut self, packets: u64) -> Option<Over> {
         for _ in 0..packets.min(MOST_CONCEALED) {
