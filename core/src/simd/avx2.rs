@@ -11,7 +11,7 @@ use super::{
 const MANTISSA_BITS: u32 = 23;
 const BIAS: i32 = 127;
 
-// SAFETY of all methods: they are inlined into the functions below, which are compiled for these instructions and only
+// SAFETY of all methods: they are inlined into the functions of the table below, which are compiled for these instructions and only
 // reached through a table that is handed out on machines that have them; pointers are the caller's.
 impl Lanes for __m256 {
     const COUNT: usize = 8;
@@ -124,68 +124,4 @@ impl Lanes for __m256 {
     }
 }
 
-/// The loops for these machines.
-pub(super) static KERNELS: Kernels = Kernels {
-    level: Level::Avx2,
-    product,
-    convolve,
-    lay_abreast,
-    line_up,
-    emphasise,
-    power,
-    sum,
-    sigmoid,
-    tanh,
-    ln,
-};
-
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
-    // SAFETY: the caller's promise.
-    unsafe { gemm::product::<__m256, 1, 2>(p, output) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { fir::convolve::<__m256>(taps, signal, output) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
-    // SAFETY: as above.
-    unsafe { abreast::lay_abreast::<__m256>(from, begins, size, to) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { abreast::line_up::<__m256>(from, begins, to) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
-    // SAFETY: as above.
-    unsafe { abreast::emphasise::<__m256>(part, frames) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
-    // SAFETY: as above.
-    unsafe { fourier::power::<__m256>(plan, frames, power) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
-    // SAFETY: as above.
-    unsafe { abreast::sum::<__m256>(bank, rows, sums) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn sigmoid(values: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { elementwise::sigmoid::<__m256>(values) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn tanh(values: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { elementwise::tanh::<__m256>(values) }
-}
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn ln(values: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { elementwise::ln::<__m256>(values) }
-}
+table!(Level::Avx2, __m256, 1, 2, "avx2,fma,f16c");

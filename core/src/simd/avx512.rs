@@ -11,7 +11,7 @@ use super::{
 const MANTISSA_BITS: u32 = 23;
 const BIAS: i32 = 127;
 
-// SAFETY of all methods: they are inlined into the functions below, which are compiled for these instructions and only
+// SAFETY of all methods: they are inlined into the functions of the table below, which are compiled for these instructions and only
 // reached through a table that is handed out on machines that have them; pointers are the caller's.
 impl Lanes for __m512 {
     const COUNT: usize = 16;
@@ -136,68 +136,4 @@ impl Lanes for __m512 {
     }
 }
 
-/// The loops for these machines.
-pub(super) static KERNELS: Kernels = Kernels {
-    level: Level::Avx512,
-    product,
-    convolve,
-    lay_abreast,
-    line_up,
-    emphasise,
-    power,
-    sum,
-    sigmoid,
-    tanh,
-    ln,
-};
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
-    // SAFETY: the caller's promise.
-    unsafe { gemm::product::<__m512, 4, 4>(p, output) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { fir::convolve::<__m512>(taps, signal, output) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
-    // SAFETY: as above.
-    unsafe { abreast::lay_abreast::<__m512>(from, begins, size, to) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { abreast::line_up::<__m512>(from, begins, to) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
-    // SAFETY: as above.
-    unsafe { abreast::emphasise::<__m512>(part, frames) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
-    // SAFETY: as above.
-    unsafe { fourier::power::<__m512>(plan, frames, power) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
-    // SAFETY: as above.
-    unsafe { abreast::sum::<__m512>(bank, rows, sums) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn sigmoid(values: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { elementwise::sigmoid::<__m512>(values) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn tanh(values: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { elementwise::tanh::<__m512>(values) }
-}
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn ln(values: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { elementwise::ln::<__m512>(values) }
-}
+table!(Level::Avx512, __m512, 4, 4, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");

@@ -10,6 +10,78 @@
 //! sums); one level gives the same bits for the same audio, always.
 #![allow(unsafe_code, reason = "the only place of the engine that may; every block says why it is sound")]
 
+/// Compiles every loop for one kind of vector, with the features that it needs, into a table. A tile of a product is so many
+/// panels, which are so many vectors, wide.
+macro_rules! table {
+    ($level:expr, $vector:ty, $panels:literal, $vectors:literal $(, $features:literal)?) => {
+        /// The loops for these machines.
+        pub(super) static KERNELS: Kernels = Kernels {
+            level: $level,
+            product,
+            convolve,
+            lay_abreast,
+            line_up,
+            emphasise,
+            power,
+            sum,
+            sigmoid,
+            tanh,
+            ln,
+        };
+
+        $(#[target_feature(enable = $features)])?
+        unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
+            // SAFETY: the caller's promise.
+            unsafe { gemm::product::<$vector, $panels, $vectors>(p, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { fir::convolve::<$vector>(taps, signal, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn lay_abreast(from: &[f32], begins: &Begins, size: usize, to: &mut [MaybeUninit<Abreast>]) {
+            // SAFETY: as above.
+            unsafe { abreast::lay_abreast::<$vector>(from, begins, size, to) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn line_up(from: &[Abreast], begins: &Begins, to: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { abreast::line_up::<$vector>(from, begins, to) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn emphasise(part: f32, frames: &mut [Abreast]) {
+            // SAFETY: as above.
+            unsafe { abreast::emphasise::<$vector>(part, frames) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn power(plan: &Fourier, frames: &mut [Abreast], power: &mut [MaybeUninit<Abreast>]) {
+            // SAFETY: as above.
+            unsafe { fourier::power::<$vector>(plan, frames, power) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn sum(bank: &Bank, rows: &[Abreast], sums: &mut [Abreast]) {
+            // SAFETY: as above.
+            unsafe { abreast::sum::<$vector>(bank, rows, sums) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn sigmoid(values: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { elementwise::sigmoid::<$vector>(values) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn tanh(values: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { elementwise::tanh::<$vector>(values) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn ln(values: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { elementwise::ln::<$vector>(values) }
+        }
+    };
+}
+
 mod abreast;
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,24 +1,22 @@
 //! A seed enters, the same numbers leave on every machine.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, equally distributed, and seeds that differ by one bit give
-/// unrelated sequences. Enough for noise, far from enough for secrets.
+use crate::metrics::SplitMix;
+
+/// Enough for noise, far from enough for secrets.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix);
 
 impl Random {
     /// The sequence of that seed for the purpose with that number: purposes do not share their numbers.
-    pub(crate) fn new(seed: u64, purpose: u64) -> Self {
-        let mut random = Self(seed ^ purpose.wrapping_mul(0xD1B5_4A32_D192_ED03));
-        random.bits();
-        random
+    pub(crate) const fn new(seed: u64, purpose: u64) -> Self {
+        let mut random = SplitMix::new(seed ^ purpose.wrapping_mul(0xD1B5_4A32_D192_ED03));
+        random.next();
+        Self(random)
     }
 
     /// 64 random bits.
-    pub(crate) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+    pub(crate) const fn bits(&mut self) -> u64 {
+        self.0.next()
     }
 
     /// Uniform in 0…1, 1 excluded.
