@@ -68,9 +68,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measured =
         |round| runtime.block_on(measure(args, &server, &recordings, round)).map_err(|e| e.to_string());
-    measured(Round { number: 0, seconds: args.seconds, saturated: false })?;
-    let alone = measured(Round { number: 1, seconds: args.seconds, saturated: false })?;
-    let saturated = measured(Round { number: 2, seconds: args.seconds, saturated: true })?;
+    measured(Round { number: 0, saturated: false })?;
+    let alone = measured(Round { number: 1, saturated: false })?;
+    let saturated = measured(Round { number: 2, saturated: true })?;
     let report = json!({
         "threads": server.threads(),
         "calls": args.calls,
@@ -116,7 +116,6 @@ async fn group<C>(
 #[derive(Clone, Copy)]
 struct Round {
     number: usize,
-    seconds: u32,
     saturated: bool,
 }
 
@@ -124,7 +123,7 @@ async fn measure(
     args: &Args,
     server: &Child,
     recordings: &[Recording],
-    Round { number: round, seconds, saturated }: Round,
+    Round { number: round, saturated }: Round,
 ) -> Result<Value, http::Failure> {
     let client = http::Client::new(server.base_url(), server.first_run().api_key.expose());
     let address = client.address().to_owned();
@@ -142,6 +141,7 @@ async fn measure(
     let of_hooks = timetable(args.hooks, hooks::INTERVAL, hooks::FRAME_SAMPLES);
     let hear_lines = listeners::Listeners::open(&address, lines.sessions, of_lines).await?;
     let hear_hooks = listeners::Listeners::open(&address, hooks.sessions, of_hooks).await?;
+    let seconds = args.seconds;
     let messages = lines::messages(&recordings[0].audio, seconds);
     let sent = messages.len() * args.calls;
     let audio = recordings[0].audio.clone();
