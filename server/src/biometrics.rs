@@ -78,7 +78,8 @@ impl Biometrics {
         };
         // Wiped when the last who has it drops it.
         let wav = Some(Sensitive::new(Bytes::from_owner(Zeroizing::new(speech.to_wav()))));
-        Ok(Measurement { authenticity: analysis.authenticity, finding, wav })
+        let calibration = self.engine.calibration(speech.channel_type()).identity().into();
+        Ok(Measurement { authenticity: analysis.authenticity, finding, calibration, wav })
     }
 
     fn seal(

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_every_event_has_two_arguments_and_says_its_name(registration):
 
 
 def test_the_payloads_are_the_documented_ones(registration):
-    additive = {"call_id", "session_id"}
+    additive = {"call_id", "session_id", "calibration_id"}
     ready, status, result = registration.events[0].data, registration.statuses[0].data, registration.outcome.data
     assert set(ready) - additive == {"event", "content"}
     assert ready["content"] == "Audio consumer for provided audio protocol is ready"
@@ -59,6 +60,7 @@ def test_the_payloads_are_the_documented_ones(registration):
     assert status["content"] == "Voice activity detection percentage"
     assert set(result) - additive == {"event", "content", "authenticity", "voice_audio_collected", "credential"}
     assert result["content"] == "Registration: approved"
+    assert re.fullmatch("telephone-channel@[0-9a-f]{8}", result["calibration_id"])
     assert 0.8 <= result["authenticity"] <= 1
 
 
