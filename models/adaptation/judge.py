@@ -64,16 +64,24 @@ class Judge:
         out = {}
         for corpus in CORPORA:
             found = self.clips.embeddings(paths.ADAPTED if adapted else self.published, band, corpus)
-            out.update(zip(found, unit(self.followed(np.array(list(found.values()), dtype=float), by))))
+            rows = np.array(list(found.values()), dtype=float)
+            silent = ~rows.any(axis=1)
+            rows = self.followed(rows, by)
+            rows[silent] = 0.0
+            out.update(zip(found, unit(rows)))
         return out
 
+    def spoken(self):
+        """Clips with enough speech for a voice; the same by every network."""
+        return {path for path, row in self.embeddings(PUBLISHED, "telephone").items() if row.any()}
+
     def scores(self, network, enrol_band, test_band, corpora):
-        """Trials of the list."""
+        """Trials of the list; without speech on either side there is no score, and no error of a network's."""
         import numpy as np
         from measures import Scores
 
-        trials = [trial for trial in self.clips.trials if trial.source in corpora]
-        tests = self.embeddings(network, test_band)
+        tests, spoken = self.embeddings(network, test_band), self.spoken()
+        trials = [trial for trial in self.clips.trials if trial.source in corpora and trial.test in spoken and spoken & set(trial.enrol)]
         models = enrolled(trials, self.embeddings(network, enrol_band))
         cosines = np.einsum("ij,ij->i", models, np.array([tests[trial.test] for trial in trials]))
         name = lambda path: "/".join(path.split("/")[1:3])
@@ -84,7 +92,8 @@ class Judge:
         import numpy as np
         from measures import Scores
 
-        clips = self.clips.of(corpus)
+        spoken = self.spoken()
+        clips = [path for path in self.clips.of(corpus) if path in spoken]
         one, other = (
             np.array([rows[path] for path in clips])
             for rows in (self.embeddings(network, enrol_band), self.embeddings(network, test_band))

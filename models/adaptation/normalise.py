@@ -43,8 +43,10 @@ class Tenants:
         import numpy as np
 
         judged = judge.Judge()
-        self.trials, self.corpora = judged.clips.trials, conditions.CORPORA
-        self.clips = {corpus: judged.clips.of(corpus) for corpus in self.corpora}
+        spoken = judged.spoken()
+        self.trials = [trial for trial in judged.clips.trials if trial.test in spoken and spoken & set(trial.enrol)]
+        self.corpora = conditions.CORPORA
+        self.clips = {corpus: [path for path in judged.clips.of(corpus) if path in spoken] for corpus in self.corpora}
         self.targets = np.array([trial.target for trial in self.trials])
         self.corpus = np.array([trial.source for trial in self.trials])
         self.pairs = [(speaker_of(trial.enrol[0]), speaker_of(trial.test)) for trial in self.trials]
@@ -118,7 +120,7 @@ def s_norm(tenants, bands, calls):
         for side, band in zip(sides, reversed(bands)):
             cohort = np.array([tenants.rows[band][path] for path in clips])
             nearest = np.sort(side[places] @ cohort.T, axis=1)[:, -NEAREST:]
-            out[places] += (plain[places] - nearest.mean(axis=1)) / np.maximum(nearest.std(axis=1), 1e-6) / 2  # a clip without speech has cosine 0 with everybody
+            out[places] += (plain[places] - nearest.mean(axis=1)) / nearest.std(axis=1) / 2
     return out
 
 
