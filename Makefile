@@ -57,10 +57,10 @@ fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it
 bench: models ## cost beside the alternatives, one core (writes target/bench/report.json)
 	@python3 benches/bench.py
 
-eval: models ## error rates beside the reference pipeline (needs ../shared; writes target/eval/report.json)
-	@python3 benches/eval/evaluate.py
-
 DATA ?= ../shared/data
+eval: models ## error rates beside the reference pipeline, step by step (needs DATA, by default ../shared/data; writes target/eval/report.json)
+	@python3 benches/eval/evaluate.py --data $(DATA)
+
 NOTE = The calibration has learnt from the same speakers; docs/calibration.md says what corpora it has not learnt from make of it.
 ACCURACY = target/release/peakstream evaluate target/eval/calls-of-11s.csv --audio $(DATA) --enroll-seconds 5 --seconds 10,5,3,2,1 \
 	--cache target/eval/embeddings.bin --note "$(NOTE)"

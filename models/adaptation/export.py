@@ -1,4 +1,5 @@
-"""Writes what was trained: the committed delta (f16) with the centre in its last bias, and the whole network for judge.py.
+"""Writes what was trained: the committed delta (f16) with the centre in its last bias, the centre alone for who compares without it, and the
+whole network for judge.py.
 
     python export.py
 

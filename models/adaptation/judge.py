@@ -78,7 +78,7 @@ class Judge:
     def scores(self, network, enrol_band, test_band, corpora):
         """Trials of the list; without speech on either side there is no score, and no error of a network's."""
         import numpy as np
-        from measures import Scores
+        from reference.measures import Scores
 
         tests, spoken = self.embeddings(network, test_band), self.spoken()
         trials = [trial for trial in self.clips.trials if trial.source in corpora and trial.test in spoken and spoken & set(trial.enrol)]
@@ -90,7 +90,7 @@ class Judge:
     def pairs(self, network, enrol_band, test_band, corpus):
         """Every clip against every other of a corpus; in arabic_commands only pairs of different rounds, where the room helps nobody."""
         import numpy as np
-        from measures import Scores
+        from reference.measures import Scores
 
         spoken = self.spoken()
         clips = [path for path in self.clips.of(corpus) if path in spoken]
@@ -108,7 +108,7 @@ class Judge:
 
 def row(judge, condition, network, corpora, published):
     """Figures and intervals of one network under one condition; `published`: replicates to subtract, by what is counted."""
-    from measures import FIGURES, interval
+    from reference.measures import FIGURES, interval
 
     name, enrol_band, test_band = condition
     kinds = {corpus: judge.scores(network, enrol_band, test_band, (corpus,)) for corpus in corpora}
@@ -130,7 +130,7 @@ def main():
     prepare.need_data(prepare.DATA, ["trials_dev.csv"])
     prepare.enter_environment()
     import conditions
-    from measures import REPLICATES
+    from reference.measures import REPLICATES
 
     judge, published, rows = Judge(), {}, []
     for condition in conditions.CONDITIONS:

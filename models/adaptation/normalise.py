@@ -57,12 +57,15 @@ class Tenants:
         import extras
         import numpy as np
 
-        found = {band: {} for band in self.rows}
+        found = {band: {} for band in extras.BANDS[way]}
         for corpus in self.corpora:
             for band, rows in found.items():
-                with np.load(extras.file_of(way, band, corpus)) as stored:
-                    rows.update(zip(self.clips[corpus], stored["rows"]))
+                rows.update(zip(self.clips[corpus], np.load(extras.file_of(way, band, corpus))))
         return found
+
+    def compared(self, rows):
+        """Conditions of which `rows` has both bands."""
+        return {name: bands for name, bands in CONDITIONS.items() if set(bands) <= set(rows)}
 
     def sides(self, rows, bands):
         """Unit model and unit test of each trial."""
@@ -125,40 +128,31 @@ def s_norm(tenants, bands, calls):
 
 
 def methods(tenants):
-    """(name, what it costs, function(bands) -> scores)"""
+    """(name, what it costs, band -> clip -> the embeddings it needs, function(bands) -> scores)"""
     import extras
 
-    once = milliseconds(tenants, extras.ONE)
-    one_mean = "192 numbers a tenant and channel; 1 µs a decision"
-    yield "as it is", "", lambda bands: cosine(tenants, tenants.rows, bands)
+    times, ours = json.loads(extras.COSTS.read_text()), tenants.rows
+    one_mean = "192 numbers a tenant and channel; two subtractions a decision"
+    yield "as it is", "", ours, lambda bands: cosine(tenants, ours, bands)
     for calls in CALLS:
-        yield f"own mean of {calls} calls", one_mean, lambda bands, calls=calls: centred(tenants, bands, calls)
-    yield f"own mean of {CALLS[1]} calls of {FEW_PEOPLE} people", one_mean, lambda bands: centred(tenants, bands, CALLS[1], FEW_PEOPLE)
-    yield "foreign mean", one_mean, lambda bands: centred(tenants, bands, None)
-    yield f"s-norm, {COHORT} own calls", f"{COHORT} callers' templates kept; {2 * COHORT} cosines a decision", lambda bands: s_norm(tenants, bands, COHORT)
-    yield "s-norm, foreign cohort", "hundreds of templates shipped; as many cosines twice a decision", lambda bands: s_norm(tenants, bands, None)
-    for way in extras.WINDOWS:
-        rows = tenants.extra(way)
-        yield way, f"{milliseconds(tenants, way) / once:.1f} times the network's time", lambda bands, rows=rows: cosine(tenants, rows, bands)
-    second = tenants.extra(extras.SECOND)
-    ratio = milliseconds(tenants, extras.SECOND) / once
-    yield "ECAPA alone", f"{ratio:.1f} times the network's time (PyTorch)", lambda bands: cosine(tenants, second, bands)
-    both = lambda bands: (cosine(tenants, tenants.rows, bands) + cosine(tenants, second, bands)) / 2
-    yield "mean of both cosines", f"{1 + ratio:.1f} times the network's time, another 83 MB of weights", both
-
-
-def milliseconds(tenants, way):
-    """Of a clip by telephone, in the mean of the corpora."""
-    import extras
-    import numpy as np
-
-    return np.mean([float(np.load(extras.file_of(way, "telephone", corpus))["milliseconds"]) for corpus in tenants.corpora])
+        yield f"own mean of {calls} calls", one_mean, ours, lambda bands, calls=calls: centred(tenants, bands, calls)
+    yield f"own mean of {CALLS[1]} calls of {FEW_PEOPLE} people", one_mean, ours, lambda bands: centred(tenants, bands, CALLS[1], FEW_PEOPLE)
+    yield "foreign mean", one_mean, ours, lambda bands: centred(tenants, bands, None)
+    own_cohort = f"{COHORT} callers' templates kept; {2 * COHORT} cosines a decision"
+    yield f"s-norm, {COHORT} own calls", own_cohort, ours, lambda bands: s_norm(tenants, bands, COHORT)
+    foreign_cohort = "hundreds of templates shipped; as many cosines twice a decision"
+    yield "s-norm, foreign cohort", foreign_cohort, ours, lambda bands: s_norm(tenants, bands, None)
+    windows, second = tenants.extra(extras.WINDOWS), tenants.extra(extras.SECOND)
+    yield extras.WINDOWS, f"{times[extras.WINDOWS]:.1f} times the network's time", windows, lambda bands: cosine(tenants, windows, bands)
+    yield "ECAPA alone", f"{times[extras.SECOND]:.1f} times the network's time (PyTorch)", second, lambda bands: cosine(tenants, second, bands)
+    both = lambda bands: (cosine(tenants, ours, bands) + cosine(tenants, second, bands)) / 2
+    yield "mean of both networks' cosines", f"{1 + times[extras.SECOND]:.1f} times the network's time, 83 MB of weights more", second, both
 
 
 def judged(tenants, name, cost, condition, scores, base):
     """One row of the result; `base`: replicates of what is compared with, by condition."""
     import numpy as np
-    from measures import CALIBRATED, FIGURES, Scores, calibrated_by_others, interval
+    from reference.measures import CALIBRATED, FIGURES, Scores, calibrated_by_others, interval
 
     llr = calibrated_by_others(scores, tenants.targets, tenants.corpus)
     one, other = (np.array(side) for side in zip(*tenants.pairs))
@@ -201,11 +195,11 @@ def corpus_table(rows, condition):
 def main():
     prepare.need_data(prepare.DATA, ["trials_dev.csv"])
     prepare.enter_environment()
-    from measures import REPLICATES
+    from reference.measures import REPLICATES
 
     tenants, rows, base = Tenants(), [], {}
-    for name, cost, method in methods(tenants):
-        for condition, bands in CONDITIONS.items():
+    for name, cost, needed, method in methods(tenants):
+        for condition, bands in tenants.compared(needed).items():
             rows.append(judged(tenants, name, cost, condition, method(bands), base))
             shown = {figure: f"{found['value']:.{DIGITS[figure]}f}" for figure, found in rows[-1]["all"].items()}
             print(f"{condition}, {name}: {shown}", flush=True)
@@ -213,8 +207,8 @@ def main():
     RESULT.write_text(f'{{"network": "{NETWORK}", "replicates": {REPLICATES},\n "rows": [\n  {body}\n ]\n}}\n')
     text = TEMPLATE.read_text(encoding="utf-8")
     for condition in CONDITIONS:
-        name = condition.split(" ")[0]
-        text = text.replace("{{" + name + "}}", table(rows, condition)).replace("{{" + name + ", by corpus}}", corpus_table(rows, condition))
+        text = text.replace("{{" + condition + "}}", table(rows, condition))
+        text = text.replace("{{" + condition + ", by corpus}}", corpus_table(rows, condition))
     PAGE.write_text(text.replace("{{replicates}}", str(REPLICATES)), encoding="utf-8")
 
 

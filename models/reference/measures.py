@@ -34,7 +34,7 @@ class Scores:
         self.llr = None if llr is None else llr[order]
         self.speakers, numbers = np.unique(np.concatenate([one, other]), return_inverse=True)
         self.one, self.other = numbers[: len(one)][order], numbers[len(one) :][order]
-        self.corpus = np.array([speaker.split("/")[0] for speaker in self.speakers])
+        self.corpus = np.array([str(speaker).split("/")[0] for speaker in self.speakers])
 
     def figures(self, weight):
         """With a weight for each trial; accepted when the score is at least the threshold."""
