@@ -77,11 +77,11 @@ impl CollectedSpeech {
         let mut chain = Chain::new(self.rate, ChannelType::Telephone);
         let mut fbank = Fbank::new(Arc::clone(tables));
         let mut rows = Zeroizing::new(Vec::with_capacity(self.samples().len() / 2));
-        let (mut narrow, mut wide) = ([0.0; NARROW_BLOCK], [0.0; WIDE_BLOCK]);
+        let (mut narrow, mut plain, mut filled) = ([0.0; NARROW_BLOCK], [0.0; WIDE_BLOCK], [0.0; WIDE_BLOCK]);
         for block in self.samples().chunks_exact(block_samples(self.rate)) {
             let mut raw = Zeroizing::new(block.to_vec());
-            chain.process(&mut raw, &mut narrow, &mut wide);
-            rows.extend_from_slice(fbank.push(&wide).as_flattened());
+            chain.process(&mut raw, &mut narrow, &mut plain, &mut filled);
+            rows.extend_from_slice(fbank.push(&filled).as_flattened());
         }
         rows
     }
