@@ -188,8 +188,7 @@ class Product:
         """Figures of all trials."""
         report = self._run("evaluate", self.list, "--enroll-through", enrolled_through)
         figures = report["conditions"][0]["parts"][0]["figures"]
-        at = next(promise for promise in figures["promised"] if promise["far"] == 0.01)
-        return {"eer": figures["eer"], "min_dcf": figures["min_dcf"][0], "cllr": figures["cllr"], "min_cllr": figures["min_cllr"], "at_far_1": at}
+        return {"eer": figures["eer"], "min_dcf": figures["min_dcf"][0], "min_cllr": figures["min_cllr"]}
 
     def calibrated_by_other_sources(self):
         """Source, or all -> Cllr, detection cost, and what they could have been in hindsight."""

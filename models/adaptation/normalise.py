@@ -51,6 +51,10 @@ class Tenants:
         self.corpus = np.array([trial.source for trial in self.trials])
         self.pairs = [(speaker_of(trial.enrol[0]), speaker_of(trial.test)) for trial in self.trials]
         self.rows = {band: judged.embeddings(NETWORK, band) for band in conditions.BANDS}
+        self.speakers = {corpus: np.array([speaker_of(path) for path in clips]) for corpus, clips in self.clips.items()}
+        self.arrays = {
+            (band, corpus): np.array([rows[path] for path in clips]) for band, rows in self.rows.items() for corpus, clips in self.clips.items()
+        }
 
     def extra(self, way):
         """Band -> clip -> unit embedding of extras.py."""
@@ -76,8 +80,8 @@ class Tenants:
         return judge.enrolled(self.trials, rows[enrol]), np.array([rows[test][trial.test] for trial in self.trials])
 
     def groups(self, calls, people):
-        """(places of trials, clips that a method may learn from for them): `calls` of the tenant's other speakers, of so many people at most; or,
-        if None, the other corpora."""
+        """(places of trials, [(corpus, numbers of clips)] that a method may learn from for them): `calls` of the tenant's other speakers, of so
+        many people at most; or, if None, the other corpora."""
         import numpy as np
 
         places = {}
@@ -86,12 +90,17 @@ class Tenants:
         for (corpus, pair), found in places.items():
             if calls:
                 rng = np.random.default_rng(TRAFFIC_SEED)
-                others = sorted(set(map(speaker_of, self.clips[corpus])) - pair)
-                heard = set(rng.permutation(others)[:people])
-                clips = rng.permutation([path for path in self.clips[corpus] if speaker_of(path) in heard])[:calls]
+                heard = rng.permutation(sorted(set(self.speakers[corpus]) - pair))[:people]
+                numbers = rng.permutation(np.flatnonzero(np.isin(self.speakers[corpus], heard)))[:calls]
+                yield np.array(found), [(corpus, numbers)]
             else:
-                clips = [path for other in self.corpora if other != corpus for path in self.clips[other]]
-            yield np.array(found), clips
+                yield np.array(found), [(other, slice(None)) for other in self.corpora if other != corpus]
+
+    def heard(self, band, where):
+        """Unit embeddings of the clips that `groups` named."""
+        import numpy as np
+
+        return np.concatenate([self.arrays[band, corpus][numbers] for corpus, numbers in where])
 
 
 def cosine(tenants, rows, bands):
@@ -106,8 +115,8 @@ def centred(tenants, bands, calls, people=None):
     from reference.scoring import unit
 
     sides, out = tenants.sides(tenants.rows, bands), np.empty(len(tenants.trials))
-    for places, clips in tenants.groups(calls, people):
-        means = [np.mean([tenants.rows[band][path] for path in clips], axis=0) for band in bands]
+    for places, where in tenants.groups(calls, people):
+        means = [tenants.heard(band, where).mean(axis=0) for band in bands]
         one, other = (unit(side[places] - mean) for side, mean in zip(sides, means))
         out[places] = np.einsum("ij,ij->i", one, other)
     return out
@@ -119,10 +128,9 @@ def s_norm(tenants, bands, calls):
 
     plain, sides = cosine(tenants, tenants.rows, bands), tenants.sides(tenants.rows, bands)
     out = np.zeros(len(plain))
-    for places, clips in tenants.groups(calls, None):
+    for places, where in tenants.groups(calls, None):
         for side, band in zip(sides, reversed(bands)):
-            cohort = np.array([tenants.rows[band][path] for path in clips])
-            nearest = np.sort(side[places] @ cohort.T, axis=1)[:, -NEAREST:]
+            nearest = np.sort(side[places] @ tenants.heard(band, where).T, axis=1)[:, -NEAREST:]
             out[places] += (plain[places] - nearest.mean(axis=1)) / nearest.std(axis=1) / 2
     return out
 
