@@ -150,11 +150,14 @@ def methods(tenants):
     yield f"s-norm, {COHORT} own calls", own_cohort, ours, lambda bands: s_norm(tenants, bands, COHORT)
     foreign_cohort = "hundreds of templates shipped; as many cosines twice a decision"
     yield "s-norm, foreign cohort", foreign_cohort, ours, lambda bands: s_norm(tenants, bands, None)
-    windows, second = tenants.extra(extras.WINDOWS), tenants.extra(extras.SECOND)
-    yield extras.WINDOWS, f"{times[extras.WINDOWS]:.1f} times the network's time", windows, lambda bands: cosine(tenants, windows, bands)
-    yield "ECAPA alone", f"{times[extras.SECOND]:.1f} times the network's time (PyTorch)", second, lambda bands: cosine(tenants, second, bands)
-    both = lambda bands: (cosine(tenants, ours, bands) + cosine(tenants, second, bands)) / 2
-    yield "mean of both networks' cosines", f"{1 + times[extras.SECOND]:.1f} times the network's time, 83 MB of weights more", second, both
+    if extras.is_measured(extras.WINDOWS):
+        windows = tenants.extra(extras.WINDOWS)
+        yield extras.WINDOWS, f"{times[extras.WINDOWS]:.1f} times the network's time", windows, lambda bands: cosine(tenants, windows, bands)
+    if extras.is_measured(extras.SECOND):
+        second = tenants.extra(extras.SECOND)
+        yield "ECAPA alone", f"{times[extras.SECOND]:.1f} times the network's time (PyTorch)", second, lambda bands: cosine(tenants, second, bands)
+        both = lambda bands: (cosine(tenants, ours, bands) + cosine(tenants, second, bands)) / 2
+        yield "mean of both networks' cosines", f"{1 + times[extras.SECOND]:.1f} times the network's time, 83 MB of weights more", second, both
 
 
 def judged(tenants, name, cost, condition, scores, base):
@@ -200,6 +203,19 @@ def corpus_table(rows, condition):
     return "\n".join(lines)
 
 
+def write_page(rows, replicates):
+    """Rows of methods that `extras.py` has not embedded are missing, and the page says so."""
+    import extras
+
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for condition in CONDITIONS:
+        text = text.replace("{{" + condition + "}}", table(rows, condition))
+        text = text.replace("{{" + condition + ", by corpus}}", corpus_table(rows, condition))
+    missing = [way for way in (extras.WINDOWS, extras.SECOND) if not extras.is_measured(way)]
+    note = f"**Not measured yet**, for `extras.py` has not run to its end: {', '.join(missing)}." if missing else ""
+    PAGE.write_text(text.replace("{{missing}}", note).replace("{{replicates}}", str(replicates)).rstrip() + "\n", encoding="utf-8")
+
+
 def main():
     prepare.need_data(prepare.DATA, ["trials_dev.csv"])
     prepare.enter_environment()
@@ -213,11 +229,7 @@ def main():
             print(f"{condition}, {name}: {shown}", flush=True)
     body = ",\n  ".join(json.dumps(row) for row in rows)
     RESULT.write_text(f'{{"network": "{NETWORK}", "replicates": {REPLICATES},\n "rows": [\n  {body}\n ]\n}}\n')
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for condition in CONDITIONS:
-        text = text.replace("{{" + condition + "}}", table(rows, condition))
-        text = text.replace("{{" + condition + ", by corpus}}", corpus_table(rows, condition))
-    PAGE.write_text(text.replace("{{replicates}}", str(REPLICATES)), encoding="utf-8")
+    write_page(rows, REPLICATES)
 
 
 if __name__ == "__main__":
