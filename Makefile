@@ -67,8 +67,8 @@ accuracy: models ## docs/accuracy.md again: what may be promised (needs DATA, by
 	target/release/peakstream evaluate $(DATA)/trials_dev.csv --audio $(DATA) --through mulaw,gsm,opus:12k+loss:5% --seconds all,5,3,2 \
 		--cache target/eval/embeddings.bin --html target/eval/accuracy.html --markdown docs/accuracy.md
 
-speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
-	@python3 benches/speech.py
+speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)
+	@python3 benches/speech.py --markdown docs/speech-detection.md
 
 calibrate: models ## fit the shipped calibrations again (needs ../shared)
 	@python3 benches/eval/calibrate.py
