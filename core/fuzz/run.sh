@@ -9,18 +9,17 @@ set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:?usage: core/fuzz/run.sh SECONDS [TARGET…]}
 shift
-[ $# -gt 0 ] || set -- wav credential wav_stream ogg_opus opus_packets g722 audio_format mismatch audiosocket initialize media_streams socketio_packets client_packets audiohook audiohook_signature
+# A target is named as the folder of its stored inputs.
+[ $# -gt 0 ] || set -- $(ls -d */fuzz/corpus/* | xargs -n 1 basename)
 
 RUSTC_WORKSPACE_WRAPPER=$PWD/core/fuzz/with-coverage.sh
 export RUSTC_WORKSPACE_WRAPPER
 mkdir -p target/fuzz
 
 for target in "$@"; do
-    case $target in
-        wav | credential | wav_stream | ogg_opus | opus_packets | g722 | audio_format | mismatch) package=peakstream-fuzz folder=core/fuzz ;;
-        audiosocket | initialize | media_streams | socketio_packets | client_packets | audiohook | audiohook_signature) package=peakstream-server-fuzz folder=server/fuzz ;;
-        *) echo "no fuzz target $target; there are wav, credential, wav_stream, ogg_opus, opus_packets, g722, audio_format, mismatch, audiosocket, initialize, media_streams, socketio_packets, client_packets, audiohook, audiohook_signature" >&2; exit 2 ;;
-    esac
+    folder=$(ls -d */fuzz/corpus/"$target" 2>/dev/null | cut -d / -f 1,2)
+    [ -n "$folder" ] || { echo "no fuzz target $target; there are:" */fuzz/corpus/* >&2; exit 2; }
+    package=$(sed -n 's/^name = "\(peakstream.*\)"/\1/p' "$folder/Cargo.toml" | head -n 1)
     binary=fuzz-$(echo "$target" | tr _ -)
     cargo build -q -p "$package" --features "$package/libfuzzer" --bin "$binary"
     cp "target/debug/$binary" "target/fuzz/$binary"

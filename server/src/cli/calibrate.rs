@@ -6,15 +6,13 @@ use std::process::ExitCode;
 use peakstream::{Calibration, ChannelType};
 use peakstream_evaluation::calibrate::{Calibrated, Sample, Speaker, all_trials, calibrate};
 use peakstream_evaluation::channel::Simulation;
-use peakstream_evaluation::embedding::{Cache, Hearing, Listener};
 use peakstream_evaluation::metrics::ThresholdAt;
-use peakstream_evaluation::run::{Condition, Enrollment, Outcome, Run};
+use peakstream_evaluation::run::{Condition, Enrollment, Outcome};
 use peakstream_evaluation::trials::{Ids, Speakers, TrialList, parse};
 use serde_json::{Value, json};
 
-use super::evaluate::{Amount, Progress, all_there, failed, processors, seconds};
+use super::hearing::{Amount, Heard, HearingOptions, all_there, failed, seconds};
 use super::library::Folder;
-use super::options::{ChannelOptions, InputOptions, ModelOptions};
 use super::output::{self, Answer, CliError};
 use crate::audio_file::ReadOptions;
 
@@ -58,18 +56,8 @@ pub struct Args {
     /// Net speech heard of each recording; the calibration learns what less of it means. Thresholds are for the first
     #[arg(long, value_name = "SECONDS", value_delimiter = ',', default_value = "all,5,3,2", value_parser = seconds)]
     seconds: Vec<Amount>,
-    /// Keep embeddings in this file, and use those that it holds
-    #[arg(long, value_name = "FILE")]
-    cache: Option<PathBuf>,
-    /// Threads [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
     #[command(flatten)]
-    channel: ChannelOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    hearing: HearingOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -82,24 +70,16 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn command(args: &Args) -> Result<Answer, CliError> {
     let (list, folder) = material(args)?;
-    let speakers = Speakers::of(&list);
-    let cache = args.cache.as_deref().map(Cache::open).transpose().map_err(failed)?;
-    let engine = args.models.engine()?;
-    let listener = Listener::new(&engine, &folder, cache.as_ref()).map_err(failed)?;
     let (conditions, names) = conditions(args);
-    let jobs = args.jobs.map_or_else(processors, usize::from);
-    let enrollment = Enrollment::OneCall;
-    let run = Run { list: &list, speakers: &speakers, conditions: &conditions, enrollment, jobs };
-    let progress = Progress::new();
-    let outcomes = run.outcomes(&listener, &|done, of| progress.show(done, of)).map_err(failed)?;
-    progress.finish();
+    let Heard { engine, speakers, outcomes } =
+        args.hearing.hear(&list, &folder, &conditions, Enrollment::OneCall)?;
     let samples = samples(&list, &speakers, &outcomes);
     let sources: Vec<String> = list.groups.iter().map(|group| group.source.clone()).collect();
-    let in_force = engine.calibration(args.channel.channel_type).parameters();
+    let in_force = engine.calibration(args.hearing.channel.channel_type).parameters();
     let calibrated = calibrate(&samples, &sources, &names, in_force).map_err(failed)?;
     let facts = Facts { list: &list, speakers: &speakers, model: engine.newest_model().to_string() };
     let document = document(args, &calibrated, &facts);
-    let identity = write(&args.output, args.channel.channel_type, &document)?;
+    let identity = write(&args.output, args.hearing.channel.channel_type, &document)?;
     if args.json {
         let mut document = document;
         document["identity"] = identity.into();
@@ -112,7 +92,7 @@ fn command(args: &Args) -> Result<Answer, CliError> {
 
 /// Trials, and where their recordings are.
 fn material(args: &Args) -> Result<(TrialList, Folder), CliError> {
-    let reading = args.input.reading()?;
+    let reading = args.hearing.input.reading()?;
     let Some(path) = &args.trials else { return folders(args, reading) };
     let text =
         std::fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
@@ -180,17 +160,13 @@ fn entries(folder: &Path) -> Result<Vec<String>, CliError> {
 /// Registrations have at least as much speech as verifications.
 fn conditions(args: &Args) -> (Vec<Condition>, Vec<String>) {
     let (mut conditions, mut names) = (Vec::new(), Vec::new());
-    let hearing = |channel: &Simulation, seconds| Hearing {
-        channel: channel.clone(),
-        channel_type: args.channel.channel_type,
-        seconds,
-    };
     let length = |seconds: Amount| seconds.unwrap_or(f64::INFINITY);
     let shown = |seconds: Amount| seconds.map_or("all".to_owned(), |seconds| format!("{seconds} s"));
     for channel in &args.through {
         for &enroll in &args.seconds {
             for &test in args.seconds.iter().filter(|test| length(**test) <= length(enroll)) {
-                conditions.push(Condition { enroll: hearing(channel, enroll), test: hearing(channel, test) });
+                let hearing = |seconds| args.hearing.hearing(channel, seconds);
+                conditions.push(Condition { enroll: hearing(enroll), test: hearing(test) });
                 names.push(format!("{channel}, {} against {}", shown(test), shown(enroll)));
             }
         }
@@ -226,7 +202,7 @@ struct Facts<'a> {
 /// The calibration file: the numbers, and where they come from. No date and no path: the same recordings give the same file.
 fn document(args: &Args, calibrated: &Calibrated, facts: &Facts<'_>) -> Value {
     let mut document = json!({
-        "name": args.channel.channel_type.name(),
+        "name": args.hearing.channel.channel_type.name(),
         "kind": "logistic",
         "input": "cosine of two length-normalised embeddings; duration and quality as in peakstream::decision",
         "provenance": {
@@ -298,6 +274,19 @@ fn text(args: &Args, calibrated: &Calibrated, identity: &str) -> String {
         ]);
     }
     text += &format!("{}\n\n", table.trim_fmt());
+    let validation = &calibrated.cross_validation;
+    if let Some(together) = validation.sources_left_out {
+        let mut table =
+            output::table(["by the other sources", "Cllr", "least possible", "DCF(0.01)", "least possible"]);
+        let each =
+            validation.source_left_out.iter().map(|left_out| (left_out.source.as_str(), left_out.costs));
+        for (source, costs) in each.chain([("all", together)]) {
+            let figures = [costs.cllr, costs.min_cllr, costs.dcf, costs.min_dcf];
+            let figures = figures.map(|figure| format!("{figure:.3}"));
+            table.add_row(std::iter::once(source.to_owned()).chain(figures));
+        }
+        text += &format!("{}\n\n", table.trim_fmt());
+    }
     for warning in &calibrated.warnings {
         text += &format!("! {warning}\n");
     }

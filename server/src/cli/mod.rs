@@ -11,6 +11,7 @@ pub mod compare;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
+mod hearing;
 pub mod keys;
 mod library;
 pub mod models;

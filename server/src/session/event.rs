@@ -3,6 +3,8 @@
 //! One function per event. Every payload carries `event` and `content`; `call_id` and `session_id` are additive members
 //! that [`Event::identify`] puts on all of them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use peakstream::{Authenticity, Score};
 use serde_json::{Map, Value, json};
@@ -42,6 +44,8 @@ pub struct Measurement {
     pub authenticity: Authenticity,
     /// What was measured besides, by the kind of session.
     pub finding: Finding,
+    /// Name and hash of the calibration that decides what a similarity means: [`peakstream::Calibration::identity`].
+    pub calibration: Arc<str>,
     /// The collected speech as a WAV file, if clients are to receive it.
     pub wav: Option<Sensitive<Bytes>>,
 }
@@ -130,7 +134,11 @@ impl Event {
         let mut event = Self::new(
             name,
             content,
-            json!({"authenticity": six_decimals(measured.authenticity.value()), "voice_audio_collected": progress.audio_seconds}),
+            json!({
+                "authenticity": six_decimals(measured.authenticity.value()),
+                "voice_audio_collected": progress.audio_seconds,
+                "calibration_id": &*measured.calibration,
+            }),
         );
         if let Finding::Verified(score) = measured.finding {
             event.insert("score", six_decimals(score.value()).into());
@@ -221,6 +229,7 @@ mod tests {
         Measurement {
             authenticity: Authenticity::new(0.99).unwrap(),
             finding,
+            calibration: "telephone-channel@1f3a90c2".into(),
             wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
         }
     }
@@ -264,7 +273,9 @@ mod tests {
             ),
         ];
         for (event, expected) in cases {
-            assert_eq!(body(&event), expected);
+            let mut found = event.body().clone();
+            let additive = found.remove("calibration_id").is_some();
+            assert_eq!((Value::Object(found), additive), (expected, event.is_result()));
             assert_eq!(event.is_terminal(), !event.name().starts_with("info-"));
             assert_eq!(event.audio().is_some(), event.is_result());
         }

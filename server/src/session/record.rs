@@ -265,6 +265,7 @@ pub(crate) mod tests {
         let measured = Measurement {
             authenticity: Authenticity::new(0.99).unwrap(),
             finding: Finding::Registered(Sensitive::new("sealed".into())),
+            calibration: "telephone-channel@1f3a90c2".into(),
             wav: None,
         };
         record.follow(&Event::success(measured, &progress()), Timestamp::now());
@@ -276,6 +277,7 @@ pub(crate) mod tests {
             ("content", json!("Registration: approved")),
             ("authenticity", json!(0.99)),
             ("voice_audio_collected", json!(5.13)),
+            ("calibration_id", json!("telephone-channel@1f3a90c2")),
             ("credential", json!("sealed")),
             ("vad_percentage", json!(102)),
         ] {

@@ -46,6 +46,34 @@ async fn every_described_operation_exists_and_no_path_has_another_method() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_operation_serves_a_stranger() {
+    let server = serve(|_| ()).await;
+    let rest = Rest::of(&server);
+    let description = openapi();
+    let paths = description["paths"].as_object().unwrap().iter();
+    let operations =
+        paths.flat_map(|(path, item)| methods(item).into_iter().map(move |method| (path, item, method)));
+    let mut asked = 0;
+    for (path, item, method) in operations {
+        // What says nothing of security needs what the whole document asks for: a key or a token.
+        if !item[method.to_lowercase()]["security"].is_null() {
+            continue;
+        }
+        let url = server.url(&path.replace("{id}", "6ef34b58-0000-4000-8000-000000000000"));
+        let request = || rest.request_at(Method::from_bytes(method.as_bytes()).unwrap(), &url);
+        assert_eq!(rest.send(request()).await.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+        for stranger in [request().header("apikey", "wrong"), request().bearer_auth("wrong")] {
+            // The first ten wrong ones are looked at.
+            let status = rest.send(stranger).await.status;
+            let expected = [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS];
+            assert!(expected.contains(&status), "{status} to {method} {path}");
+        }
+        asked += 1;
+    }
+    assert!(asked >= 16, "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_and_their_refusals_are_as_described() {
     let server = serve(|_| ()).await;
     let rest = Rest::of(&server);

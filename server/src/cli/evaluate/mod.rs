@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use peakstream_evaluation::channel::{PARTS, Simulation};
-use peakstream_evaluation::embedding::{Cache, Hearing, Listener};
 use peakstream_evaluation::metrics::OperatingPoint;
 use peakstream_evaluation::report::{Questions, Report, Subject, html, markdown, report};
-use peakstream_evaluation::run::{Condition, Enrollment, Run};
-use peakstream_evaluation::trials::{Form, Ids, Speakers, TrialList, parse};
+use peakstream_evaluation::run::{Condition, Enrollment};
+use peakstream_evaluation::trials::{Form, Ids, TrialList, parse};
 use sha2::{Digest, Sha256};
 
+use super::hearing::{Amount, Heard, HearingOptions, all_there, failed, seconds};
 use super::library::Folder;
-use super::options::{ChannelOptions, InputOptions, ModelOptions};
 use super::output::{self, Answer, CliError};
 
 mod text;
@@ -77,44 +75,26 @@ pub struct Args {
     /// Shares of false accepts for which thresholds are wanted, such as 1% or 0.001
     #[arg(long, value_name = "SHARE", value_delimiter = ',', default_value = "1%,0.1%", value_parser = share)]
     fars: Vec<f64>,
-    /// Keep embeddings in this file, and use those that it holds
-    #[arg(long, value_name = "FILE")]
-    cache: Option<PathBuf>,
     /// Write the whole report to this file, as a page for people: tables and plots, nothing to load
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write a page of documentation to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Threads [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    /// What readers of the report must know about these recordings; stands first among its cautions
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
     #[command(flatten)]
-    channel: ChannelOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    hearing: HearingOptions,
     /// Print the whole report as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Seconds of net speech; `None` is all.
-pub(super) type Amount = Option<f64>;
-
 fn channels_help() -> String {
     let width = PARTS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines = PARTS.iter().map(|(name, does)| format!("  {name:width$}  {does}\n"));
     format!("Channels for --through, parts joined by +:\n{}", lines.collect::<String>())
-}
-
-pub(super) fn seconds(text: &str) -> Result<Amount, String> {
-    if text == "all" {
-        return Ok(None);
-    }
-    let value = text.parse().ok().filter(|value| (0.3..=120.0).contains(value));
-    value.map(Some).ok_or_else(|| "all, or 0.3 to 120 seconds".to_owned())
 }
 
 fn enrollment(text: &str) -> Result<Enrollment, String> {
@@ -142,28 +122,21 @@ pub fn run(args: &Args) -> ExitCode {
 fn evaluate(args: &Args) -> Result<Answer, CliError> {
     let (list, sha256) = read_list(args)?;
     let root = args.audio.as_deref().or_else(|| args.list.parent()).unwrap_or(Path::new("."));
-    let folder = Folder::new(root, args.input.reading()?);
+    let folder = Folder::new(root, args.hearing.input.reading()?);
     all_there(&list, &folder, root)?;
-    let speakers = Speakers::of(&list);
-    let cache = args.cache.as_deref().map(Cache::open).transpose().map_err(failed)?;
-    let engine = args.models.engine()?;
-    let listener = Listener::new(&engine, &folder, cache.as_ref()).map_err(failed)?;
     let conditions = conditions(args);
-    let jobs = args.jobs.map_or_else(processors, usize::from);
-    let run =
-        Run { list: &list, speakers: &speakers, conditions: &conditions, enrollment: args.enrollment, jobs };
-    let progress = Progress::new();
-    let outcomes = run.outcomes(&listener, &|done, of| progress.show(done, of)).map_err(failed)?;
-    progress.finish();
-    let calibration = engine.calibration(args.channel.channel_type);
+    let Heard { engine, speakers, outcomes } =
+        args.hearing.hear(&list, &folder, &conditions, args.enrollment)?;
+    let calibration = engine.calibration(args.hearing.channel.channel_type);
     let subject = Subject {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: engine.newest_model().to_string(),
         calibration: calibration.identity().to_owned(),
-        channel_type: args.channel.channel_type.name().to_owned(),
+        channel_type: args.hearing.channel.channel_type.name().to_owned(),
         list: args.list.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         list_sha256: sha256,
         enrollment: args.enrollment,
+        note: args.note.clone(),
     };
     let questions = Questions {
         points: args.priors.iter().map(|&prior| OperatingPoint::of_prior(prior)).collect(),
@@ -194,15 +167,6 @@ fn print(args: &Args, report: &Report) -> Result<(), CliError> {
     }
 }
 
-/// An error of the evaluation: a file, mostly.
-pub(super) fn failed(error: impl std::fmt::Display) -> CliError {
-    CliError::Evaluation(error.to_string())
-}
-
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 fn read(path: &Path) -> Result<String, CliError> {
     std::fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))
 }
@@ -225,57 +189,16 @@ fn read_list(args: &Args) -> Result<(TrialList, String), CliError> {
     Ok((list, sha256))
 }
 
-/// Minutes of listening should not end at a name that could have been checked at once.
-pub(super) fn all_there(list: &TrialList, folder: &Folder, root: &Path) -> Result<(), CliError> {
-    let missing: Vec<_> = list.recordings.iter().filter(|name| folder.path(name).is_none()).collect();
-    let Some(first) = missing.first() else { return Ok(()) };
-    Err(failed(format!(
-        "{} of {} recordings of the list are not in {}, the first is {first}; name their folder with --audio",
-        missing.len(),
-        list.recordings.len(),
-        root.display()
-    )))
-}
-
 fn conditions(args: &Args) -> Vec<Condition> {
-    let hearing = |channel: &Simulation, seconds| Hearing {
-        channel: channel.clone(),
-        channel_type: args.channel.channel_type,
-        seconds,
-    };
     let of = |channel| {
         args.seconds.iter().map(move |&seconds| Condition {
-            enroll: hearing(args.enroll_through.as_ref().unwrap_or(channel), args.enroll_seconds),
-            test: hearing(channel, seconds),
+            enroll: args
+                .hearing
+                .hearing(args.enroll_through.as_ref().unwrap_or(channel), args.enroll_seconds),
+            test: args.hearing.hearing(channel, seconds),
         })
     };
     args.through.iter().flat_map(of).collect()
-}
-
-/// A bar on a terminal, nothing elsewhere.
-pub(super) struct Progress {
-    bar: ProgressBar,
-}
-
-impl Progress {
-    pub(super) fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        // The template is a constant; the default style is as good if it were wrong.
-        let style = ProgressStyle::with_template("listening {bar:40.cyan/dim} {pos} of {len}, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━╸─");
-        bar.set_style(style);
-        Self { bar }
-    }
-
-    pub(super) fn show(&self, done: usize, of: usize) {
-        self.bar.set_length(of as u64);
-        self.bar.set_position(done as u64);
-    }
-
-    pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
 }
 
 #[cfg(test)]
@@ -287,12 +210,5 @@ mod tests {
         assert_eq!(share("1%"), Ok(0.01));
         assert_eq!(share("0.001"), Ok(0.001));
         assert!(share("0").is_err() && share("100%").is_err() && share("x").is_err());
-    }
-
-    #[test]
-    fn speech_is_all_or_some_seconds() {
-        assert_eq!(seconds("all"), Ok(None));
-        assert_eq!(seconds("3"), Ok(Some(3.0)));
-        assert!(seconds("0").is_err() && seconds("NaN").is_err() && seconds("121").is_err());
     }
 }

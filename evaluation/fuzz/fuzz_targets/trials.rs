@@ -1,0 +1,4 @@
+//! See [`peakstream_evaluation_fuzz::trials`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| peakstream_evaluation_fuzz::trials(data));
