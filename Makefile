@@ -71,8 +71,8 @@ accuracy: models ## docs/accuracy*.md again: what may be promised (needs DATA, b
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --html target/eval/accuracy.html --markdown docs/accuracy.md
 	$(ACCURACY) --through clean --channel-type microphone --html target/eval/accuracy-microphone.html --markdown docs/accuracy-microphone.md
 
-speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
-	@python3 benches/speech.py
+speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)
+	@python3 benches/speech.py --markdown docs/speech-detection.md
 
 calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy; half an hour, resumes; writes docs/calibration.md)
 	models/calibration/calibrate.sh $(DATA)
