@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy speech fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates speech fuzz train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -66,6 +66,11 @@ accuracy: models ## docs/accuracy.md again: what may be promised (needs DATA, by
 	cargo build --release -p peakstream-server
 	target/release/peakstream evaluate $(DATA)/trials_dev.csv --audio $(DATA) --through mulaw,gsm,opus:12k+loss:5% --seconds all,5,3,2 \
 		--cache target/eval/embeddings.bin --html target/eval/accuracy.html --markdown docs/accuracy.md
+
+gates: models ## docs/quality-gates-figures.md again: what the quality gates stop and notice (needs DATA; half an hour)
+	cargo build -q -p peakstream-server
+	target/debug/peakstream gates $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
+		--markdown docs/quality-gates-figures.md
 
 speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
 	@python3 benches/speech.py

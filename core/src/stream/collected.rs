@@ -4,8 +4,10 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::audio::mismatch::Mismatch;
 use crate::audio::wav;
 use crate::decision::Evidence;
+use crate::quality::Figures;
 use crate::speech::collector::Collected;
 use crate::{ChannelType, NetSpeech, SampleRate};
 
@@ -17,6 +19,7 @@ pub struct CollectedSpeech {
     pub(super) collected: Collected,
     pub(super) rate: SampleRate,
     pub(super) channel_type: ChannelType,
+    pub(super) mismatch: Option<Mismatch>,
 }
 
 impl fmt::Debug for CollectedSpeech {
@@ -35,6 +38,17 @@ impl CollectedSpeech {
     /// What the speech came through.
     pub fn channel_type(&self) -> ChannelType {
         self.channel_type
+    }
+
+    /// Samples a second.
+    pub fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// What the call's bytes look like, if not what was declared, and the call went on in spite of it
+    /// ([`crate::CallStream::tolerate_mismatch`]).
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        self.mismatch
     }
 
     /// The speech, 16-bit, at the call's rate.
@@ -63,6 +77,12 @@ impl CollectedSpeech {
         Evidence { net_speech: self.net_speech().seconds() as f32, snr: (at(95) - at(10)) as f32 }
     }
 
+    /// How good the speech is, but for [`Figures::one_voice`], which an engine finds out. Costs some milliseconds for 5 s of speech
+    /// (`docs/quality-gates.md`).
+    pub fn figures(&self) -> Figures {
+        Figures::of(self)
+    }
+
     /// Rows of [`crate::speech::fbank::BINS`].
     pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
         self.collected.features()
@@ -80,7 +100,7 @@ mod tests {
 
     fn speech(samples: Vec<i16>) -> CollectedSpeech {
         let (rate, channel_type) = (SampleRate::Hz8000, ChannelType::Telephone);
-        CollectedSpeech { collected: Collected::of_samples(samples), rate, channel_type }
+        CollectedSpeech { collected: Collected::of_samples(samples), rate, channel_type, mismatch: None }
     }
 
     #[test]
