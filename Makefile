@@ -68,9 +68,10 @@ accuracy: models ## docs/accuracy.md again: what may be promised (needs DATA, by
 		--cache target/eval/embeddings.bin --html target/eval/accuracy.html --markdown docs/accuracy.md
 
 gates: models ## docs/quality-gates-figures.md again: what the quality gates stop and notice (needs DATA; half an hour)
+	@mkdir -p target/eval
 	cargo build -q -p peakstream-server
 	target/debug/peakstream gates $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
-		--markdown docs/quality-gates-figures.md
+		--defective 80 --markdown docs/quality-gates-figures.md --figures target/eval/gates.csv
 
 speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
 	@python3 benches/speech.py

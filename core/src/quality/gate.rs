@@ -12,7 +12,7 @@ use super::Figures;
 /// | `net_speech` | seconds of net speech | below | 3 | 0…120 |
 /// | `signal_noise_ratio` | dB | below | 8 | −10…60 |
 /// | `clipping` | per cent of samples that crowd at the signal's own limit | above | 0.6 | 0…100 |
-/// | `band_limitation` | dB, the weaker end of 250…3,200 Hz against its middle | below | −30 | −100…0 |
+/// | `band_limitation` | dB of the steepest edge within 300…3,300 Hz | above | 21 | 0…100 |
 /// | `codec_mismatch` | what the bytes look like | another codec | | |
 /// | `multiple_speakers` | log-likelihood ratio of one voice | below | −2 | −50…50 |
 /// | `music` | per cent of the time with held notes | above | 8 | 0…100 |
@@ -25,7 +25,7 @@ pub enum Gate {
     SignalNoiseRatio,
     /// Peaks cut off.
     Clipping,
-    /// One end of the telephone band is missing.
+    /// Less than the telephone band.
     BandLimitation,
     /// The bytes are not what was declared.
     CodecMismatch,
@@ -72,7 +72,7 @@ impl Gate {
 
     /// Whether too much is wrong, rather than too little.
     pub const fn is_upper(self) -> bool {
-        matches!(self, Self::Clipping | Self::Music)
+        matches!(self, Self::Clipping | Self::BandLimitation | Self::Music)
     }
 
     /// Least and greatest limit, in [`Gate::unit`]; `None` for what has no limit.
@@ -80,8 +80,7 @@ impl Gate {
         match self {
             Self::NetSpeech => Some([0.0, 120.0]),
             Self::SignalNoiseRatio => Some([-10.0, 60.0]),
-            Self::Clipping | Self::Music => Some([0.0, 100.0]),
-            Self::BandLimitation => Some([-100.0, 0.0]),
+            Self::Clipping | Self::BandLimitation | Self::Music => Some([0.0, 100.0]),
             Self::MultipleSpeakers => Some([-50.0, 50.0]),
             Self::CodecMismatch => None,
         }
@@ -191,7 +190,7 @@ impl Default for Gates {
             Gate::NetSpeech => Rule { action: Action::Refuse, limit: 3.0 },
             Gate::SignalNoiseRatio => Rule { action: Action::Warn, limit: 8.0 },
             Gate::Clipping => Rule { action: Action::Warn, limit: 0.6 },
-            Gate::BandLimitation => Rule { action: Action::Warn, limit: -30.0 },
+            Gate::BandLimitation => Rule { action: Action::Warn, limit: 21.0 },
             Gate::CodecMismatch => Rule { action: Action::Refuse, limit: 0.0 },
             Gate::MultipleSpeakers => Rule { action: Action::Off, limit: -2.0 },
             Gate::Music => Rule { action: Action::Warn, limit: 8.0 },
@@ -346,7 +345,7 @@ mod tests {
         net_speech: 5.0,
         signal_noise_ratio: 30.0,
         clipping: 0.0,
-        band: -10.0,
+        band: 10.0,
         codec_mismatch: None,
         one_voice: Some(5.0),
         music: 0.0,
@@ -360,7 +359,7 @@ mod tests {
             (Figures { net_speech: 2.9, ..GOOD }, Gate::NetSpeech),
             (Figures { signal_noise_ratio: 3.0, ..GOOD }, Gate::SignalNoiseRatio),
             (Figures { clipping: 0.02, ..GOOD }, Gate::Clipping),
-            (Figures { band: -45.0, ..GOOD }, Gate::BandLimitation),
+            (Figures { band: 45.0, ..GOOD }, Gate::BandLimitation),
             (Figures { one_voice: Some(-9.0), ..GOOD }, Gate::MultipleSpeakers),
             (Figures { music: 0.9, ..GOOD }, Gate::Music),
         ] {

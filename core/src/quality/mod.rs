@@ -28,7 +28,7 @@ pub struct Figures {
     pub signal_noise_ratio: f32,
     /// Share of the samples, 0…1, that crowd at the signal's own limit.
     pub clipping: f32,
-    /// Decibels of the weaker end of the telephone band against its middle.
+    /// Decibels of the steepest edge of the mean spectrum inside the telephone band.
     pub band: f32,
     /// What the bytes look like, if not what was declared. Only of a call that goes on in spite of it.
     pub codec_mismatch: Option<Mismatch>,
@@ -42,12 +42,11 @@ pub struct Figures {
 impl Figures {
     /// Everything but [`Figures::one_voice`].
     pub(crate) fn of(speech: &CollectedSpeech) -> Self {
-        let rows = speech.features();
         Self {
             net_speech: speech.net_speech().seconds() as f32,
             signal_noise_ratio: noise::ratio(speech.samples(), speech.rate()),
             clipping: clipping::share(speech.samples()),
-            band: band::weaker_end(&rows),
+            band: band::steepest_edge(&speech.spectra()),
             codec_mismatch: speech.mismatch(),
             one_voice: None,
             music: music::share(speech.samples(), speech.rate()),

@@ -17,7 +17,7 @@ use crate::calibrate::Speaker;
 use crate::embedding::{Library, ListenError};
 
 pub use defect::{Defect, defects};
-pub use report::{Condition, LeftOut, Report, Row, report};
+pub use report::{Condition, LeftOut, Report, Row, report, table};
 
 /// Seconds of audio for each second of speech wanted: what pauses and the edges of words take.
 const AUDIO_FOR_SPEECH: f64 = 1.5;

@@ -80,6 +80,21 @@ pub(crate) struct Subject {
     pub(crate) calibration: String,
 }
 
+/// Every call that was heard as a line of CSV, for choosing limits of one's own: condition, corpus, and each gate's figure.
+pub fn table(calls: &Calls, conditions: &[Defect], heard: &[Vec<HeardCall>]) -> String {
+    let mut table = format!("condition,defect_of,source,{}\n", Gate::ALL.map(Gate::name).join(","));
+    for (defect, heard) in conditions.iter().zip(heard) {
+        for call in heard {
+            let figures = Gate::ALL
+                .map(|gate| gate.value(&call.figures).map_or(String::new(), |value| value.to_string()));
+            let gate = defect.gate().map_or("", Gate::name);
+            let source = calls.sources.get(call.source).map_or("", String::as_str);
+            table += &format!("\"{defect}\",{gate},\"{source}\",{}\n", figures.join(","));
+        }
+    }
+    table
+}
+
 /// Judges with every gate on.
 pub fn report(
     calls: &Calls,
@@ -189,7 +204,7 @@ mod tests {
             net_speech: 5.0,
             signal_noise_ratio: snr,
             clipping: 0.0,
-            band: -10.0,
+            band: 10.0,
             codec_mismatch: None,
             one_voice: Some(5.0),
             music: 0.0,

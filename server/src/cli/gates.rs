@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use peakstream::ChannelType;
 use peakstream::quality::Gates;
 use peakstream_evaluation::channel::Simulation;
-use peakstream_evaluation::gates::{Calls, Defect, Report, Study, defects, markdown, report};
+use peakstream_evaluation::gates::{Calls, Defect, Report, Study, defects, markdown, report, table};
 use peakstream_evaluation::metrics::Share;
 
 use super::calibrate::speakers_in;
@@ -38,12 +38,7 @@ pub struct Args {
     #[arg(value_name = "FOLDER", required = true)]
     folders: Vec<PathBuf>,
     /// Good lines that every call goes through, one after the other (see: peakstream evaluate --help)
-    #[arg(
-        long,
-        value_name = "CHANNEL",
-        value_delimiter = ',',
-        default_value = "mulaw,band:irs+alaw,gsm,opus:12k"
-    )]
+    #[arg(long, value_name = "CHANNEL", value_delimiter = ',', default_value = "mulaw,band:irs+alaw,gsm")]
     lines: Vec<Simulation>,
     /// Limits other than those in force, such as clipping=warn:1
     #[arg(long, value_name = "GATE=ACTION", value_delimiter = ',')]
@@ -60,6 +55,9 @@ pub struct Args {
     /// Write a page of documentation to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Write the figures of every call to this file, as CSV, to choose limits by
+    #[arg(long, value_name = "FILE")]
+    figures: Option<PathBuf>,
     #[command(flatten)]
     input: InputOptions,
     #[command(flatten)]
@@ -103,9 +101,12 @@ fn command(args: &Args) -> Result<Answer, CliError> {
         engine.calibration(ChannelType::Telephone).identity().to_owned(),
     );
     let report = report(&calls, &conditions, &heard, &gates, subject);
-    if let Some(path) = &args.markdown {
-        let page = markdown::page(&report, "make gates");
-        std::fs::write(path, page)
+    let written = [
+        args.markdown.as_ref().map(|path| (path, markdown::page(&report, "make gates"))),
+        args.figures.as_ref().map(|path| (path, table(&calls, &conditions, &heard))),
+    ];
+    for (path, text) in written.into_iter().flatten() {
+        std::fs::write(path, text)
             .map_err(|source| CliError::Write { what: path.display().to_string(), source })?;
     }
     if args.json {
