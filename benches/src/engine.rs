@@ -91,11 +91,13 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
         samples.clear();
         decode(black_box(&audio.mulaw), Encoding::MuLaw, &mut samples);
     });
-    let (mut raise, mut wide) = (Raise::new(), [0.0; WIDE_BLOCK]);
-    let raising = timed(repeats, || audio.narrow.iter().for_each(|block| raise.process(block, &mut wide)));
+    let (mut raise, mut plain, mut filled) = (Raise::new(), [0.0; WIDE_BLOCK], [0.0; WIDE_BLOCK]);
+    let raising = timed(repeats, || {
+        audio.narrow.iter().for_each(|block| raise.process(block, &mut plain, &mut filled));
+    });
     let mut detector = engine.speech_detector();
     let detecting = timed(repeats, || {
-        audio.wide.chunks(STEPS).for_each(|blocks| {
+        audio.plain.chunks(STEPS).for_each(|blocks| {
             let mut probabilities = [0.0; STEPS];
             detector.steps(blocks, &mut probabilities);
             black_box(probabilities);
@@ -103,7 +105,7 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
     });
     let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
     let log_mel = timed(repeats, || {
-        audio.wide.chunks(STEPS).for_each(|blocks| {
+        audio.filled.chunks(STEPS).for_each(|blocks| {
             black_box(fbank.push(blocks.as_flattened()));
         });
     });
@@ -135,7 +137,7 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
 fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
     let mut rows = Vec::new();
     let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
-    audio.wide.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
+    audio.filled.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
     let mut figures = Vec::new();
     for (name, frames) in [("embedding of 3 s (298 frames)", 298), ("embedding of 5 s (498 frames)", 498)] {
         let rows = &rows[..frames * BINS];

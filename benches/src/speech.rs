@@ -11,7 +11,7 @@ use peakstream::EngineOptions;
 use peakstream_server::model_dir;
 use serde_json::{Value, json};
 
-use material::Scenario;
+use material::{Material, Part, Scenario};
 
 /// What to make, and where to.
 #[derive(Debug, clap::Args)]
@@ -22,9 +22,18 @@ pub(crate) struct Args {
     /// Folder of recorded hold music (WAV), if there is any.
     #[arg(long)]
     music: Option<PathBuf>,
+    /// Folder of recorded songs (WAV), if there are any.
+    #[arg(long)]
+    songs: Option<PathBuf>,
+    /// Only these scenarios, by name.
+    #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Material::names()))]
+    only: Vec<String>,
     /// Seconds of each kind of speech, and of each kind of sound without speech.
     #[arg(long, default_value_t = 600)]
     seconds: usize,
+    /// Which half of the speakers, the recorded music and the seeds.
+    #[arg(long, value_enum, default_value_t = Part::Judge)]
+    part: Part,
     /// Folder to write to: NAME.s16 (8 kHz, 16-bit), NAME.truth and NAME.ours (a byte for each 10 ms).
     #[arg(long)]
     out: PathBuf,
@@ -37,11 +46,21 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let engine = model_dir::load_engine(args.models.as_deref(), EngineOptions::default())?;
     std::fs::create_dir_all(&args.out)?;
-    let clips = material::clips(&args.clips)?;
-    let recorded = args.music.as_deref().map(material::recordings).transpose()?;
+    let recordings = |folder: &Option<PathBuf>| match folder {
+        Some(folder) => material::recordings(folder, args.part),
+        None => Ok(Vec::new()),
+    };
+    let material = Material {
+        clips: material::clips(&args.clips, args.part)?,
+        music: recordings(&args.music)?,
+        songs: recordings(&args.songs)?,
+        seconds: args.seconds,
+        part: args.part,
+    };
     let mut listed = Vec::new();
-    for scenario in material::scenarios(&clips, recorded.as_deref(), args.seconds)? {
-        eprintln!("{} ...", scenario.name);
+    for name in Material::names().filter(|name| args.only.is_empty() || args.only.iter().any(|o| o == name)) {
+        let Some(scenario) = material.scenario(name)? else { continue };
+        eprintln!("{name} ...");
         let found = ours::listen(&engine, &scenario.calls)?;
         write(&args.out, &scenario, &found.frames)?;
         listed.push(listing(&scenario, found.net_seconds));

@@ -5,10 +5,12 @@
 //! ```text
 //! version 1 ‖ key id 8 ‖ nonce 24 ‖ XChaCha20-Poly1305( model hash 28 ‖ channel type 1 ‖ created at 8 ‖
 //!                                                      calibration length 1 ‖ calibration ‖ 192 × f32 ‖
-//!                                                      net speech, seconds f32 ‖ signal to noise, dB f32 ) ‖ tag 16
+//!                                                      net speech, seconds f32 ‖ signal to noise, dB f32 ‖
+//!                                                      of a voice by microphone, what a telephone leaves of it: 192 × f32
+//!                                                    ) ‖ tag 16
 //! ```
 //!
-//! all numbers little-endian, about 1.2 KiB. Version 1, which still opens, ends before the net speech; both are not numbers where
+//! all numbers little-endian, about 1.2 KiB, or 2.2 KiB by microphone. Version 1, which still opens, ends before the net speech; both are not numbers where
 //! they are not known. Version, key id and the tenant's name are authenticated with it, so a
 //! credential of one tenant does not open for another. The key id lets keys rotate: older ones keep opening.
 
@@ -160,7 +162,8 @@ pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     let Credential { template, calibration, created_at } = credential;
     // Own names are far shorter than 255 bytes.
     let calibration = &calibration.as_bytes()[..calibration.len().min(255)];
-    let mut plain = Vec::with_capacity(38 + calibration.len() + 4 * DIMENSIONS + EVIDENCE);
+    // In one piece from the start: what is outgrown is not wiped.
+    let mut plain = Vec::with_capacity(38 + calibration.len() + 8 * DIMENSIONS + EVIDENCE);
     plain.extend(template.model().bytes());
     plain.push(match template.channel_type() {
         ChannelType::Telephone => 0,
@@ -173,6 +176,9 @@ pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     let unknown = Evidence { net_speech: f32::NAN, snr: f32::NAN };
     let Evidence { net_speech, snr } = template.evidence().unwrap_or(unknown);
     plain.extend([net_speech, snr].into_iter().flat_map(f32::to_le_bytes));
+    if let (ChannelType::Microphone, Some(voice)) = (template.channel_type(), template.by_telephone()) {
+        plain.extend(voice.values().iter().flat_map(|value| value.to_le_bytes()));
+    }
     Zeroizing::new(plain)
 }
 
@@ -184,29 +190,45 @@ pub fn from_plain(plain: &[u8]) -> Option<Credential> {
     let (created_at, rest) = rest.split_first_chunk::<8>()?;
     let (&length, rest) = rest.split_first()?;
     let (calibration, rest) = rest.split_at_checked(usize::from(length))?;
-    let (values_bytes, evidence) = rest.split_at_checked(4 * DIMENSIONS)?;
-    let evidence = match evidence.as_chunks::<4>() {
-        ([], []) => None,
-        ([net_speech, snr], []) => {
+    let (values, rest) = direction(rest)?;
+    let (evidence, rest) = match rest.as_chunks::<4>() {
+        ([], []) => (None, rest),
+        ([net_speech, snr, ..], []) => {
             let [net_speech, snr] = [net_speech, snr].map(|bytes| f32::from_le_bytes(*bytes));
-            (net_speech.is_finite() && snr.is_finite()).then_some(Evidence { net_speech, snr })
+            let known = net_speech.is_finite() && snr.is_finite();
+            (known.then_some(Evidence { net_speech, snr }), &rest[EVIDENCE..])
         }
         _ => return None,
     };
-    let mut values = [0.0; DIMENSIONS];
-    for (value, bytes) in values.iter_mut().zip(values_bytes.chunks_exact(4)) {
-        *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
     let channel_type = match channel_type {
         0 => ChannelType::Telephone,
         1 => ChannelType::Microphone,
         _ => return None,
     };
+    let voice = |channel_type, values| Template::new(ModelHash::from_bytes(*model), channel_type, values);
+    let by_telephone = match (channel_type, rest) {
+        (_, []) => None,
+        (ChannelType::Telephone, _) => return None,
+        (ChannelType::Microphone, _) => {
+            let (values, []) = direction(rest)? else { return None };
+            Some(voice(ChannelType::Telephone, values)?)
+        }
+    };
     Some(Credential {
-        template: Template::new(ModelHash::from_bytes(*model), channel_type, values)?.with_evidence(evidence),
+        template: voice(channel_type, values)?.with_telephone(by_telephone.as_ref()).with_evidence(evidence),
         calibration: String::from_utf8(calibration.to_vec()).ok()?,
         created_at: u64::from_le_bytes(*created_at),
     })
+}
+
+/// The first 192 numbers, and what follows them.
+fn direction(bytes: &[u8]) -> Option<([f32; DIMENSIONS], &[u8])> {
+    let (direction, rest) = bytes.split_at_checked(4 * DIMENSIONS)?;
+    let mut values = [0.0; DIMENSIONS];
+    for (value, bytes) in values.iter_mut().zip(direction.as_chunks::<4>().0) {
+        *value = f32::from_le_bytes(*bytes);
+    }
+    Some((values, rest))
 }
 
 #[cfg(test)]
@@ -241,6 +263,25 @@ mod tests {
         assert_eq!(opened.calibration, credential().calibration);
         assert_eq!(opened.created_at, credential().created_at);
         assert_eq!(opened.template.evidence(), Some(EVIDENCE_OF_FIVE_SECONDS));
+    }
+
+    #[test]
+    fn a_voice_by_microphone_keeps_what_a_telephone_leaves_of_it() {
+        let voice = |channel_type, first: f32| {
+            let values = std::array::from_fn(|i| if i == 0 { first } else { 0.1 });
+            Template::new(ModelHash::from_bytes([7; 28]), channel_type, values).expect("a direction")
+        };
+        let by_telephone = voice(ChannelType::Telephone, 3.0);
+        let by_microphone = voice(ChannelType::Microphone, -3.0);
+        for known in [None, Some(&by_telephone)] {
+            let template = by_microphone.clone().with_telephone(known);
+            let text = seal(&keys(1), "tenant", &Credential { template, ..credential() }, [9; 24]);
+            let opened = open(&keys(1), "tenant", &text).expect("own credential").template;
+            assert_eq!(opened.channel_type(), ChannelType::Microphone);
+            assert!((opened.cosine(&by_microphone) - 1.0).abs() < 1e-6);
+            assert_eq!(opened.by_telephone().is_some(), known.is_some());
+            assert!(opened.by_telephone().is_none_or(|voice| voice.cosine(&by_telephone) > 1.0 - 1e-6));
+        }
     }
 
     #[test]

@@ -187,16 +187,26 @@ impl Engine {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        let template = self.template(speech)?.ok_or_else(too_little)?;
+        let by_telephone = self.by_telephone(speech)?;
         let llr = self.inner.authenticity.llr(&speech.spectra())?;
         Ok(Analysis {
-            template: template.ok_or_else(too_little)?.with_evidence(Some(speech.evidence())),
+            template: template.with_telephone(by_telephone.as_ref()),
             authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
         })
     }
 
-    /// The voice alone, without authenticity: for comparing recordings that are too short to judge (from 0.3 s).
-    /// `None` if there is less speech than that.
+    /// What a telephone would have left of a voice that came by microphone: a second run of the network.
+    fn by_telephone(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
+        if speech.channel_type() == ChannelType::Telephone {
+            return Ok(None);
+        }
+        let rows = speech.features_by_telephone(&self.inner.tables.fbank);
+        self.inner.speaker.template(&rows, ChannelType::Telephone)
+    }
+
+    /// The voice alone, without authenticity and in its own band only: for comparing recordings that are too short to judge
+    /// (from 0.3 s). `None` if there is less speech than that.
     ///
     /// # Errors
     /// See [`InferenceError`].
@@ -253,12 +263,25 @@ impl Engine {
         Ok(quality::least_alike(&pieces, evidence.snr, calibration))
     }
 
-    /// Calibrated similarity of two voices.
+    /// What two voices are compared by: the calibration of the band that both have.
+    pub fn calibration_between(&self, a: ChannelType, b: ChannelType) -> &Calibration {
+        self.calibration(if a == b { a } else { ChannelType::Telephone })
+    }
+
+    /// Calibrated similarity of two voices. A voice that came by microphone is compared with one that came by telephone as if
+    /// both had come by telephone.
     ///
     /// # Errors
-    /// Templates of different models or channel types.
+    /// Templates of different models; of different channel types, if what a telephone leaves of the one by microphone is not known.
     pub fn compare(&self, a: &Template, b: &Template) -> Result<Score, CompareError> {
-        self.calibration(a.channel_type()).score(a, b)
+        let (one, other) = (a.channel_type(), b.channel_type());
+        let calibration = self.calibration_between(one, other);
+        if one == other {
+            return calibration.score(a, b);
+        }
+        let mismatch = CompareError::ChannelMismatch(one, other);
+        let [a, b] = [a, b].map(|voice| voice.by_telephone().ok_or(mismatch));
+        calibration.score(&a?, &b?)
     }
 }
 

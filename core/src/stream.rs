@@ -11,7 +11,7 @@
 //! All streams inside are brought to one time line: at 8 kHz it lies
 //! [`Raise::DELAY`](crate::audio::resample::Raise::DELAY) = 10 samples (1.25 ms) behind the carrier, at 16 kHz 82
 //! samples (5.1 ms) for the telephone and 62 samples (3.9 ms) for the microphone channel. A status is due when its block
-//! has been received; what it says about speech lags by at most the detector's hangover of 128 ms.
+//! has been received; what it says about speech lags by at most 160 ms: the detector's hangover, and the block it is late by.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav::{HeaderReader, Layout};
 use crate::speech::collector::Collector;
 use crate::speech::fbank::{Fbank, FbankTables};
+use crate::speech::movement::Movement;
 use crate::speech::segmenter::Segmenter;
 use crate::speech::silero::{STEPS, Silero, SileroWeights};
 use crate::speech::spectrum::{Spectrum, SpectrumTables};
@@ -168,6 +169,7 @@ pub struct CallStream {
     segmenter: Segmenter,
     fbank: Fbank,
     spectrum: Spectrum,
+    movement: Movement,
     collector: Collector,
 }
 
@@ -229,6 +231,7 @@ impl CallStream {
             segmenter: Segmenter::default(),
             fbank: Fbank::new(Arc::clone(&tables.fbank)),
             spectrum: Spectrum::new(Arc::clone(&tables.spectrum)),
+            movement: Movement::new(),
             collector: Collector::new(blocks + 1 + SPARE_BLOCKS, block),
         })
     }
@@ -380,10 +383,10 @@ impl CallStream {
     }
 
     fn process_block(&mut self) {
-        let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
+        let Waiting { raw, narrow, plain, filled, blocks } = &mut *self.waiting;
         let own = &mut raw[*blocks][..block_samples(self.format.rate())];
         own.copy_from_slice(&self.raw[..own.len()]);
-        self.chain.process(own, &mut narrow[*blocks], &mut wide[*blocks]);
+        self.chain.process(own, &mut narrow[*blocks], &mut plain[*blocks], &mut filled[*blocks]);
         *blocks += 1;
         self.blocks += 1;
         if *blocks == STEPS {
@@ -393,16 +396,18 @@ impl CallStream {
 
     /// Finds out which of the waiting blocks are speech, and collects what is.
     fn decide(&mut self) {
-        let Waiting { raw, narrow, wide, blocks } = &mut *self.waiting;
+        let Waiting { raw, narrow, plain, filled, blocks } = &mut *self.waiting;
         let mut probabilities = [0.0; STEPS];
-        self.silero.steps(&wide[..*blocks], &mut probabilities);
-        let features = self.fbank.push(wide[..*blocks].as_flattened());
+        self.silero.steps(&plain[..*blocks], &mut probabilities);
+        let features = self.fbank.push(filled[..*blocks].as_flattened());
         let spectra = self.spectrum.push(narrow[..*blocks].as_flattened());
         for (block, probability) in probabilities[..*blocks].iter().enumerate() {
             self.collector.begin_block(&raw[block][..block_samples(self.format.rate())]);
             self.collector.add_features(features.of_block(block, WIDE_BLOCK));
-            self.collector.add_spectra(spectra.of_block(block, NARROW_BLOCK));
-            self.collector.end_block(self.segmenter.step(*probability));
+            let spectra = spectra.of_block(block, NARROW_BLOCK);
+            self.collector.add_spectra(spectra);
+            self.movement.push(spectra);
+            self.collector.end_block(self.segmenter.step(*probability, || self.movement.moves()));
         }
         *blocks = 0;
     }
@@ -413,7 +418,8 @@ impl CallStream {
 struct Waiting {
     raw: [[i16; WIDE_BLOCK]; STEPS],
     narrow: [[f32; NARROW_BLOCK]; STEPS],
-    wide: [[f32; WIDE_BLOCK]; STEPS],
+    plain: [[f32; WIDE_BLOCK]; STEPS],
+    filled: [[f32; WIDE_BLOCK]; STEPS],
     blocks: usize,
 }
 
@@ -424,7 +430,8 @@ impl Default for Waiting {
         Self {
             raw: [[0; WIDE_BLOCK]; STEPS],
             narrow: [[0.0; NARROW_BLOCK]; STEPS],
-            wide: [[0.0; WIDE_BLOCK]; STEPS],
+            plain: [[0.0; WIDE_BLOCK]; STEPS],
+            filled: [[0.0; WIDE_BLOCK]; STEPS],
             blocks: 0,
         }
     }

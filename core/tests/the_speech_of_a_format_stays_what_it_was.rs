@@ -1,5 +1,6 @@
 //! Golden speech: what a call of each format that needs no conversion collects, sample by sample, must not change when
-//! the decoding in front of it does. The values were computed before rates, containers and codecs came to it (90cbcc6).
+//! the decoding in front of it does. The values were computed when the rules of the segmenter last changed; the decoding was the one that had kept the speech the
+//! same since before rates, containers and codecs came to it (90cbcc6).
 
 mod common;
 
@@ -17,14 +18,14 @@ fn hash(samples: &[i16]) -> u64 {
 #[test]
 fn collected_speech_is_the_same_to_the_bit() {
     let golden = [
-        (Encoding::MuLaw, SampleRate::Hz8000, 25_088, 0xd41b_e00e_dbd4_22d5),
-        (Encoding::ALaw, SampleRate::Hz8000, 25_088, 0xd9b5_a132_5ac5_fa55),
-        (Encoding::Linear16Le, SampleRate::Hz8000, 25_088, 0x1170_30ae_3399_eea5),
-        (Encoding::Linear16Be, SampleRate::Hz8000, 25_088, 0x1170_30ae_3399_eea5),
-        (Encoding::MuLaw, SampleRate::Hz16000, 51_200, 0x6c9c_832a_2fd7_8065),
-        (Encoding::ALaw, SampleRate::Hz16000, 51_200, 0xf667_dbe7_df7b_f8b5),
-        (Encoding::Linear16Le, SampleRate::Hz16000, 51_200, 0x5d8c_6949_18bd_d925),
-        (Encoding::Linear16Be, SampleRate::Hz16000, 51_200, 0x5d8c_6949_18bd_d925),
+        (Encoding::MuLaw, SampleRate::Hz8000, 24_576, 0x8acf_68c1_6ed7_8658),
+        (Encoding::ALaw, SampleRate::Hz8000, 25_088, 0x8e1a_d3ff_4952_7235),
+        (Encoding::Linear16Le, SampleRate::Hz8000, 24_576, 0x6eed_f2dd_f243_0c5e),
+        (Encoding::Linear16Be, SampleRate::Hz8000, 24_576, 0x6eed_f2dd_f243_0c5e),
+        (Encoding::MuLaw, SampleRate::Hz16000, 48_640, 0x9d4e_f8db_75d5_625b),
+        (Encoding::ALaw, SampleRate::Hz16000, 48_640, 0xfc34_673d_c5ba_40a4),
+        (Encoding::Linear16Le, SampleRate::Hz16000, 48_640, 0xfc71_8f0d_093e_c76c),
+        (Encoding::Linear16Be, SampleRate::Hz16000, 48_640, 0xfc71_8f0d_093e_c76c),
     ];
     for (encoding, rate, length, expected) in golden {
         let stereo = AudioFormat::stereo(encoding, rate, 1).expect("a channel it has");

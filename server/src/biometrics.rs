@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use peakstream::credential::{self, Credential, CredentialError};
 use peakstream::{
-    Action, AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, CollectedSpeech, Engine, Gate,
-    Gates, ModelHash, OpenError, Shortfall,
+    Action, AnalysisSpec, AudioFormat, CallSpec, CallStream, CollectedSpeech, Engine, Gate, Gates, ModelHash,
+    OpenError, Shortfall,
 };
 
 use zeroize::Zeroizing;
@@ -75,6 +75,8 @@ impl Biometrics {
         let (Purpose::Register { model } | Purpose::Verify { model, .. }) = purpose;
         let analysis =
             self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
+        let channel_type = speech.channel_type();
+        let mut calibration = self.engine.calibration(channel_type);
         let finding = match purpose {
             Purpose::Register { .. } => Finding::Registered(self.seal(tenant, analysis.template)?),
             Purpose::Verify { credential, .. } => {
@@ -82,12 +84,14 @@ impl Biometrics {
                     credential::open(&self.keyring.credential_keys(), tenant.name(), credential.expose())
                         .map_err(|_| EngineFault::InvalidCredential)?;
                 let score = self.engine.compare(&reference.template, &analysis.template);
+                calibration =
+                    self.engine.calibration_between(reference.template.channel_type(), channel_type);
                 Finding::Verified(score.map_err(|error| internal(&error))?)
             }
         };
         // Wiped when the last who has it drops it.
         let wav = Some(Sensitive::new(Bytes::from_owner(Zeroizing::new(speech.to_wav()))));
-        let calibration = self.engine.calibration(speech.channel_type()).identity().into();
+        let calibration = calibration.identity().into();
         Ok(Measurement {
             authenticity: analysis.authenticity,
             finding,
@@ -151,8 +155,11 @@ impl Catalogue for TenantCatalogue<'_> {
     fn inspect(&self, text: &str) -> Result<CredentialFacts, CredentialRefusal> {
         match credential::open(&self.biometrics.keyring.credential_keys(), self.tenant.name(), text) {
             Ok(opened) => {
-                let channel_type: ChannelType = opened.template.channel_type();
-                Ok(CredentialFacts { model: opened.template.model(), channel_type })
+                let template = &opened.template;
+                Ok(CredentialFacts {
+                    model: template.model(),
+                    by_telephone: template.by_telephone().is_some(),
+                })
             }
             Err(CredentialError::Malformed) => Err(CredentialRefusal::Malformed),
             Err(_) => Err(CredentialRefusal::Foreign),

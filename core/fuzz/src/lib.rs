@@ -45,6 +45,8 @@ pub fn credential(data: &[u8]) {
     assert_eq!((&opened.calibration, opened.created_at), (&found.calibration, found.created_at));
     assert_eq!(opened.template.model(), found.template.model());
     assert_eq!(opened.template.channel_type(), found.template.channel_type());
+    let by_telephone = [&opened, &found].map(|one| one.template.by_telephone().is_some());
+    assert_eq!(by_telephone[0], by_telephone[1], "what a telephone leaves was lost");
     let cosine = opened.template.cosine(&found.template);
     assert!((cosine - 1.0).abs() < 1e-5, "sealing turned the voice: {cosine}");
     assert!(credential::open(&keys, "another", &text).is_err(), "another tenant's credential opened");

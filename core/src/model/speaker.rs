@@ -36,6 +36,8 @@ pub struct Template {
     #[zeroize(skip)]
     channel_type: ChannelType,
     values: [f32; DIMENSIONS],
+    /// The same voice limited to the telephone band.
+    by_telephone: Option<[f32; DIMENSIONS]>,
     #[zeroize(skip)]
     evidence: Option<Evidence>,
 }
@@ -58,7 +60,24 @@ impl Template {
             return None;
         }
         values.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
-        Some(Self { model, channel_type, values, evidence: None })
+        Some(Self { model, channel_type, values, by_telephone: None, evidence: None })
+    }
+
+    /// The same voice, with what a telephone leaves of it: what it is compared by with voices that came by telephone.
+    #[must_use]
+    pub fn with_telephone(mut self, voice: Option<&Self>) -> Self {
+        self.by_telephone = voice.map(|voice| voice.values);
+        self
+    }
+
+    /// The voice as it would be had it come by telephone; `None` if that is not known.
+    pub fn by_telephone(&self) -> Option<Self> {
+        let values = match self.channel_type {
+            ChannelType::Telephone => self.values,
+            ChannelType::Microphone => self.by_telephone?,
+        };
+        let channel_type = ChannelType::Telephone;
+        Some(Self { channel_type, values, by_telephone: None, ..self.clone() })
     }
 
     /// The same voice, with what it was made of: a calibration may depend on it.

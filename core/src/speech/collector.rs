@@ -9,11 +9,13 @@ use super::{fbank, spectrum};
 /// Rows of either kind that one block can complete, at most: 32 ms hold 3.2 hops of 10 ms.
 const ROWS_PER_BLOCK: usize = 4;
 
-/// Net speech, and what the authenticity network was trained on: one block of padding keeps soft onsets and endings.
-const SPEECH: Margins = Margins { before: 1, after: 1 };
+/// Net speech. The detector is a block late: what it says of one fits the block before (`docs/speech-detection.md`).
+const NET_SPEECH: Margins = Margins { before: 1, after: 0, late: 1 };
+/// What the authenticity network was trained on: one block of padding keeps soft onsets and endings.
+const PADDED_SPEECH: Margins = Margins { before: 1, after: 1, late: 0 };
 /// The speaker network has learnt on whole utterances; without the pauses around the words its errors rise
 /// (`docs/front-end.md`).
-const AROUND_SPEECH: Margins = Margins { before: 6, after: 16 };
+const AROUND_SPEECH: Margins = Margins { before: 6, after: 16, late: 0 };
 
 /// A natural logarithm, in 1/1024 above −32: half of the memory, with an error of 0.0005 where speech varies by units.
 type Level = u16;
@@ -78,7 +80,7 @@ impl Collected {
         Zeroizing::new(logarithms(&self.features))
     }
 
-    /// Rows of [`spectrum::BINS`], in speech.
+    /// Rows of [`spectrum::BINS`], in speech and a block around it.
     pub(crate) fn spectra(&self) -> Zeroizing<Vec<f32>> {
         Zeroizing::new(logarithms(&self.spectra))
     }
@@ -87,13 +89,13 @@ impl Collected {
 impl Collector {
     /// Room for that many blocks of `block_samples` samples each.
     pub(crate) fn new(blocks: usize, block_samples: usize) -> Self {
-        // Half of a call may be the padding of net speech, if it comes in the shortest bursts; as it counts as net
-        // speech, both together fill the blocks. What is around speech does not count.
-        let padding = blocks / 2;
+        // A quarter of the net speech may be the block before it, if it comes in the shortest bursts; as it counts as net
+        // speech, both together fill the blocks. What else is around speech does not count.
+        let before = blocks / 4;
         Self {
-            samples: Track::new(blocks - padding, padding, block_samples, SPEECH),
+            samples: Track::new(blocks - before, before, block_samples, NET_SPEECH),
             features: Track::new(blocks, blocks, ROWS_PER_BLOCK * fbank::BINS, AROUND_SPEECH),
-            spectra: Track::new(blocks - padding, padding, ROWS_PER_BLOCK * spectrum::BINS, SPEECH),
+            spectra: Track::new(blocks, blocks / 2, ROWS_PER_BLOCK * spectrum::BINS, PADDED_SPEECH),
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod collector;
 pub mod fbank;
 mod framing;
+pub mod movement;
 pub mod segmenter;
 pub mod silero;
 pub mod spectrum;

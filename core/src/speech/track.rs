@@ -11,18 +11,23 @@ use zeroize::{DefaultIsZeroes, Zeroize};
 
 use super::segmenter::{MOST_UNDECIDED, Verdict};
 
-/// How much around the speech is kept, in blocks of 32 ms.
-#[derive(Clone, Copy, Debug)]
+/// What is kept with the speech, in blocks of 32 ms.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Margins {
     /// Before it begins; at most [`MOST_BEFORE`].
     pub(crate) before: usize,
     /// After it has ended.
     pub(crate) after: usize,
+    /// The newest of its blocks wait for the next one that is speech: what ends the speech is not kept. Not together with
+    /// `after`.
+    pub(crate) late: usize,
 }
 
 /// Most blocks that are kept before speech.
 pub(crate) const MOST_BEFORE: usize = 12;
-const MOST_HELD: usize = MOST_BEFORE + MOST_UNDECIDED + 1;
+/// Most blocks that wait for the next one.
+const MOST_LATE: usize = 1;
+const MOST_HELD: usize = MOST_BEFORE + MOST_LATE + MOST_UNDECIDED + 1;
 
 /// One kind of values. Wiped when dropped: what was written of it, so that room that no speech came for is never touched.
 #[derive(Debug)]
@@ -53,7 +58,8 @@ impl<T: DefaultIsZeroes> Drop for Track<T> {
 impl<T: DefaultIsZeroes> Track<T> {
     /// Room for `blocks` blocks of speech and `margin_blocks` around it, of at most `block_length` values each.
     pub(crate) fn new(blocks: usize, margin_blocks: usize, block_length: usize, margins: Margins) -> Self {
-        debug_assert!(margins.before <= MOST_BEFORE);
+        debug_assert!(margins.before <= MOST_BEFORE && margins.late <= MOST_LATE);
+        debug_assert!(margins.late == 0 || margins.after == 0);
         Self {
             values: Vec::with_capacity((blocks + margin_blocks + MOST_HELD) * block_length),
             written: 0,
@@ -120,9 +126,12 @@ impl<T: DefaultIsZeroes> Track<T> {
         self.values.truncate(self.settled);
     }
 
+    /// Settles what is held but the latest blocks.
     fn settle(&mut self) {
-        self.settled = self.values.len();
-        self.held_blocks = 0;
+        let settled = self.held_blocks.saturating_sub(self.margins.late);
+        self.settled = self.held[..self.held_blocks].get(settled).copied().unwrap_or(self.values.len());
+        self.held.copy_within(settled..self.held_blocks, 0);
+        self.held_blocks -= settled;
         self.leading = 0;
     }
 
@@ -149,7 +158,7 @@ mod tests {
     use Verdict::{Silence, Speech, Undecided};
     use proptest::prelude::*;
 
-    const ONE: Margins = Margins { before: 1, after: 1 };
+    const ONE: Margins = Margins { before: 1, after: 1, late: 0 };
 
     /// Feeds blocks of one value, numbered from 1, and returns the values that stay.
     fn kept(margins: Margins, blocks: usize, verdicts: &[Verdict]) -> Vec<i16> {
@@ -168,15 +177,25 @@ mod tests {
     fn speech_takes_the_blocks_before_it_along() {
         let verdicts = [Silence, Silence, Silence, Undecided, Undecided, Speech];
         assert_eq!(kept(ONE, 32, &verdicts), [3, 4, 5, 6]);
-        assert_eq!(kept(Margins { before: 2, after: 0 }, 32, &verdicts), [2, 3, 4, 5, 6]);
-        assert_eq!(kept(Margins { before: 9, after: 0 }, 32, &verdicts), [1, 2, 3, 4, 5, 6]);
+        let before = |before| Margins { before, ..Margins::default() };
+        assert_eq!(kept(before(2), 32, &verdicts), [2, 3, 4, 5, 6]);
+        assert_eq!(kept(before(9), 32, &verdicts), [1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
     fn speech_keeps_the_blocks_after_it() {
         let verdicts = [Speech, Undecided, Undecided, Undecided, Silence, Silence, Silence];
         assert_eq!(kept(ONE, 32, &verdicts), [1, 2]);
-        assert_eq!(kept(Margins { before: 1, after: 5 }, 32, &verdicts), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(kept(Margins { after: 5, ..ONE }, 32, &verdicts), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn speech_can_be_kept_without_the_block_that_ends_it() {
+        let late = Margins { before: 1, after: 0, late: 1 };
+        let verdicts =
+            [Silence, Undecided, Undecided, Speech, Speech, Undecided, Speech, Undecided, Silence, Silence];
+        assert_eq!(kept(late, 32, &verdicts), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(kept(late, 32, &[Silence, Silence, Speech].repeat(3)), [2, 5, 8]);
     }
 
     #[test]
@@ -192,7 +211,7 @@ mod tests {
     #[test]
     fn margins_are_given_up_before_speech_is() {
         let bursts = [Silence, Silence, Speech].repeat(4);
-        let margins = Margins { before: 2, after: 0 };
+        let margins = Margins { before: 2, ..Margins::default() };
         assert_eq!(kept(margins, 4, &bursts), [1, 2, 3, 4, 5, 6, 9, 12]);
     }
 
@@ -204,8 +223,8 @@ mod tests {
             after in 0usize..30,
         ) {
             let mut segmenter = crate::speech::segmenter::Segmenter::default();
-            let verdicts: Vec<_> = probabilities.iter().map(|&p| segmenter.step(p)).collect();
-            let kept = kept(Margins { before, after }, 200, &verdicts);
+            let verdicts: Vec<_> = probabilities.iter().map(|&p| segmenter.step(p, || true)).collect();
+            let kept = kept(Margins { before, after, late: 0 }, 200, &verdicts);
             prop_assert!(kept.windows(2).all(|pair| pair[0] < pair[1]));
             for (i, verdict) in verdicts.iter().enumerate() {
                 prop_assert!(*verdict != Speech || kept.contains(&(i as i16 + 1)));

@@ -1,4 +1,4 @@
-//! In: a block of a call's samples. Out: the two signals the models read, and the samples, all on one time line.
+//! In: a block of a call's samples. Out: the signals the models read, and the samples, all on one time line.
 
 use crate::audio::resample::{Delay, Lower, NARROW_BLOCK, Raise, WIDE_BLOCK};
 use crate::{ChannelType, SampleRate};
@@ -11,7 +11,7 @@ pub(super) const fn block_samples(rate: SampleRate) -> usize {
     }
 }
 
-/// From the call's samples to the two signals the models read, all on one time line.
+/// From the call's samples to the signals the models read, all on one time line.
 #[derive(Debug)]
 pub(super) enum Chain {
     /// 8 kHz.
@@ -43,31 +43,35 @@ impl Chain {
         }
     }
 
+    /// `narrow` (8 kHz) is for the authenticity network, `plain` (16 kHz) for the speech detector, and `filled` for the speaker
+    /// network: with faint noise above 4 kHz if the call has nothing there.
     pub(super) fn process(
         &mut self,
         raw: &mut [i16],
         narrow: &mut [f32; NARROW_BLOCK],
-        wide: &mut [f32; WIDE_BLOCK],
+        plain: &mut [f32; WIDE_BLOCK],
+        filled: &mut [f32; WIDE_BLOCK],
     ) {
         match self {
             Self::Narrow { raise, raw_delay, narrow_delay } => {
                 scale(raw, narrow);
-                raise.process(narrow, wide);
+                raise.process(narrow, plain, filled);
                 narrow_delay.process(narrow);
                 raw_delay.process(raw);
             }
             Self::Limited { lower, raise, raw_delay, narrow_delay } => {
-                scale(raw, wide);
-                lower.process(wide, narrow);
-                raise.process(narrow, wide);
+                scale(raw, plain);
+                lower.process(plain, narrow);
+                raise.process(narrow, plain, filled);
                 narrow_delay.process(narrow);
                 raw_delay.process(raw);
             }
             Self::Wide { lower, raw_delay } => {
-                scale(raw, wide);
-                lower.process(wide, narrow);
+                scale(raw, plain);
+                lower.process(plain, narrow);
                 raw_delay.process(raw);
-                scale(raw, wide);
+                scale(raw, plain);
+                *filled = *plain;
             }
         }
     }

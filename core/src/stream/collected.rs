@@ -1,14 +1,18 @@
 //! What a call leaves behind: its speech, and the features made of it while it ran.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::chain::{Chain, block_samples};
 use crate::audio::mismatch::Mismatch;
+use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav;
 use crate::decision::Evidence;
 use crate::quality::Figures;
 use crate::speech::collector::Collected;
+use crate::speech::fbank::{Fbank, FbankTables};
 use crate::{ChannelType, NetSpeech, SampleRate};
 
 /// Frames in which the level of speech is taken, per second: 20 ms, as codecs frame it.
@@ -86,6 +90,20 @@ impl CollectedSpeech {
     /// Rows of [`crate::speech::fbank::BINS`].
     pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
         self.collected.features()
+    }
+
+    /// The rows of the same speech as a telephone would have carried it. Costs about half a millisecond for a second of speech.
+    pub(crate) fn features_by_telephone(&self, tables: &Arc<FbankTables>) -> Zeroizing<Vec<f32>> {
+        let mut chain = Chain::new(self.rate, ChannelType::Telephone);
+        let mut fbank = Fbank::new(Arc::clone(tables));
+        let mut rows = Zeroizing::new(Vec::with_capacity(self.samples().len() / 2));
+        let (mut narrow, mut plain, mut filled) = ([0.0; NARROW_BLOCK], [0.0; WIDE_BLOCK], [0.0; WIDE_BLOCK]);
+        for block in self.samples().chunks_exact(block_samples(self.rate)) {
+            let mut raw = Zeroizing::new(block.to_vec());
+            chain.process(&mut raw, &mut narrow, &mut plain, &mut filled);
+            rows.extend_from_slice(fbank.push(&filled).as_flattened());
+        }
+        rows
     }
 
     /// Rows of [`crate::speech::spectrum::BINS`].

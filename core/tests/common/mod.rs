@@ -25,27 +25,36 @@ pub fn engine() -> &'static Engine {
     })
 }
 
-/// A voice-like signal that the detector takes for speech: a vowel at `pitch` Hz that swells, with pauses.
+/// A voice-like signal that the detector takes for speech: around `pitch` Hz, up and down twice a second, between two vowels
+/// and swelling four times a second, with pauses.
 pub fn voice(seconds: f64, pitch: f64, rate: WireRate) -> Vec<i16> {
-    let formants = [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)];
+    let vowels = [
+        weights(pitch, [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)]),
+        weights(pitch, [(730.0, 80.0, 1.0), (1_090.0, 110.0, 0.5), (2_440.0, 160.0, 0.3)]),
+    ];
     let hz = f64::from(rate.hz());
-    let weights: Vec<f64> = (1..26)
-        .map(|k| {
-            let at = f64::from(k) * pitch;
-            formants.iter().map(|(f, b, g): &(f64, f64, f64)| g / (1.0 + ((at - f) / b).powi(2))).sum()
-        })
-        .collect();
     let tau = std::f64::consts::TAU;
     (0..(seconds * hz) as usize)
         .map(|i| {
             let t = i as f64 / hz;
+            // Its pitch is the derivative: within a tenth of what is asked for.
+            let phase = pitch * (t - 0.1 * (tau * 2.0 * t).cos() / (tau * 2.0));
+            let share = 0.5 + 0.5 * (tau * 4.0 * t + 1.0).sin();
             let swell = 0.5 + 0.5 * (tau * 4.0 * t).sin();
             let talking = t % 2.0 < 1.5;
-            let tone: f64 =
-                (1..).zip(&weights).map(|(k, w)| w * (tau * f64::from(k) * pitch * t).sin()).sum();
+            let tone: f64 = (1..)
+                .zip(vowels[0].iter().zip(&vowels[1]))
+                .map(|(k, (a, b))| ((1.0 - share) * a + share * b) * (tau * f64::from(k) * phase).sin())
+                .sum();
             (32_767.0 * 0.2 * if talking { swell * tone } else { 0.0 }) as i16
         })
         .collect()
+}
+
+/// How strong the first 25 harmonics are behind resonances of these frequencies, widths and gains.
+fn weights(pitch: f64, formants: [(f64, f64, f64); 3]) -> Vec<f64> {
+    let strength = |hz: f64| formants.iter().map(|(f, b, g)| g / (1.0 + ((hz - f) / b).powi(2))).sum();
+    (1..26).map(|k| strength(f64::from(k) * pitch)).collect()
 }
 
 /// Every combination of encoding and number of channels at the rates that need no conversion, and one encoding, mono and

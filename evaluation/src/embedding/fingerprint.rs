@@ -1,7 +1,7 @@
 //! An engine and a channel enter; a digest leaves that changes when they would hear differently.
 //!
 //! What a cache holds must be forgotten when the front end, the network or a simulated channel changes. Instead of versions that
-//! somebody has to raise, both are asked: a made-up vowel goes through them, and what comes out is hashed.
+//! somebody has to raise, both are asked: a made-up voice goes through them, and what comes out is hashed.
 
 use sha2::{Digest, Sha256};
 
@@ -10,11 +10,12 @@ use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, SampleRat
 
 use super::ListenError;
 use crate::channel::Simulation;
+use crate::sound;
 
 /// A SHA-256.
 pub(super) type Hash = [u8; 32];
 
-/// Seconds of the vowel.
+/// Seconds of the voice.
 const SECONDS: usize = 2;
 
 /// What the engine makes of a known sound, at this processor's level of instructions.
@@ -23,7 +24,7 @@ pub(super) fn of_engine(engine: &Engine, channel_type: ChannelType) -> Result<Ha
     let (encoding, rate) = (Encoding::Linear16Le, SampleRate::Hz16000);
     let spec = CallSpec { format: AudioFormat::mono(encoding, rate), channel_type, wanted: 60.0 };
     let mut call = engine.open(spec).map_err(|source| ListenError::Open { name: name(), source })?;
-    let sound: Vec<i16> = vowel(140.0).iter().map(|x| (x * 32_768.0) as i16).collect();
+    let sound: Vec<i16> = voice(140.0).iter().map(|x| (x * 32_768.0) as i16).collect();
     let mut bytes = Vec::new();
     encode(&sound, encoding, &mut bytes);
     let mut rest = &bytes[..];
@@ -45,10 +46,10 @@ pub(super) fn of_engine(engine: &Engine, channel_type: ChannelType) -> Result<Ha
 
 /// What a channel makes of a known sound.
 pub(super) fn of_channel(channel: &Simulation) -> Result<Hash, ListenError> {
-    let others: Vec<_> = (0..6).map(|i| vowel(100.0 + 15.0 * f64::from(i))).collect();
+    let others: Vec<_> = (0..6).map(|i| voice(100.0 + 15.0 * f64::from(i))).collect();
     let others: Vec<&[f32]> = others.iter().map(Vec::as_slice).collect();
     let call = channel
-        .apply(&vowel(140.0), &others, 1)
+        .apply(&voice(140.0), &others, 1)
         .map_err(|source| ListenError::Channel { name: "the channel's check".to_owned(), source })?;
     let mut hash = Sha256::new();
     hash.update(channel.to_string());
@@ -57,20 +58,9 @@ pub(super) fn of_channel(channel: &Simulation) -> Result<Hash, ListenError> {
     Ok(hash.finalize().into())
 }
 
-/// A vowel at this pitch, swelling four times a second: the speech detector takes it for speech.
-fn vowel(pitch: f64) -> Vec<f32> {
-    let formants = [(300.0, 80.0, 1.0), (2_300.0, 200.0, 0.4), (3_000.0, 200.0, 0.3)];
-    let gain =
-        |f: f64| formants.iter().map(|(at, width, g)| g / (1.0 + ((f - at) / width).powi(2))).sum::<f64>();
-    let harmonics: Vec<(f64, f64)> =
-        (1..26).map(|k| pitch * f64::from(k)).map(|f| (std::f64::consts::TAU * f, gain(f))).collect();
-    (0..SECONDS * 16_000)
-        .map(|i| {
-            let t = i as f64 / 16_000.0;
-            let voice: f64 = harmonics.iter().map(|(omega, gain)| gain * (omega * t).sin()).sum();
-            (0.2 * (0.5 + 0.5 * (8.0 * std::f64::consts::PI * t).sin()) * voice) as f32
-        })
-        .collect()
+/// The speech detector takes it for speech.
+fn voice(pitch: f64) -> Vec<f32> {
+    sound::voice(SECONDS * 16_000, 16_000, pitch)
 }
 
 #[cfg(test)]

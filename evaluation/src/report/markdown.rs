@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::html::words::{percent, rates_at, shown};
-use super::{ConditionReport, Figures, PromisedFar, Report};
+use super::{Bin, ConditionReport, Figures, PromisedFar, Report};
 use crate::metrics::{Estimate, Share, ThresholdAt};
 
 /// The page. `command`: how it was made.
@@ -130,6 +130,24 @@ fn details(page: &mut String, condition: &ConditionReport, figures: &Figures) {
         put(
             page,
             &format!("| {:.2} | {} | {} |", row.score, counted(&row.rates.far), counted(&row.rates.frr)),
+        );
+    }
+    if let Some(curves) = &condition.curves {
+        reliability(page, &curves.reliability);
+    }
+}
+
+/// Whether scores mean what they say.
+fn reliability(page: &mut String, bins: &[Bin]) {
+    put(page, "\n| log-likelihood ratio claimed | found | same / other trials |\n|---|---|---|");
+    for bin in bins {
+        let [low, high] = bin.interval;
+        put(
+            page,
+            &format!(
+                "| {:.1} | {:.1} [{low:.1}–{high:.1}] | {} / {} |",
+                bin.claimed, bin.found, bin.same, bin.other
+            ),
         );
     }
 }

@@ -48,6 +48,9 @@ pub struct Subject {
     pub list_sha256: String,
     /// How enrolments are made.
     pub enrollment: Enrollment,
+    /// What whoever had it made wants its readers to know.
+    #[serde(skip)]
+    pub note: Option<String>,
 }
 
 /// An evaluation.
@@ -207,7 +210,7 @@ impl Scored<'_> {
 
 /// What the figures cannot say by themselves.
 fn cautions(report: &Report) -> Vec<String> {
-    let mut cautions = Vec::new();
+    let mut cautions: Vec<_> = report.subject.note.iter().cloned().collect();
     if report.speakers < 50 {
         cautions.push(format!(
             "{} speakers: intervals are made by resampling speakers and are too narrow with fewer than about 50.",
@@ -276,6 +279,7 @@ mod tests {
             list: name.into(),
             list_sha256: "cd".into(),
             enrollment: Enrollment::OneCall,
+            note: None,
         };
         let questions = Questions { points: vec![OperatingPoint::of_prior(0.01)], fars: vec![0.04, 0.001] };
         report(subject, &list, &speakers, &conditions, &[all, some], &questions, &|s| 20.0 * s.cosine - 8.0)

@@ -10,7 +10,7 @@ pub use audiohook::{audiohook, audiohook_signature};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use peakstream::{ChannelType, ModelHash, Threshold};
+use peakstream::{ModelHash, Threshold};
 use peakstream_server::audio_channel::audiosocket;
 use peakstream_server::audio_channel::media_streams::machine::{Machine, Origin};
 use peakstream_server::audio_channel::wire::Output;
@@ -44,12 +44,9 @@ impl Catalogue for Shelf {
     fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal> {
         let model = self.newest_model();
         match credential {
-            "telephone" => Ok(CredentialFacts { model, channel_type: ChannelType::Telephone }),
-            "microphone" => Ok(CredentialFacts { model, channel_type: ChannelType::Microphone }),
-            "gone" => Ok(CredentialFacts {
-                model: ModelHash::from_bytes([8; 28]),
-                channel_type: ChannelType::Telephone,
-            }),
+            "telephone" => Ok(CredentialFacts { model, by_telephone: true }),
+            "microphone" => Ok(CredentialFacts { model, by_telephone: false }),
+            "gone" => Ok(CredentialFacts { model: ModelHash::from_bytes([8; 28]), by_telephone: true }),
             "foreign" => Err(CredentialRefusal::Foreign),
             _ => Err(CredentialRefusal::Malformed),
         }

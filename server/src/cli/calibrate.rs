@@ -279,6 +279,19 @@ fn text(args: &Args, calibrated: &Calibrated, identity: &str) -> String {
         ]);
     }
     text += &format!("{}\n\n", table.trim_fmt());
+    let validation = &calibrated.cross_validation;
+    if let Some(together) = validation.sources_left_out {
+        let mut table =
+            output::table(["by the other sources", "Cllr", "least possible", "DCF(0.01)", "least possible"]);
+        let each =
+            validation.source_left_out.iter().map(|left_out| (left_out.source.as_str(), left_out.costs));
+        for (source, costs) in each.chain([("all", together)]) {
+            let figures = [costs.cllr, costs.min_cllr, costs.dcf, costs.min_dcf];
+            let figures = figures.map(|figure| format!("{figure:.3}"));
+            table.add_row(std::iter::once(source.to_owned()).chain(figures));
+        }
+        text += &format!("{}\n\n", table.trim_fmt());
+    }
     for warning in &calibrated.warnings {
         text += &format!("! {warning}\n");
     }

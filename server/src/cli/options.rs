@@ -116,7 +116,7 @@ pub fn speech_seconds(text: &str) -> Result<f64, String> {
 }
 
 /// Parses a channel type by its name on the wire (`telephone-channel`) or without its ending.
-fn channel_type(text: &str) -> Result<ChannelType, String> {
+pub(super) fn channel_type(text: &str) -> Result<ChannelType, String> {
     let full = if text.ends_with("-channel") { text.to_owned() } else { format!("{text}-channel") };
     full.parse().map_err(|_| "telephone or microphone".to_owned())
 }

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use peakstream::credential;
+use peakstream::{ChannelType, credential};
 use serde_json::json;
 
 use super::keys::{self, KeyError, KeyOptions};
 use super::offline::Studio;
-use super::options::{AuthenticityOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions};
+use super::options::{
+    AuthenticityOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions, channel_type,
+};
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::ids::DEFAULT_TENANT;
 use crate::session::error::MIN_SPEECH_SECONDS;
@@ -20,11 +22,12 @@ const EXAMPLES: &str = "\
 Examples:
   peakstream verify --credential alice.credential call.wav
   peakstream verify --credential \"$CREDENTIAL\" --score-threshold 0.7 --json call.flac
+  peakstream verify --credential by-microphone.credential --channel-type telephone call.wav
 ";
 
 /// Verify a recording against a credential, without a server
 ///
-/// The credential says which model and which channel type to use. If the voice is neither live nor the registered one,
+/// The credential says which model to use, and which channel type unless that is said. If the voice is neither live nor the registered one,
 /// the result says that it is not live.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
@@ -34,6 +37,9 @@ pub struct Args {
     /// Credential: a file that holds it, or its text
     #[arg(long, value_name = "FILE|TEXT")]
     credential: String,
+    /// What the recording came through: telephone or microphone [default: as the registration]
+    #[arg(long, value_name = "TYPE", value_parser = channel_type)]
+    channel_type: Option<ChannelType>,
     #[command(flatten)]
     score: ScoreOptions,
     #[command(flatten)]
@@ -61,7 +67,8 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
     let keys = args.keys.existing()?;
     let registered = credential::open(&keys, DEFAULT_TENANT, text.expose()).map_err(KeyError::from)?;
     let studio = Studio::new(&args.models, &args.input, &args.speech)?;
-    let (model, channel_type) = (registered.template.model(), registered.template.channel_type());
+    let (model, registered_by) = (registered.template.model(), registered.template.channel_type());
+    let channel_type = args.channel_type.unwrap_or(registered_by);
     let heard = studio.listen(&args.file, channel_type, Some(model), Kind::Verify)?;
     let score = studio.compare(&registered.template, &heard.analysis.template)?;
     let (score_threshold, authenticity_threshold) =
@@ -83,7 +90,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
             "authenticity": six_decimals(authenticity.value()), "authenticity_threshold": authenticity_threshold.value(),
             "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
             "model_hash": model.to_string(), "channel_type": channel_type.name(),
-            "calibration": studio.engine()?.calibration(channel_type).identity(),
+            "calibration": studio.engine()?.calibration_between(registered_by, channel_type).identity(),
             "registered_at": registered.created_at, "quality": policy::as_json(&heard.quality),
         }))?;
     } else {

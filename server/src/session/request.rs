@@ -116,8 +116,8 @@ pub struct SessionRequest {
 pub struct CredentialFacts {
     /// The model it was made with.
     pub model: ModelHash,
-    /// The channel it was recorded over.
-    pub channel_type: ChannelType,
+    /// Whether it can be verified by telephone: unless it was made by microphone before such credentials kept that.
+    pub by_telephone: bool,
 }
 
 /// Why a credential was not opened.
@@ -424,10 +424,10 @@ fn credential(
         fields.problem("model_hash", "is not the model of the credential");
         return None;
     }
-    if channel_type.is_some_and(|channel| channel != facts.channel_type) {
+    if channel_type == Some(ChannelType::Telephone) && !facts.by_telephone {
         fields.problem(
             "calibration",
-            format!("must be \"{}\", as for the credential", facts.channel_type.name()),
+            format!("must be \"{}\", as for the credential", ChannelType::Microphone.name()),
         );
         return None;
     }

@@ -30,14 +30,14 @@ impl Catalogue for Fake {
     }
 
     fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal> {
-        let (model, channel_type) = match credential {
-            "good" => (hash(MODEL), ChannelType::Telephone),
-            "microphone" => (hash(MODEL), ChannelType::Microphone),
-            "old-model" => (hash(OTHER_MODEL), ChannelType::Telephone),
+        let (model, by_telephone) = match credential {
+            "good" => (hash(MODEL), true),
+            "microphone-only" => (hash(MODEL), false),
+            "old-model" => (hash(OTHER_MODEL), true),
             "foreign" => return Err(CredentialRefusal::Foreign),
             _ => return Err(CredentialRefusal::Malformed),
         };
-        Ok(CredentialFacts { model, channel_type })
+        Ok(CredentialFacts { model, by_telephone })
     }
 }
 
@@ -265,13 +265,18 @@ fn an_unknown_model_or_the_model_of_another_credential_is_refused() {
 }
 
 #[test]
-fn a_credential_recorded_over_another_channel_is_refused() {
-    let body = with(verify(), "verify_request/credential", Some(json!("microphone")));
+fn a_credential_without_the_telephones_band_is_refused_by_telephone() {
+    let body = with(verify(), "verify_request/credential", Some(json!("microphone-only")));
     assert_eq!(wrong(Kind::Verify, &body), ["verify_request.calibration"]);
     let body = with(body, "verify_request/calibration", Some(json!("microphone-channel")));
     assert_eq!(wrong(Kind::Verify, &body), ["metadata.sample_rate"], "8 kHz is no microphone");
     let body = with(body, "metadata/sample_rate", Some(json!(16000)));
     assert!(parse(Kind::Verify, &body).is_ok());
+    let body = with(body, "verify_request/credential", Some(json!("good")));
+    assert!(
+        parse(Kind::Verify, &body).is_ok(),
+        "a voice by microphone is compared as if it had come by telephone"
+    );
 }
 
 #[test]

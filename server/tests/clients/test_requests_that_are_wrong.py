@@ -137,10 +137,10 @@ def test_a_model_that_is_not_the_credentials_is_refused(server, credential):
     assert_names(answer(server, "verify", request), "verify_request.model_hash")
 
 
-def test_a_calibration_that_is_not_the_credentials_is_refused(server, credential):
+def test_a_telephone_is_no_microphone(server, credential):
     request = verify_request(credential)
     request["verify_request"]["calibration"] = "microphone-channel"
-    assert_names(answer(server, "verify", request), "verify_request.calibration")
+    assert_names(answer(server, "verify", request), "metadata.sample_rate")
 
 
 def test_a_verify_request_on_the_register_channel_is_named(server, credential):

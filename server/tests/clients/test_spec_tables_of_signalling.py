@@ -10,7 +10,7 @@ from support import audio, calls
 from support.carrier import Carrier
 from support.rest import AUDIO, Rest
 from support.server import eventually
-from support.signalling import Session, answer, register_request, start, verify_request
+from support.signalling import ADDITIVE, Session, answer, register_request, start, verify_request
 
 MISSING = object()
 
@@ -80,14 +80,12 @@ REGISTER_REQUEST = {
 }
 SCORE = ([0, 1, "0.5"], 1.01, False)
 VERIFY_REQUEST = REGISTER_REQUEST | {
-    "calibration: string, the credential's": ("calibration", ["telephone-channel"], "microphone-channel", False),
     "credential: string, required": ("credential", [], "no credential", True),
     "score_threshold: number 0..1, default 0.5": ("score_threshold", *SCORE),
     "score_threshold: alias similarity_threshold": ("similarity_threshold", *SCORE),
     "score_threshold: alias biometric_threshold": ("biometric_threshold", *SCORE),
     "score_threshold: alias threshold": ("threshold", *SCORE),
 }
-del VERIFY_REQUEST["calibration: string, default telephone-channel"]
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +192,7 @@ def test_2_5_1_and_2_5_2_each_event_with_its_payload(outcomes, row):
     event = outcomes[kind, name]
     assert event.name == event.data["event"] == name
     assert re.fullmatch(content, event.data["content"]), event.data["content"]
-    assert set(event.data) - {"call_id", "session_id"} == {"event", "content"} | members
+    assert set(event.data) - ADDITIVE == {"event", "content"} | members
     for member in members & {"authenticity", "score"}:
         assert 0 <= event.data[member] <= 1
     if members & PROGRESS:
@@ -373,7 +371,7 @@ def test_3_5_session_resource(resources, kind, row):
 
 
 def test_3_5_there_are_no_other_members(resources):
-    known = {row.split(" (")[0] for row in MEMBERS} | {"calibration"}
+    known = {row.split(" (")[0] for row in MEMBERS} | {"calibration", "calibration_id"}
     assert {member for kind in resources.values() for seen in kind.values() for member in seen} == known
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from support import audio, calls
 from support.carrier import Carrier
-from support.signalling import register_request, start, verify_request
+from support.signalling import ADDITIVE, register_request, start, verify_request
 
 SECONDS = 5.0
 
@@ -52,13 +52,12 @@ def test_every_event_has_two_arguments_and_says_its_name(registration):
 
 
 def test_the_payloads_are_the_documented_ones(registration):
-    additive = {"call_id", "session_id", "calibration_id"}
     ready, status, result = registration.events[0].data, registration.statuses[0].data, registration.outcome.data
-    assert set(ready) - additive == {"event", "content"}
+    assert set(ready) - ADDITIVE == {"event", "content"}
     assert ready["content"] == "Audio consumer for provided audio protocol is ready"
-    assert set(status) - additive == {"event", "content", "audio_seconds", "vad_percentage"}
+    assert set(status) - ADDITIVE == {"event", "content", "audio_seconds", "vad_percentage"}
     assert status["content"] == "Voice activity detection percentage"
-    assert set(result) - additive == {"event", "content", "authenticity", "voice_audio_collected", "credential"}
+    assert set(result) - ADDITIVE == {"event", "content", "authenticity", "voice_audio_collected", "credential"}
     assert result["content"] == "Registration: approved"
     assert re.fullmatch("telephone-channel@[0-9a-f]{8}", result["calibration_id"])
     assert 0.8 <= result["authenticity"] <= 1

@@ -147,12 +147,20 @@ async fn a_call_of_the_wrong_codec_goes_on_where_the_tenant_only_wants_to_be_tol
     let audio = call("allison-en-enrol.wav");
     let refused = result(&server, "register", &request, "alaw", &audio).await;
     assert_eq!(refused.name, "error-audio");
-    assert!(refused.content().contains("declared as A-law, but it looks like mu-law"), "{}", refused.content());
+    assert!(
+        refused.content().contains("declared as A-law, but it looks like mu-law"),
+        "{}",
+        refused.content()
+    );
     tenant_says(&server, &["codec_mismatch=warn"], None);
     // What A-law makes of it may hold too little speech for a result; but the call was heard to its end.
     let told = result(&server, "register", &request, "alaw", &audio).await;
     assert!(!told.content().contains("looks like"), "{}", told.content());
-    assert!(told.name.starts_with("error-") || reasons(&told).contains(&"codec_mismatch"), "{:?}", told.data());
+    assert!(
+        told.name.starts_with("error-") || reasons(&told).contains(&"codec_mismatch"),
+        "{:?}",
+        told.data()
+    );
     server.becomes_idle().await;
 }
 

@@ -81,6 +81,9 @@ pub struct Args {
     /// Write a page of documentation to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// What readers of the report must know about these recordings; stands first among its cautions
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
     #[command(flatten)]
     hearing: HearingOptions,
     /// Print the whole report as one JSON object
@@ -133,6 +136,7 @@ fn evaluate(args: &Args) -> Result<Answer, CliError> {
         list: args.list.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         list_sha256: sha256,
         enrollment: args.enrollment,
+        note: args.note.clone(),
     };
     let questions = Questions {
         points: args.priors.iter().map(|&prior| OperatingPoint::of_prior(prior)).collect(),

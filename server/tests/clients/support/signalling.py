@@ -16,6 +16,10 @@ from support.server import SOON, reset
 logging.getLogger("engineio.client").setLevel(logging.CRITICAL)
 
 
+#: What our events carry beside the documented members.
+ADDITIVE = {"call_id", "session_id", "calibration_id"}
+
+
 @dataclass(frozen=True)
 class Event:
     """One event as the client library handed it over."""
