@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy speech fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates speech fuzz train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -57,10 +57,10 @@ fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it
 bench: models ## cost beside the alternatives, one core (writes target/bench/report.json)
 	@python3 benches/bench.py
 
-eval: models ## error rates beside the reference pipeline (needs ../shared; writes target/eval/report.json)
-	@python3 benches/eval/evaluate.py
-
 DATA ?= ../shared/data
+eval: models ## error rates beside the reference pipeline, step by step (needs DATA, by default ../shared/data; writes target/eval/report.json)
+	@python3 benches/eval/evaluate.py --data $(DATA)
+
 NOTE = The calibration has learnt from the same speakers; docs/calibration.md says what corpora it has not learnt from make of it.
 ACCURACY = target/release/peakstream evaluate target/eval/calls-of-11s.csv --audio $(DATA) --enroll-seconds 5 --seconds 10,5,3,2,1 \
 	--cache target/eval/embeddings.bin --note "$(NOTE)"
@@ -73,6 +73,12 @@ accuracy: models ## docs/accuracy*.md again: what may be promised (needs DATA, b
 
 speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)
 	@python3 benches/speech.py --markdown docs/speech-detection.md
+
+gates: models ## docs/quality-gates-figures.md again: what the quality gates stop and notice (needs DATA; half an hour)
+	@mkdir -p target/eval
+	cargo build -q -p peakstream-server
+	target/debug/peakstream gates $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
+		--defective 80 --markdown docs/quality-gates-figures.md --figures target/eval/gates.csv
 
 calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy; half an hour, resumes; writes docs/calibration.md)
 	models/calibration/calibrate.sh $(DATA)

@@ -1,10 +1,11 @@
-"""The two pipelines that are compared: the reference that anyone would build, and the engine.
+"""The pipelines that are compared: the reference that anyone would build, each step from there to ours, and the engine.
 
-In: a list of clips. Out: one raw embedding per clip, zeros where no speech was found. Both take the same telephone
+In: a list of clips. Out: one raw embedding per clip, zeros where no speech was found. All take the same telephone
 call: the clip brought to 8 kHz and through G.711 mu-law.
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import subprocess
@@ -18,10 +19,11 @@ from scipy import signal
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "models"))
 import install  # noqa: E402
-from reference import chain, g711, tensors  # noqa: E402
+from reference import chain, g711, silero, tensors  # noqa: E402
 from reference.runtime import Embedder, log_mel  # noqa: E402
 
 DIMENSIONS = 192
+CENTRE = ROOT / "models" / "adaptation" / "centre.npy"
 
 
 class EngineMissing(Exception):
@@ -39,59 +41,95 @@ def telephone(clip):
     return g711.mu_law_decode(g711.mu_law_encode(np.clip(narrow, -32768, 32767).astype(np.int16)))
 
 
-class Reference:
-    """ONNX Runtime, Kaldi features of the whole clip, scipy's default resampling, the network as published (without our
-    delta); embeddings cached by the files' hashes."""
+class Kept:
+    """What was computed of clips, kept in a file by the clips' hashes."""
 
-    name = "reference pipeline: published network in ONNX Runtime (1 thread), kaldi-native-fbank of the whole clip, scipy.signal.resample_poly"
-    RECIPE = "telephone-1"  # part of the cache's key: change it when anything in here changes
-
-    def __init__(self, cache):
-        self.model = install.install_unadapted("campplus", cache, install.Progress(quiet=True))
-        self.recipe = f"{self.RECIPE}-{install.sha256(self.model)}"
-        self.cache = cache / "reference.npz"
-        self.known = {}
-        if self.cache.exists():
-            with np.load(self.cache) as stored:
+    def __init__(self, file, recipe):
+        self.file, self.recipe, self.known = file, recipe, {}
+        if file.exists():
+            with np.load(file) as stored:
                 self.known = dict(stored)
 
     def _save(self):
-        fresh = self.cache.with_name("reference.new.npz")
+        fresh = self.file.with_name("fresh.npz")
         np.savez(fresh, **self.known)
-        os.replace(fresh, self.cache)
+        os.replace(fresh, self.file)
 
-    def embeddings(self, paths):
+    def of(self, name, paths, compute):
         keys = [hashlib.sha256((self.recipe + install.sha256(path)).encode()).hexdigest() for path in paths]
         missing = [index for index, key in enumerate(keys) if key not in self.known]
-        say(f"reference: {len(paths)} clips, {len(paths) - len(missing)} cached")
-        embed = Embedder(self.model)
+        say(f"{name}: {len(paths)} clips, {len(paths) - len(missing)} cached")
         for done, index in enumerate(missing, start=1):
-            raised = signal.resample_poly(telephone(soundfile.read(paths[index])[0]) / 32768.0, 2, 1)
-            self.known[keys[index]] = embed(log_mel(raised))
+            self.known[keys[index]] = compute(paths[index])
             if done % 100 == 0 or done == len(missing):
                 self._save()
-                say(f"reference: {done} of {len(missing)} computed")
-        return np.array([self.known[key] for key in keys])
+                say(f"{name}: {done} of {len(missing)} computed")
+        return [self.known[key] for key in keys]
 
 
-class Simulation:
-    """The engine's chain in numpy (models/reference/chain.py), to calibrate and to compare with before it is built."""
+class Numpy:
+    """Kaldi features in numpy's hands and a network in ONNX Runtime, one thread; embeddings cached by the files' hashes."""
 
-    def __init__(self, channel):
-        self.channel = channel
-        self.name = f"peakstream's chain in numpy (models/reference/chain.py), {channel}"
+    def __init__(self, name, cache, recipe, model, rows):
+        """`recipe`: part of the cache's key, to be changed with `rows`, which makes feature rows of a clip's file."""
+        self.name, self.model, self.rows = name, model, rows
+        self.kept = Kept(cache / f"{recipe}.npz", f"{recipe}-{install.sha256(model)}")
 
     def embeddings(self, paths):
+        embed = Embedder(self.model)
+        return np.array(self.kept.of(self.name, paths, lambda path: embed(self.rows(path))))
+
+
+class Centred:
+    """Another pipeline's embeddings without, or again with, what all voices have in common."""
+
+    def __init__(self, name, of, sign):
+        self.name, self.of, self.sign = name, of, sign
+
+    def embeddings(self, paths):
+        rows = self.of.embeddings(paths)
+        return np.where(rows.any(axis=1, keepdims=True), rows + self.sign * np.load(CENTRE), 0.0)
+
+
+def call(path):
+    return telephone(soundfile.read(path)[0])
+
+
+def reference(cache, by_telephone=True):
+    """Scipy's default resampling and every frame."""
+    published = install.install_unadapted("campplus", cache, install.Progress(quiet=True))
+    if not by_telephone:
+        return Numpy("reference pipeline by microphone", cache, "reference-microphone", published, lambda path: log_mel(soundfile.read(path)[0]))
+    rows = lambda path: log_mel(signal.resample_poly(call(path) / 32768.0, 2, 1))
+    return Numpy("reference pipeline", cache, "telephone-1", published, rows)
+
+
+class Chain:
+    """The engine's chain in numpy (models/reference/chain.py): a clip's file in, feature rows of a call's speech out."""
+
+    def __init__(self, paths, cache):
         detector = tensors.load((install.INSTALLED / "silero-vad.safetensors").read_bytes())
-        embed = Embedder(install.INSTALLED / "campplus.onnx")
-        rows = []
-        for path in paths:
-            clip = soundfile.read(path)[0]
-            samples = chain.raise_to_16k(telephone(clip)) if self.channel == "telephone-channel" else clip
-            rows.append(embed(chain.features(samples, detector)))
-            if len(rows) % 100 == 0 or len(rows) == len(paths):
-                say(f"simulation, {self.channel}: {len(rows)} of {len(paths)}")
-        return np.array(rows)
+        heard = lambda path: silero.probabilities(detector, chain.raise_to_16k(call(path), noise_db=None))
+        self.speech = dict(zip(paths, Kept(cache / "speech.npz", "speech-1").of("speech detection", paths, heard)))
+
+    def rows(self, path, noise_db):
+        rows = log_mel(chain.raise_to_16k(call(path), noise_db=noise_db))
+        return rows[chain.speech_frames(self.speech[path], len(rows))]
+
+
+def steps(paths, cache):
+    """From the reference to what ships, each with one more of ours."""
+    published, shipped = install.install_unadapted("campplus", cache, install.Progress(quiet=True)), install.INSTALLED / "campplus.onnx"
+    ours = Chain(paths, cache)
+    filled = lambda path: ours.rows(path, chain.NOISE_DB)
+    adapted = Numpy("+ what all voices have in common taken away", cache, "chain-shipped", shipped, filled)
+    return [
+        reference(cache),
+        Numpy("+ speech alone, our filter", cache, "chain-silent", published, lambda path: ours.rows(path, None)),
+        Numpy("+ faint noise above 4 kHz", cache, "chain-published", published, filled),
+        Centred("+ the delta", adapted, +1),
+        adapted,
+    ]
 
 
 class Engine:
@@ -100,7 +138,7 @@ class Engine:
     def __init__(self, command=None, channel="telephone-channel"):
         self.command = command or ["cargo", "run", "-q", "-p", "peakstream-bench", "--", "embed"]
         self.channel = channel
-        self.name = f"peakstream engine, {channel} ({' '.join(self.command)})"
+        self.name = "**the engine**"
 
     def _telephone_calls(self, paths, folder):
         """The very samples that the reference hears: mu-law coding them once more changes nothing."""
@@ -128,3 +166,32 @@ class Engine:
         if rows.size != len(paths) * DIMENSIONS:
             raise EngineMissing(f"the engine wrote {rows.size} numbers, expected {len(paths)} x {DIMENSIONS}")
         return rows.reshape(len(paths), DIMENSIONS)
+
+
+class Product:
+    """What a customer would run: `peakstream evaluate` and `calibrate` on the same list."""
+
+    def __init__(self, data, listing, cache):
+        self.command = ["cargo", "run", "-q", "-p", "peakstream-server", "--"]
+        self.list, self.data, self.cache = data / listing, data, cache
+
+    def _run(self, *arguments):
+        say(f"peakstream {' '.join(map(str, arguments[:1]))}: {self.list.name}")
+        common = ["--audio", self.data, "--through", "mulaw", "--seconds", "all", "--cache", self.cache / "embeddings.bin", "--json"]
+        command = [*self.command, *map(str, [*arguments, *common])]
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        if done.returncode != 0:
+            raise EngineMissing(f"`{' '.join(command[:8])} ...` ended with status {done.returncode}")
+        return json.loads(done.stdout)
+
+    def evaluated(self, enrolled_through):
+        """Figures of all trials."""
+        report = self._run("evaluate", self.list, "--enroll-through", enrolled_through)
+        figures = report["conditions"][0]["parts"][0]["figures"]
+        at = next(promise for promise in figures["promised"] if promise["far"] == 0.01)
+        return {"eer": figures["eer"], "min_dcf": figures["min_dcf"][0], "cllr": figures["cllr"], "min_cllr": figures["min_cllr"], "at_far_1": at}
+
+    def calibrated_by_other_sources(self):
+        """Source, or all -> Cllr, detection cost, and what they could have been in hindsight."""
+        folds = self._run("calibrate", "--trials", self.list, "--output", self.cache / "left-out.json")["cross_validation"]
+        return {**{fold["source"]: fold for fold in folds["source_left_out"]}, "all": folds["sources_left_out"]}

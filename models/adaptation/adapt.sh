@@ -1,6 +1,6 @@
 #!/bin/sh
-# Trains the telephone delta of the speaker network from nothing: environment, material, folds, final model, figures, card.
-# Resumable: run it again. One core, about half an hour; needs Debian (or torch, numpy, scipy for $PYTHON) and ../shared/data.
+# Trains the telephone delta of the speaker network from nothing: environment, material, training, figures, card; then the study of
+# score normalisation. Resumable: run it again. One core, about an hour; needs Debian (or torch, numpy, scipy for $PYTHON) and ../shared/data.
 set -eu
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -40,10 +40,13 @@ python3 original.py
 
 run() { step "$*"; nice -n 5 .cache/venv/bin/python -u "$@"; }
 run material.py
-for fold in final speechocean762; do run train.py "$fold"; done
+run train.py
 run export.py
 run linear_map.py
 step judge.py
 python3 judge.py
 python3 card.py
+run extras.py
+step normalise.py
+python3 normalise.py
 step "done: put the hashes that export.py printed into models/manifest.toml, then see CARD.md"

@@ -9,11 +9,11 @@ import paths
 
 NAMES = {
     "published": "published network",
+    "published, centred": "published, centred",
     "published, rotation": "published, rotated (Procrustes)",
     "published, map": "published, linear map",
-    "delta, corpus unseen": "**delta, corpus unseen**",
-    "delta and map, corpus unseen": "delta and map, corpus unseen",
-    "delta, as shipped": "delta, as shipped",
+    "delta, not centred": "delta, not centred",
+    "delta": "**delta, as shipped**",
 }
 CORPORA = ("speechocean762", "arabic_commands", "asterisk")
 

@@ -18,6 +18,7 @@ from reference import chain, scoring, silero, tensors  # noqa: E402
 from reference.runtime import Embedder, log_mel  # noqa: E402
 
 CORPORA = ("speechocean762", "arabic_commands", "asterisk")
+BANDS = ("wide band", "telephone")
 # (name, band of the enrolment, band of the test)
 CONDITIONS = (
     ("clean / clean", "wide band", "wide band"),
@@ -31,21 +32,27 @@ class Clips:
         self.trials = scoring.read_trials(prepare.DATA / "trials_dev.csv")
         self.paths = scoring.clips_of(self.trials)
         self.detector = tensors.load((paths.MODELS / "installed" / "silero-vad.safetensors").read_bytes())
-        self.known = {}
 
     def of(self, corpus):
         return [path for path in self.paths if path.split("/")[1] == corpus]
 
+    def heard(self, path):
+        """(band -> samples at 16 kHz, probability of speech per step of the detector: that of the same call by telephone)."""
+        clip = soundfile.read(prepare.DATA / path)[0]
+        pcm = front_end.telephone(clip, narrow=False)
+        speech = silero.probabilities(self.detector, front_end.raise_to_16k(pcm, front_end.REFERENCE))
+        return {"wide band": clip, "telephone": chain.raise_to_16k(pcm)}, speech
+
     def rows(self, path):
-        """Band -> feature rows of the frames with speech; the frames by microphone are those of the same call by telephone."""
-        if path not in self.known:
-            clip = soundfile.read(prepare.DATA / path)[0]
-            pcm = front_end.telephone(clip, narrow=False)
-            speech = silero.probabilities(self.detector, front_end.raise_to_16k(pcm, front_end.REFERENCE))
-            rows = {"wide band": log_mel(clip), "telephone": log_mel(chain.raise_to_16k(pcm))}
-            rows = {band: values[chain.speech_frames(speech, len(values))] for band, values in rows.items()}
-            self.known[path] = rows
-        return self.known[path]
+        """Band -> feature rows of the frames with speech, the same frames in both; cached."""
+        cache = paths.CACHE / "rows" / f"{path}.npz"
+        if not cache.exists():
+            samples, speech = self.heard(path)
+            rows = {band: log_mel(values) for band, values in samples.items()}
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(cache, **{band: values[chain.speech_frames(speech, len(values))] for band, values in rows.items()})
+        with np.load(cache) as stored:
+            return dict(stored)
 
     def embeddings(self, model, band, corpus):
         """Clip -> embedding of one corpus."""

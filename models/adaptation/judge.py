@@ -2,8 +2,8 @@
 
     python3 judge.py        in any Python: it goes on in the private one of `make eval`; embeddings are cached
 
-Judges: the published network, two linear maps behind it, the delta without and with the map, each corpus unseen, and what is shipped. By
-microphone, by telephone and across the two. Intervals by a bootstrap over speakers; the change against the published network is taken within
+Judges: the published network, alone and with the simplest remedies behind it, and the delta without and with its centre taken away. None
+has learnt anything from the corpora of the list. By microphone, by telephone and across the two. Intervals by a bootstrap over speakers; the change against the published network is taken within
 each replicate.
 """
 
@@ -15,17 +15,15 @@ import paths
 sys.path[:0] = [str(paths.REPOSITORY / "benches" / "eval")]
 import prepare  # noqa: E402
 
-# Which delta has not learnt from a corpus: the final one knows speechocean762 alone of the three. The map knows none.
-UNSEEN = {"speechocean762": "speechocean762", "arabic_commands": "final", "asterisk": "final"}
 PUBLISHED = "published"
-# Network -> (its delta: none, the one that has not learnt from the corpus, the final one; the map behind it)
+# Network -> (is it the adapted one, what follows it)
 NETWORKS = {
-    PUBLISHED: (None, None),
-    "published, rotation": (None, "rotation"),
-    "published, map": (None, "towards_identity"),
-    "delta, corpus unseen": (UNSEEN, None),
-    "delta and map, corpus unseen": (UNSEEN, "towards_identity"),
-    "delta, as shipped": (dict.fromkeys(UNSEEN, "final"), None),
+    PUBLISHED: (False, None),
+    "published, centred": (False, "centred"),
+    "published, rotation": (False, "rotation"),
+    "published, map": (False, "towards_identity"),
+    "delta, not centred": (True, "not_centred"),
+    "delta": (True, None),
 }
 
 
@@ -41,36 +39,49 @@ def enrolled(trials, rows):
 class Judge:
     def __init__(self):
         import conditions
-        import linear_map
+        import numpy as np
         import original
 
-        self.clips, self.linear_map, self.published = conditions.Clips(), linear_map, original.onnx_file()
-        models = [self.published, *(paths.RUNS / f"{run}.onnx" for run in sorted(set(UNSEEN.values())))]
-        self.pairs_of = linear_map.pairs(models)
+        self.clips, self.published, self.centre = conditions.Clips(), original.onnx_file(), np.load(paths.CENTRE)
+
+    def followed(self, rows, by):
+        """Raw embeddings and what follows the network."""
+        import linear_map
+
+        if by == "centred":
+            return rows - self.centre
+        if by == "not_centred":
+            return rows + self.centre
+        return linear_map.Map(*linear_map.pairs(self.published), getattr(linear_map, by))(rows) if by else rows
 
     def embeddings(self, network, band):
         """Clip -> unit embedding, of all corpora."""
         import numpy as np
+        from conditions import CORPORA
         from reference.scoring import unit
 
-        delta, map_of = NETWORKS[network]
+        adapted, by = NETWORKS[network]
         out = {}
-        for corpus in UNSEEN:
-            model = paths.RUNS / f"{delta[corpus]}.onnx" if delta else self.published
-            found = self.clips.embeddings(model, band, corpus)
+        for corpus in CORPORA:
+            found = self.clips.embeddings(paths.ADAPTED if adapted else self.published, band, corpus)
             rows = np.array(list(found.values()), dtype=float)
-            if map_of:
-                rows = self.linear_map.Map(*self.pairs_of[model], getattr(self.linear_map, map_of))(rows)
+            silent = ~rows.any(axis=1)
+            rows = self.followed(rows, by)
+            rows[silent] = 0.0
             out.update(zip(found, unit(rows)))
         return out
 
-    def scores(self, network, enrol_band, test_band, corpora):
-        """Trials of the list."""
-        import numpy as np
-        from measures import Scores
+    def spoken(self):
+        """Clips with enough speech for a voice; the same by every network."""
+        return {path for path, row in self.embeddings(PUBLISHED, "telephone").items() if row.any()}
 
-        trials = [trial for trial in self.clips.trials if trial.source in corpora]
-        tests = self.embeddings(network, test_band)
+    def scores(self, network, enrol_band, test_band, corpora):
+        """Trials of the list; without speech on either side there is no score, and no error of a network's."""
+        import numpy as np
+        from reference.measures import Scores
+
+        tests, spoken = self.embeddings(network, test_band), self.spoken()
+        trials = [trial for trial in self.clips.trials if trial.source in corpora and trial.test in spoken and spoken & set(trial.enrol)]
         models = enrolled(trials, self.embeddings(network, enrol_band))
         cosines = np.einsum("ij,ij->i", models, np.array([tests[trial.test] for trial in trials]))
         name = lambda path: "/".join(path.split("/")[1:3])
@@ -79,9 +90,10 @@ class Judge:
     def pairs(self, network, enrol_band, test_band, corpus):
         """Every clip against every other of a corpus; in arabic_commands only pairs of different rounds, where the room helps nobody."""
         import numpy as np
-        from measures import Scores
+        from reference.measures import Scores
 
-        clips = self.clips.of(corpus)
+        spoken = self.spoken()
+        clips = [path for path in self.clips.of(corpus) if path in spoken]
         one, other = (
             np.array([rows[path] for path in clips])
             for rows in (self.embeddings(network, enrol_band), self.embeddings(network, test_band))
@@ -96,7 +108,7 @@ class Judge:
 
 def row(judge, condition, network, corpora, published):
     """Figures and intervals of one network under one condition; `published`: replicates to subtract, by what is counted."""
-    from measures import interval
+    from reference.measures import FIGURES, interval
 
     name, enrol_band, test_band = condition
     kinds = {corpus: judge.scores(network, enrol_band, test_band, (corpus,)) for corpus in corpora}
@@ -104,12 +116,11 @@ def row(judge, condition, network, corpora, published):
     kinds.update({f"{corpus}, pairs": judge.pairs(network, enrol_band, test_band, corpus) for corpus in corpora})
     out = {"condition": name, "network": network}
     for kind, scores in kinds.items():
-        figures = [round(float(value), 4) for value in scores.all()]
-        out[kind] = {"eer": figures[0], "min_dcf": figures[1], "frr_at_far_1": figures[2]}
+        out[kind] = {figure: round(float(value), 4) for figure, value in zip(FIGURES, scores.all())}
         if kind == "pooled":
             replicates = scores.replicates()
             base = published.setdefault((name, kind), replicates)
-            for place, figure in enumerate(("eer", "min_dcf", "frr_at_far_1")):
+            for place, figure in enumerate(FIGURES):
                 out[kind][f"{figure}_interval"] = [round(value, 4) for value in interval(replicates[:, place])]
                 out[kind][f"{figure}_change"] = [round(value, 4) for value in interval(replicates[:, place] - base[:, place])]
     return out
@@ -119,7 +130,7 @@ def main():
     prepare.need_data(prepare.DATA, ["trials_dev.csv"])
     prepare.enter_environment()
     import conditions
-    from measures import REPLICATES
+    from reference.measures import REPLICATES
 
     judge, published, rows = Judge(), {}, []
     for condition in conditions.CONDITIONS:

@@ -1,6 +1,6 @@
 """Telephone lines: a clip at 16 kHz in, what reaches the network's front end from the call out.
 
-`mild` is a G.711 call with band, level and faint noise; `rough` is everything else that carries calls: mobile and internet codecs,
+`telephone` is a plain call, `mild` a G.711 call with band, level and faint noise; `rough` is everything else that carries calls: mobile and internet codecs,
 two in a row, noise, overload, lost packets.
 """
 
@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 from scipy import signal
 
-from material import a_law, mu_law, sixteen_bits
-from reference import chain
+import paths  # puts models/ within reach
+from reference import chain, g711
 
 NARROW = 8000
 FRAME = 160  # samples of a packet, 20 ms
@@ -22,6 +22,22 @@ AMR.Encoder_Interface_init.restype = AMR.Decoder_Interface_init.restype = ctypes
 AMR.Encoder_Interface_Encode.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 AMR.Decoder_Interface_Decode.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 AMR.Encoder_Interface_exit.argtypes = AMR.Decoder_Interface_exit.argtypes = (ctypes.c_void_p,)
+
+
+def a_law(samples):
+    """16-bit samples through A-law and back."""
+    magnitude = np.abs(samples.astype(np.int32) + (samples < 0)).clip(0, 32767) >> 4
+    shift = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 4, 0)
+    level = ((magnitude >> shift) << shift << 4) + (8 << shift)
+    return np.where(samples < 0, -level, level).astype(np.int16)
+
+
+def mu_law(samples):
+    return g711.mu_law_decode(g711.mu_law_encode(samples))
+
+
+def sixteen_bits(samples):
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
 
 
 def mobile(pcm, rng):
@@ -76,6 +92,11 @@ def noisy(samples, decibels, rng, pink=False):
         noise = signal.lfilter([0.049922, -0.095993, 0.050612, -0.004408], [1, -2.494956, 2.017265, -0.522189], noise)
     wanted = np.sqrt(np.mean(samples**2)) * 10 ** (-decibels / 20)
     return samples + noise * wanted / (np.sqrt(np.mean(noise**2)) + 1e-12)
+
+
+def telephone(clip):
+    """16 kHz -> a plain mu-law call, as it reaches the network's front end."""
+    return chain.raise_to_16k(mu_law(sixteen_bits(signal.resample_poly(clip, 1, 2))))
 
 
 def mild(clip, rng):

@@ -1,19 +1,23 @@
-"""Where the speech comes from that the linear map learns from: clips of about six seconds at 16 kHz, one voice each.
+"""Where the speech comes from that is learnt from: clips of about six seconds at 16 kHz, one voice each.
 
-Out: (corpus, voice, name, function() -> samples in [-1, 1]). Wide-band recordings only: what is 8 kHz already has nothing above 4 kHz
-to learn from. None of it is in a trial list, so every corpus there judges the map.
+Out: (corpus, voice, name, function() -> samples in [-1, 1]). Wide-band recordings only: what is 8 kHz already (the telephone
+prompts) has nothing above 4 kHz to learn from.
 """
 
+import csv
+import hashlib
 import random
 import string
 
 import numpy as np
 import soundfile
+from scipy import signal
 
-import material
 import paths
-from material import RATE, at_16k
 
+RATE = 16000
+SYNTHETIC, SYNTHETIC_CLIPS = "tts", 8  # corpus; a voice
+SLOWER, FASTER = (0.84, 0.86, 0.88, 0.9, 0.92), (1.09, 1.12, 1.15, 1.18, 1.2)
 SHORTEST_CLIP, ENOUGH, LONGEST_PART = 4.0, 6.0, 10.0  # seconds
 PART_RMS = 0.06
 
@@ -31,6 +35,42 @@ PACKAGES = {
 }
 NOT_VOICES = ("Robot", "Singer")
 SIDE_ROLE_CLIPS = 4
+
+
+def seed(*parts):
+    """A number that depends on the parts only: the same clip always gets the same random choices."""
+    return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4], "little")
+
+
+def at_16k(path):
+    samples, rate = soundfile.read(path)
+    if samples.ndim > 1:
+        samples = samples.mean(axis=1)
+    divisor = np.gcd(rate, RATE)
+    return samples if rate == RATE else signal.resample_poly(samples, RATE // divisor, rate // divisor)
+
+
+def synthetic_clips():
+    """The wide-band ones of the shared data."""
+    count = {}
+    with open(paths.DATA / "manifest.csv", newline="") as stream:
+        for row in csv.DictReader(stream):
+            voice = row["speaker"]
+            if row["label"] != "spoof" or int(row["orig_sr"]) < RATE or voice == "espeakng_en_gb_m5":  # the same audio as espeakng_en_gb
+                continue
+            count[voice] = count.get(voice, 0) + 1
+            if count[voice] <= SYNTHETIC_CLIPS:
+                path = paths.DATA / row["path"]
+                yield SYNTHETIC, voice, path.stem, lambda path=path: at_16k(path)
+
+
+def at_speed(samples, corpus, speaker, speed):
+    """0 is the clip's own speed, 1 a slower and 2 a faster one, the same for all clips of a voice: another voice to the network."""
+    if speed == 0:
+        return samples
+    choice = random.Random(f"{corpus}/{speaker}")
+    slower, faster = choice.choice(SLOWER), choice.choice(FASTER)
+    return signal.resample_poly(samples, 100, round(100 * (slower if speed == 1 else faster)))
 
 
 def fillets_role(path):
@@ -82,6 +122,6 @@ def package_clips():
 
 
 def clips():
-    """All of them: the packages' and the synthetic voices of the shared data, which are in no trial list."""
+    """All of them. None is in a trial list, so every corpus there judges what was learnt."""
+    yield from synthetic_clips()
     yield from package_clips()
-    yield from (clip for clip in material.shared_clips() if clip[0] == "tts")

@@ -1,4 +1,4 @@
-"""The engine's own front end in numpy: what enters is a call's samples, what leaves are the feature rows CAM++ gets.
+"""The engine's own front end in numpy: a call's samples enter, samples at 16 kHz and which frames hold speech leave.
 
 The constants are the decision of docs/front-end.md. The engine computes the same in a stream; this version computes it
 at once and with the delay removed.
@@ -8,7 +8,6 @@ import numpy as np
 from scipy import signal
 
 from . import silero
-from .runtime import log_mel
 
 # x2 interpolator: half-band, so the even phase is a pure delay of 20 samples at 16 kHz.
 HALF_LENGTH, BETA = 20, 5.0
@@ -74,9 +73,3 @@ def speech_frames(probabilities, frames, margins=MARGINS):
     for step in np.flatnonzero(probabilities >= 0.5):
         kept[max(0, step - before) : min(step + after + 1, len(probabilities))] = True
     return kept[np.minimum((160 * np.arange(frames) + 200) // silero.STEP, len(probabilities))]
-
-
-def features(samples, detector):
-    """Feature rows of the speech in 16 kHz samples; `detector`: weights of the speech detector."""
-    rows = log_mel(samples)
-    return rows[speech_frames(silero.probabilities(detector, samples), len(rows))]
