@@ -41,7 +41,11 @@ fn collected(engine: &Engine, sound: &[f32]) -> NetSpeech {
 /// As `peakstream-bench speech` makes it: half of the loudness is the singer's.
 fn with_singing(samples: usize, seed: u64) -> Vec<f32> {
     let music = sound::music(samples, WIDE, seed);
-    music.iter().zip(sound::singing(samples, WIDE, seed)).map(|(music, voice)| 0.7 * (music + voice)).collect()
+    music
+        .iter()
+        .zip(sound::singing(samples, WIDE, seed))
+        .map(|(music, voice)| 0.7 * (music + voice))
+        .collect()
 }
 
 #[test]
