@@ -132,7 +132,6 @@ fn request(id: SessionId) -> SessionRequest {
         channel_type: ChannelType::Telephone,
         policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
         purpose: Purpose::Register { model: ModelHash::from_bytes([7; 28]) },
-        policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
     }
 }
 
