@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy speech fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates speech fuzz train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -71,8 +71,14 @@ accuracy: models ## docs/accuracy*.md again: what may be promised (needs DATA, b
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --html target/eval/accuracy.html --markdown docs/accuracy.md
 	$(ACCURACY) --through clean --channel-type microphone --html target/eval/accuracy-microphone.html --markdown docs/accuracy-microphone.md
 
-speech: models ## speech detection beside Silero's own and WebRTC's (needs ../shared; writes target/speech/report.json)
-	@python3 benches/speech.py
+speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)
+	@python3 benches/speech.py --markdown docs/speech-detection.md
+
+gates: models ## docs/quality-gates-figures.md again: what the quality gates stop and notice (needs DATA; half an hour)
+	@mkdir -p target/eval
+	cargo build -q -p peakstream-server
+	target/debug/peakstream gates $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
+		--defective 80 --markdown docs/quality-gates-figures.md --figures target/eval/gates.csv
 
 calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy; half an hour, resumes; writes docs/calibration.md)
 	models/calibration/calibrate.sh $(DATA)

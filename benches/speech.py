@@ -4,7 +4,10 @@
 Makes telephone calls of which is known where someone speaks: recorded clips with gaps over several lines, and ten minutes
 each of hold music (made, made with singing, recorded), tones, noise, breathing and silence without anyone. Hears them with
 the engine, with Silero's published ONNX model at its threshold of 0.5, and with WebRTC's detector, in one run. Prints one
-table and writes target/speech/report.json.
+table, writes target/speech/report.json, and with --markdown the table in that page between its two marks.
+
+The engine's rules were chosen on one half of the speakers, the recorded music and the seeds (--part choose) and are judged on
+the other one, which is what is measured unless one asks for the former.
 
 For speech: missed % / false % of the frames of 10 ms (those within 40 ms of an edge are not counted), all errors %, and net
 speech found over true. Without speech: seconds that were taken for it.
@@ -15,6 +18,7 @@ exit status: 0 measured; 1 something failed; 2 the recorded speech is not there 
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "target" / "speech"
 FRAME = 80  # samples of 10 ms
 STEP, CONTEXT = 512, 64  # of Silero at 16 kHz
+SECONDS, JUDGED = 600, "judge"
 WEBRTC_FRAME = 240  # 30 ms, the longest it takes
 NOT_COUNTED = 2
 
@@ -69,19 +74,20 @@ class Silero:
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.numpy, self.resample = numpy, scipy.signal.resample_poly
 
-    def frames(self, call):
+    def frames(self, calls):
+        """All calls abreast: nothing passes from one to the other."""
         numpy = self.numpy
-        wide = self.resample(call.astype(numpy.float32) / 32768, 2, 1).astype(numpy.float32)
-        state, rate = numpy.zeros((2, 1, 128), dtype=numpy.float32), numpy.array(16000, dtype=numpy.int64)
-        context = numpy.zeros((1, CONTEXT), dtype=numpy.float32)
+        wide = self.resample(calls.astype(numpy.float32) / 32768, 2, 1, axis=1).astype(numpy.float32)
+        state, rate = numpy.zeros((2, len(calls), 128), dtype=numpy.float32), numpy.array(16000, dtype=numpy.int64)
+        context = numpy.zeros((len(calls), CONTEXT), dtype=numpy.float32)
         found = []
-        for at in range(0, len(wide) - STEP + 1, STEP):
-            step = numpy.concatenate([context, wide[None, at : at + STEP]], axis=1)
+        for at in range(0, wide.shape[1] - STEP + 1, STEP):
+            step = numpy.concatenate([context, wide[:, at : at + STEP]], axis=1)
             probability, state = self.session.run(None, {"input": step, "state": state, "sr": rate})
             context = step[:, -CONTEXT:]
-            found.append(probability[0, 0] >= 0.5)
-        centres = (numpy.arange(len(call) // FRAME) * FRAME + FRAME // 2) * 2 // STEP
-        return numpy.array(found)[numpy.minimum(centres, len(found) - 1)]
+            found.append(probability[:, 0] >= 0.5)
+        centres = (numpy.arange(calls.shape[1] // FRAME) * FRAME + FRAME // 2) * 2 // STEP
+        return numpy.array(found)[numpy.minimum(centres, len(found) - 1)].T.reshape(-1)
 
 
 class WebRtc:
@@ -94,7 +100,10 @@ class WebRtc:
         self.numpy, self.module, self.mode = numpy, webrtcvad, mode
         self.name = f"WebRTC mode {mode}"
 
-    def frames(self, call):
+    def frames(self, calls):
+        return self.numpy.concatenate([self.of_call(call) for call in calls])
+
+    def of_call(self, call):
         numpy, detector = self.numpy, self.module.Vad(self.mode)
         pieces = [call[at : at + WEBRTC_FRAME] for at in range(0, len(call) - WEBRTC_FRAME + 1, WEBRTC_FRAME)]
         found = numpy.repeat([detector.is_speech(piece.tobytes(), 8000) for piece in pieces], WEBRTC_FRAME // FRAME)
@@ -118,31 +127,43 @@ def figures(found, truth):
     return row
 
 
-def measure(program, data, seconds):
-    import numpy
-
+def measure(program, data, seconds, part):
+    """The rows, in order. The next calls are made while the alternatives hear the last ones."""
+    alternatives, report = [Silero(), WebRtc(2), WebRtc(3)], []
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
-        command = [program, "speech", "--clips", str(data / "clips"), "--seconds", str(seconds), "--out", scratch]
+        command = [program, "speech", "--clips", str(data / "clips"), "--seconds", str(seconds), "--part", part, "--out", scratch]
         music = recorded_music(quiet=False)
         command += ["--music", str(music)] if music else []
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        if done.returncode != 0:
-            raise bench.Failure(f"status {done.returncode}: {' '.join(command)}")
-        report = []
-        alternatives = [Silero(), WebRtc(2), WebRtc(3)]
-        for scenario in json.loads(done.stdout):
-            name, length = scenario["name"], scenario["call_samples"]
-            calls = numpy.fromfile(pathlib.Path(scratch, f"{name}.s16"), dtype="<i2").reshape(-1, length)
-            truth = numpy.fromfile(pathlib.Path(scratch, f"{name}.truth"), dtype=numpy.uint8)
-            ours = numpy.fromfile(pathlib.Path(scratch, f"{name}.ours"), dtype=numpy.uint8) == 1
-            row = {"name": name, "what": scenario["what"], "holds_speech": scenario["holds_speech"], "seconds": len(truth) / 100}
-            row["detectors"] = {"peakstream": figures(ours, truth)}
-            for detector in alternatives:
-                print(f"{detector.name}: {scenario['what']}", file=sys.stderr, flush=True)
-                found = numpy.concatenate([detector.frames(call) for call in calls])
-                row["detectors"][detector.name] = figures(found, truth)
-            report.append(row)
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+            try:
+                for line in process.stdout:
+                    scenario = json.loads(line)
+                    print(f"{scenario['what']} ...", file=sys.stderr, flush=True)
+                    report.append(measured(scenario, pathlib.Path(scratch), alternatives))
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            raise bench.Failure(f"status {process.returncode}: {' '.join(command)}")
     return report
+
+
+def measured(scenario, folder, alternatives):
+    import numpy
+
+    def taken(ending, kind):
+        path = folder / f"{scenario['name']}.{ending}"
+        values = numpy.fromfile(path, dtype=kind)
+        path.unlink()
+        return values
+
+    calls = taken("s16", "<i2").reshape(-1, scenario["call_samples"])
+    truth, ours = taken("truth", numpy.uint8), taken("ours", numpy.uint8) == 1
+    row = {"name": scenario["name"], "what": scenario["what"], "holds_speech": scenario["holds_speech"], "seconds": len(truth) / 100}
+    row["detectors"] = {"peakstream": figures(ours, truth)}
+    for detector in alternatives:
+        row["detectors"][detector.name] = figures(detector.frames(calls), truth)
+    return row
 
 
 def show(report):
@@ -163,28 +184,79 @@ def show(report):
             print(f"{row['what']:50}" + "".join(f"{cell:>30}" for cell in cells))
 
 
+MARKS = "<!-- made by `make speech`, do not edit -->\n", "<!-- end of what `make speech` made -->\n"
+
+
+def markdown(report):
+    """The tables for the documentation; the least errors of a row are bold."""
+    names = list(report[0]["detectors"])
+    head = "| | " + " | ".join(names) + " |\n" + "|---" * (1 + len(names)) + "|\n"
+    with_speech = [row for row in report if row["holds_speech"]]
+    lines = ["Errors in % of frames (missed / false), net speech found over true:\n\n", head]
+    for row in with_speech:
+        least = min(f["error_percent"] for f in row["detectors"].values())
+        cells = []
+        for f in row["detectors"].values():
+            error = f"{f['error_percent']:.1f}"
+            error = f"**{error}**" if f["error_percent"] == least else error
+            cells.append(f"{error} ({f['missed_percent']:.1f} / {f['false_percent']:.1f}), {f['net_speech_ratio']:.2f}")
+        lines.append(f"| {row['what']} | " + " | ".join(cells) + " |\n")
+    lines += ["\nSeconds taken for speech where no one speaks:\n\n", head]
+    for row in report:
+        if not row["holds_speech"]:
+            cells = [f"{f['seconds_taken_for_speech']:.1f}" for f in row["detectors"].values()]
+            lines.append(f"| {row['what']}, {row['seconds']:.0f} s | " + " | ".join(cells) + " |\n")
+    best = [row for row in with_speech if min(row["detectors"].values(), key=lambda f: f["error_percent"]) is row["detectors"]["peakstream"]]
+    counted = [row for row in report if not row["holds_speech"] and row["detectors"]["peakstream"]["seconds_taken_for_speech"] > 0]
+    lines.append(
+        f"\nThe engine has the fewest errors in {len(best)} of {len(with_speech)} rows with speech, and counts something in "
+        f"{len(counted)} of {len(report) - len(with_speech)} rows without.\n"
+    )
+    return "".join(lines)
+
+
+def put_into(page, text):
+    """Replaces what stands between the marks of a page."""
+    whole = page.read_text(encoding="utf-8")
+    pattern = re.compile(re.escape(MARKS[0]) + ".*" + re.escape(MARKS[1]), re.DOTALL)
+    if len(pattern.findall(whole)) != 1:
+        raise bench.Failure(f"{page} has no place for the table: one line {MARKS[0].strip()} and one {MARKS[1].strip()}")
+    page.write_text(pattern.sub(lambda _: MARKS[0] + text + MARKS[1], whole), encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="folder with clips/")
-    parser.add_argument("--seconds", type=int, default=600, help="of each kind of calls (default: 600)")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help=f"of each kind of calls (default: {SECONDS})")
+    parser.add_argument("--part", choices=("choose", JUDGED), default=JUDGED, help="which half of the material (default: judge)")
+    parser.add_argument("--markdown", type=pathlib.Path, metavar="PAGE", help="put the table into this page of documentation")
     parser.add_argument("--program", help="a peakstream-bench that is built already (default: build the optimised one)")
     arguments = parser.parse_args()
     if not (arguments.data / "clips").is_dir():
         print(f"recorded speech is needed: a folder clips/ in {arguments.data}; name another one with --data", file=sys.stderr)
         sys.exit(2)
+    if arguments.markdown and (arguments.seconds, arguments.part) != (SECONDS, JUDGED):
+        parser.error("a page is made of the whole measurement on the judged part: without --seconds and --part")
     import prepare
 
     prepare.enter_environment()
     for folder in (FOLDER, bench.FOLDER):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        report = measure(arguments.program or bench.build()[0], arguments.data, arguments.seconds)
+        report = measure(arguments.program or bench.build()[0], arguments.data, arguments.seconds, arguments.part)
     except bench.Failure as failure:
         sys.exit(f"speech: {failure}")
     except KeyboardInterrupt:
         sys.exit("speech: stopped")
     (FOLDER / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     show(report)
+    if arguments.markdown:
+        if all(row["name"] != "recorded" for row in report):
+            sys.exit("speech: the page stays as it is: recorded hold music was not to be had")
+        try:
+            put_into(arguments.markdown, markdown(report))
+        except bench.Failure as failure:
+            sys.exit(f"speech: {failure}")
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ use peakstream_server::ids::{CallId, DEFAULT_TENANT, SessionId, Tenant, Timestam
 use peakstream_server::model_dir::{self, Surroundings};
 use peakstream_server::session::error::{AudioFault, SessionError};
 use peakstream_server::session::event::Event;
+use peakstream_server::session::policy::{Policy, TenantQuality};
 use peakstream_server::session::record::SessionRecord;
 use peakstream_server::session::request::audio::{AudioSettings, Declared};
-use peakstream_server::session::request::{Purpose, SessionRequest};
+use peakstream_server::session::request::{Kind, Purpose, SessionRequest};
 use peakstream_server::store::{Change, Store};
 use serde_json::{Value, json};
 
@@ -129,6 +130,7 @@ fn request(id: SessionId) -> SessionRequest {
         authenticity_threshold: half,
         score_threshold: half,
         channel_type: ChannelType::Telephone,
+        policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
         purpose: Purpose::Register { model: ModelHash::from_bytes([7; 28]) },
     }
 }

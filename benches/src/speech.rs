@@ -22,9 +22,6 @@ pub(crate) struct Args {
     /// Folder of recorded hold music (WAV), if there is any.
     #[arg(long)]
     music: Option<PathBuf>,
-    /// Folder of recorded songs (WAV), if there are any.
-    #[arg(long)]
-    songs: Option<PathBuf>,
     /// Only these scenarios, by name.
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Material::names()))]
     only: Vec<String>,
@@ -42,30 +39,25 @@ pub(crate) struct Args {
     models: Option<PathBuf>,
 }
 
-/// Prints JSON: the scenarios in order.
+/// Prints a line of JSON for each scenario, in order, as soon as its files are there.
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let engine = model_dir::load_engine(args.models.as_deref(), EngineOptions::default())?;
     std::fs::create_dir_all(&args.out)?;
-    let recordings = |folder: &Option<PathBuf>| match folder {
-        Some(folder) => material::recordings(folder, args.part),
-        None => Ok(Vec::new()),
-    };
     let material = Material {
         clips: material::clips(&args.clips, args.part)?,
-        music: recordings(&args.music)?,
-        songs: recordings(&args.songs)?,
+        music: match &args.music {
+            Some(folder) => material::recordings(folder, args.part)?,
+            None => Vec::new(),
+        },
         seconds: args.seconds,
         part: args.part,
     };
-    let mut listed = Vec::new();
     for name in Material::names().filter(|name| args.only.is_empty() || args.only.iter().any(|o| o == name)) {
         let Some(scenario) = material.scenario(name)? else { continue };
-        eprintln!("{name} ...");
         let found = ours::listen(&engine, &scenario.calls)?;
         write(&args.out, &scenario, &found.frames)?;
-        listed.push(listing(&scenario, found.net_seconds));
+        println!("{}", listing(&scenario, found.net_seconds));
     }
-    println!("{:#}", Value::from(listed));
     Ok(())
 }
 

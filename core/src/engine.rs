@@ -9,13 +9,14 @@ use crate::model::golden::Golden;
 use crate::model::speaker::SpeakerModel;
 use crate::model::tensors::Tensors;
 use crate::model::{InferenceError, Job, LoadError, Manifest, ModelInfo, Source};
-use crate::speech::fbank::FbankTables;
+use crate::quality::{self, Piece};
+use crate::speech::fbank::{self, FbankTables};
 use crate::speech::silero::{self, Silero, SileroWeights};
 use crate::speech::spectrum::SpectrumTables;
 use crate::stream::SharedTables;
 use crate::{
-    Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, ModelHash, OpenError, Score,
-    Template,
+    Action, Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, Gate, Gates,
+    ModelHash, OpenError, Score, Shortfall, Template,
 };
 
 /// What an operator decides about the engine.
@@ -224,6 +225,42 @@ impl Engine {
         channel_type: ChannelType,
     ) -> Result<Option<Template>, InferenceError> {
         self.inner.speaker.template(rows, channel_type)
+    }
+
+    /// The quality gates that the speech does not pass, in the order of [`Gate::ALL`]. Whether several people talk is the last
+    /// question, and is not asked of speech that is refused anyway: see [`Engine::one_voice`] for its cost.
+    ///
+    /// # Errors
+    /// See [`InferenceError`].
+    pub fn judge(&self, speech: &CollectedSpeech, gates: &Gates) -> Result<Vec<Shortfall>, InferenceError> {
+        let mut figures = speech.figures();
+        let shortfalls = gates.judge(&figures);
+        let refused = shortfalls.iter().any(|shortfall| shortfall.action == Action::Refuse);
+        if refused || !gates.asks(Gate::MultipleSpeakers) {
+            return Ok(shortfalls);
+        }
+        figures.one_voice = self.one_voice(speech)?;
+        Ok(gates.judge(&figures))
+    }
+
+    /// [`Figures::one_voice`](crate::Figures::one_voice) of some speech. It is cut into two to five pieces and each is embedded by itself, which costs about as
+    /// much as [`Engine::analyse`].
+    ///
+    /// # Errors
+    /// See [`InferenceError`].
+    pub fn one_voice(&self, speech: &CollectedSpeech) -> Result<Option<f32>, InferenceError> {
+        let (rows, evidence) = (speech.features(), speech.evidence());
+        let Some(cuts) = quality::pieces(&rows, evidence.net_speech) else { return Ok(None) };
+        let mut pieces = Vec::with_capacity(cuts.len() - 1);
+        for cut in cuts.windows(2) {
+            let own = &rows[cut[0] * fbank::BINS..cut[1] * fbank::BINS];
+            if let Some(template) = self.inner.speaker.template(own, speech.channel_type())? {
+                let seconds = evidence.net_speech * own.len() as f32 / rows.len() as f32;
+                pieces.push(Piece { template, seconds });
+            }
+        }
+        let calibration = self.calibration(speech.channel_type());
+        Ok(quality::least_alike(&pieces, evidence.snr, calibration))
     }
 
     /// What two voices are compared by: the calibration of the band that both have.

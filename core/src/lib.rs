@@ -23,6 +23,7 @@ pub mod credential;
 pub mod decision;
 mod engine;
 pub mod model;
+pub mod quality;
 mod simd;
 pub mod speech;
 pub mod stream;
@@ -33,6 +34,7 @@ pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields,
 pub use decision::{Calibration, CompareError, Evidence};
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
+pub use quality::{Action, Figures, Gate, Gates, Shortfall};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};
 pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};
 pub use units::{

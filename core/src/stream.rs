@@ -19,7 +19,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 use crate::audio::decoder::Decoder;
-use crate::audio::mismatch::Watch;
+use crate::audio::mismatch::{Mismatch, Watch};
 use crate::audio::polyphase::Filters;
 use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav::{HeaderReader, Layout};
@@ -152,6 +152,9 @@ pub struct CallStream {
     wanted_seconds: f64,
     decoder: Decoder,
     watch: Option<Watch>,
+    /// Whether the call goes on although its bytes are not what was declared, and what they look like.
+    tolerant: bool,
+    mismatch: Option<Mismatch>,
     /// Samples of the current block.
     raw: [i16; WIDE_BLOCK],
     filled: usize,
@@ -213,6 +216,8 @@ impl CallStream {
             },
             // A header says what its recording is.
             watch: if header.is_some() { None } else { Watch::new(&format) },
+            tolerant: false,
+            mismatch: None,
             raw: [0; WIDE_BLOCK],
             filled: 0,
             blocks: 0,
@@ -272,6 +277,12 @@ impl CallStream {
         Pushed { consumed: packet.len(), ..pushed }
     }
 
+    /// From now on the call goes on although its bytes look like something else than what was declared; what they look like is in
+    /// [`CollectedSpeech::mismatch`]. Otherwise that is a [`StreamFault::Mismatch`].
+    pub fn tolerate_mismatch(&mut self) {
+        self.tolerant = true;
+    }
+
     fn fail(&mut self, fault: StreamFault, bytes: &[u8]) -> Pushed {
         self.failed = true;
         Pushed { fault: Some(fault), ..Pushed::all(bytes) }
@@ -298,7 +309,10 @@ impl CallStream {
             if let Some(watch) = &mut self.watch
                 && let Err(mismatch) = watch.look(&bytes[at..at + decoded.bytes])
             {
-                return self.fail(mismatch.into(), bytes);
+                if !self.tolerant {
+                    return self.fail(mismatch.into(), bytes);
+                }
+                self.mismatch = Some(mismatch);
             }
             at += decoded.bytes;
             self.left -= decoded.bytes as u64;
@@ -364,6 +378,7 @@ impl CallStream {
             collected: self.collector.take(),
             rate: self.format.rate(),
             channel_type: self.channel_type,
+            mismatch: self.mismatch,
         }
     }
 

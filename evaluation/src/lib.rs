@@ -5,6 +5,7 @@
 //! trial lists ─ trials ─┐
 //! recordings ─ channel ─ embedding (a real CallStream each, kept in a cache) ─ run ─ metrics ─ report
 //!                                                                                   └─ calibrate
+//! recordings ─ channel ─ gates (how often each quality gate stops good calls, and notices bad ones)
 //! ```
 //!
 //! Nothing here reads audio files or prints: the program `peakstream` does (`server/src/cli/`).
@@ -14,6 +15,7 @@
 pub mod calibrate;
 pub mod channel;
 pub mod embedding;
+pub mod gates;
 pub mod metrics;
 pub mod report;
 pub mod run;

@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use peakstream::credential::{self, Credential, CredentialError};
 use peakstream::{
-    AnalysisSpec, AudioFormat, CallSpec, CallStream, CollectedSpeech, Engine, ModelHash, OpenError,
+    Action, AnalysisSpec, AudioFormat, CallSpec, CallStream, CollectedSpeech, Engine, Gate, Gates, ModelHash,
+    OpenError, Shortfall,
 };
 
 use zeroize::Zeroizing;
@@ -18,7 +19,8 @@ use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
 use crate::session::event::{Finding, Measurement};
-use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Purpose, SessionRequest};
+use crate::session::policy::{GateSetting, Policy};
+use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Kind, Purpose, SessionRequest};
 use crate::tenant::keyring::Keyring;
 
 /// The engine and the keys that seal what it makes.
@@ -27,12 +29,14 @@ pub struct Biometrics {
     engine: Engine,
     /// Asked for the keys at each use: they may be rotated while the server runs.
     keyring: Arc<Keyring>,
+    /// What the operator says of quality gates; tenants may say something else.
+    gates: Box<[GateSetting]>,
 }
 
 impl Biometrics {
     /// An engine whose models are proved, and the keys of the data directory.
-    pub const fn new(engine: Engine, keyring: Arc<Keyring>) -> Self {
-        Self { engine, keyring }
+    pub fn new(engine: Engine, keyring: Arc<Keyring>, gates: &[GateSetting]) -> Self {
+        Self { engine, keyring, gates: gates.into() }
     }
 
     /// The models and credentials as `tenant` sees them.
@@ -45,23 +49,29 @@ impl Biometrics {
     /// # Errors
     /// If the format and the channel type do not go together.
     pub fn open(&self, request: &SessionRequest, format: AudioFormat) -> Result<CallStream, OpenError> {
-        self.engine.open(CallSpec { format, channel_type: request.channel_type, wanted: request.wanted })
+        let spec = CallSpec { format, channel_type: request.channel_type, wanted: request.wanted };
+        let mut stream = self.engine.open(spec)?;
+        if request.policy.gates.rule(Gate::CodecMismatch).action != Action::Refuse {
+            stream.tolerate_mismatch();
+        }
+        Ok(stream)
     }
 
-    /// Measures collected speech: authenticity, and a credential or a score. Takes tens of milliseconds of one core.
+    /// Measures collected speech: its quality, authenticity, and a credential or a score. Takes tens of milliseconds of one core.
     ///
     /// # Errors
     /// What the client is told, as a das-Peak error.
     pub fn measure(
         &self,
         tenant: &Tenant,
-        purpose: &Purpose,
+        request: &SessionRequest,
         speech: &CollectedSpeech,
     ) -> Result<Measurement, EngineFault> {
         let seconds = speech.net_speech().seconds();
         if seconds < MIN_SPEECH_SECONDS {
             return Err(EngineFault::TooLittleSpeech { centiseconds: (seconds * 100.0) as u32 });
         }
+        let (purpose, shortfalls) = (&request.purpose, self.shortfalls(&request.policy.gates, speech)?);
         let (Purpose::Register { model } | Purpose::Verify { model, .. }) = purpose;
         let analysis =
             self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
@@ -82,7 +92,23 @@ impl Biometrics {
         // Wiped when the last who has it drops it.
         let wav = Some(Sensitive::new(Bytes::from_owner(Zeroizing::new(speech.to_wav()))));
         let calibration = calibration.identity().into();
-        Ok(Measurement { authenticity: analysis.authenticity, finding, calibration, wav })
+        Ok(Measurement {
+            authenticity: analysis.authenticity,
+            finding,
+            calibration,
+            shortfalls,
+            outcome: None,
+            wav,
+        })
+    }
+
+    /// The gates that speech does not pass, if they only warn.
+    fn shortfalls(&self, gates: &Gates, speech: &CollectedSpeech) -> Result<Vec<Shortfall>, EngineFault> {
+        let shortfalls = self.engine.judge(speech, gates).map_err(|error| internal(&error))?;
+        match shortfalls.iter().find(|shortfall| shortfall.action == Action::Refuse) {
+            Some(refused) => Err(EngineFault::Quality(*refused)),
+            None => Ok(shortfalls),
+        }
     }
 
     fn seal(
@@ -120,6 +146,10 @@ impl Catalogue for TenantCatalogue<'_> {
 
     fn has_model(&self, model: ModelHash) -> bool {
         self.biometrics.engine.has_model(model)
+    }
+
+    fn policy(&self, kind: Kind) -> Policy {
+        Policy::of(kind, &self.biometrics.gates, &self.biometrics.keyring.quality(self.tenant))
     }
 
     fn inspect(&self, text: &str) -> Result<CredentialFacts, CredentialRefusal> {

@@ -22,6 +22,7 @@ use crate::audio_channel::media_streams::message::Track;
 use crate::ids::{DEFAULT_TENANT, Tenant};
 use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
+use crate::session::policy::GateSetting;
 use crate::session::registry::ParkedCalls;
 use crate::session::request::Defaults;
 use crate::signalling::client::{EventArgs, PayloadEncoding, WireFormat};
@@ -250,6 +251,11 @@ pub struct SessionConfig {
     /// Seconds a decision may take
     #[arg(long, env = "PEAKSTREAM_DECISION_TIMEOUT", value_name = "S", default_value = "30", value_parser = seconds)]
     pub decision_timeout: Duration,
+
+    /// What speech must pass, as GATE=off, warn or refuse, with a limit after a colon; register. or verify. before it for one kind of
+    /// session only (docs/quality-gates.md)
+    #[arg(long, env = "PEAKSTREAM_QUALITY_GATES", value_name = "GATE=ACTION", value_delimiter = ',')]
+    pub quality_gates: Vec<GateSetting>,
 
     /// Decide a stream that ended early if it holds at least 3 s of speech
     #[arg(long, env = "PEAKSTREAM_ACCEPT_SHORT")]

@@ -119,7 +119,7 @@ const TALKS: [(&str, &str, &str); 9] = [
 ];
 
 /// No one speaks.
-const SOUNDS: [(&str, &str); 10] = [
+const SOUNDS: [(&str, &str); 9] = [
     ("music", "hold music, made"),
     ("singing", "hold music with singing, made"),
     ("tones", "ring-back, dial, busy and key tones"),
@@ -129,7 +129,6 @@ const SOUNDS: [(&str, &str); 10] = [
     ("breath", "breathing into the telephone"),
     ("silence", "digital silence"),
     ("recorded", "hold music, recorded"),
-    ("songs", "metal songs with vocals, recorded"),
 ];
 
 /// What scenarios are made of.
@@ -137,7 +136,6 @@ pub(crate) struct Material {
     /// At 16 kHz.
     pub(crate) clips: Vec<Vec<f32>>,
     pub(crate) music: Vec<Vec<f32>>,
-    pub(crate) songs: Vec<Vec<f32>>,
     /// Of each scenario.
     pub(crate) seconds: usize,
     pub(crate) part: Part,
@@ -183,7 +181,6 @@ impl Material {
             "comfort" => scaled(&sound::pink(samples, WIDE, seed + 1), 0.018),
             "breath" => sound::breath(samples, WIDE, seed),
             "recorded" => looped(&self.music, samples),
-            "songs" => looped(&self.songs, samples),
             _ => vec![0.0; samples],
         }
     }

@@ -95,7 +95,8 @@ impl Collector {
         Self {
             samples: Track::new(blocks - before, before, block_samples, NET_SPEECH),
             features: Track::new(blocks, blocks, ROWS_PER_BLOCK * fbank::BINS, AROUND_SPEECH),
-            spectra: Track::new(blocks, blocks / 2, ROWS_PER_BLOCK * spectrum::BINS, PADDED_SPEECH),
+            // As many blocks around it as before it: a call of nothing but the shortest bursts goes without some padding.
+            spectra: Track::new(blocks, before, ROWS_PER_BLOCK * spectrum::BINS, PADDED_SPEECH),
         }
     }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::chain::{Chain, block_samples};
+use crate::audio::mismatch::Mismatch;
 use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav;
 use crate::decision::Evidence;
+use crate::quality::Figures;
 use crate::speech::collector::Collected;
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::{ChannelType, NetSpeech, SampleRate};
@@ -21,6 +23,7 @@ pub struct CollectedSpeech {
     pub(super) collected: Collected,
     pub(super) rate: SampleRate,
     pub(super) channel_type: ChannelType,
+    pub(super) mismatch: Option<Mismatch>,
 }
 
 impl fmt::Debug for CollectedSpeech {
@@ -39,6 +42,17 @@ impl CollectedSpeech {
     /// What the speech came through.
     pub fn channel_type(&self) -> ChannelType {
         self.channel_type
+    }
+
+    /// Samples a second.
+    pub fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// What the call's bytes look like, if not what was declared, and the call went on in spite of it
+    /// ([`crate::CallStream::tolerate_mismatch`]).
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        self.mismatch
     }
 
     /// The speech, 16-bit, at the call's rate.
@@ -65,6 +79,12 @@ impl CollectedSpeech {
         levels.sort_by(f64::total_cmp);
         let at = |share: usize| levels.get(levels.len() * share / 100).copied().unwrap_or_default();
         Evidence { net_speech: self.net_speech().seconds() as f32, snr: (at(95) - at(10)) as f32 }
+    }
+
+    /// How good the speech is, but for [`Figures::one_voice`], which an engine finds out. Costs some milliseconds for 5 s of speech
+    /// (`docs/quality-gates.md`).
+    pub fn figures(&self) -> Figures {
+        Figures::of(self)
     }
 
     /// Rows of [`crate::speech::fbank::BINS`].
@@ -98,7 +118,7 @@ mod tests {
 
     fn speech(samples: Vec<i16>) -> CollectedSpeech {
         let (rate, channel_type) = (SampleRate::Hz8000, ChannelType::Telephone);
-        CollectedSpeech { collected: Collected::of_samples(samples), rate, channel_type }
+        CollectedSpeech { collected: Collected::of_samples(samples), rate, channel_type, mismatch: None }
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub(super) enum Band {
     G712,
     /// The carbon-era handset that many simulations assume: rising 6 dB an octave to 2.5 kHz.
     Irs,
+    /// A covered microphone, or a wrong filter: nothing above 1.8 kHz. No telephone line; a test of what notices it.
+    Muffled,
+    /// A defective handset: nothing below 1 kHz. No telephone line either.
+    Thin,
 }
 
 /// Inside the mask of ITU-T G.712 (11/2001, figure 1) for a channel between four-wire ports: within ±0.5 dB from 300 to
@@ -47,11 +51,17 @@ const IRS: [(f64, f64); 15] = [
     (4_000.0, -33.5),
 ];
 
+const MUFFLED: [(f64, f64); 4] = [(200.0, -6.0), (280.0, 0.0), (1_700.0, 0.0), (2_000.0, -50.0)];
+const THIN: [(f64, f64); 5] =
+    [(700.0, -50.0), (1_000.0, 0.0), (3_300.0, 0.0), (3_400.0, -1.0), (3_950.0, -32.0)];
+
 /// Filters speech at 8 kHz.
 pub(super) fn limit(band: Band, narrow: &[f32]) -> Vec<f32> {
     let corners: &[_] = match band {
         Band::G712 => &G712,
         Band::Irs => &IRS,
+        Band::Muffled => &MUFFLED,
+        Band::Thin => &THIN,
     };
     Symmetric::new(8_000, HALF, |hz| between_corners(corners, hz.max(1.0))).apply(narrow)
 }
@@ -73,6 +83,12 @@ mod tests {
         }
         assert!((-1.8..=0.5).contains(&gain(Band::G712, 3_390.0)));
         assert!(gain(Band::G712, 50.0) < -26.0);
+    }
+
+    #[test]
+    fn half_a_band_has_nothing_of_the_other_half() {
+        assert!(gain(Band::Muffled, 1_000.0).abs() < 0.5 && gain(Band::Muffled, 2_100.0) < -40.0);
+        assert!(gain(Band::Thin, 1_500.0).abs() < 0.5 && gain(Band::Thin, 600.0) < -40.0);
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) fn convolve(signal: &[f32], taps: &[f32]) -> Vec<f32> {
 }
 
 /// 16 kHz to 8 kHz: what lies above the telephone's band is taken away.
-pub(super) fn to_narrow(wide: &[f32]) -> Vec<f32> {
+pub(crate) fn to_narrow(wide: &[f32]) -> Vec<f32> {
     conversion(1.0).apply(wide).into_iter().step_by(2).collect()
 }
 

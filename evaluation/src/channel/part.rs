@@ -14,6 +14,8 @@ pub const PARTS: &[(&str, &str)] = &[
     ("clean", "the clip itself, alone"),
     ("band:g712", "the filters of a telephone line, 300 to 3,400 Hz (ITU-T G.712); leaves 8 kHz"),
     ("band:irs", "a telephone handset, rising towards 2.5 kHz (like ITU-T P.48); leaves 8 kHz"),
+    ("band:muffled", "nothing above 1,800 Hz, as no telephone line does; leaves 8 kHz"),
+    ("band:thin", "nothing below 1,000 Hz, as no telephone line does; leaves 8 kHz"),
     ("mulaw", "ITU-T G.711 µ-law, 8 kHz"),
     ("alaw", "ITU-T G.711 A-law, 8 kHz"),
     ("gsm", "GSM full rate, 13 kbit/s (3GPP TS 46.010), 8 kHz"),
@@ -183,7 +185,8 @@ impl Part {
 }
 
 /// Names that a choice is written with.
-const BANDS: [(&str, Band); 2] = [("g712", Band::G712), ("irs", Band::Irs)];
+const BANDS: [(&str, Band); 4] =
+    [("g712", Band::G712), ("irs", Band::Irs), ("muffled", Band::Muffled), ("thin", Band::Thin)];
 const KINDS: [(&str, Kind); 4] =
     [("white", Kind::White), ("pink", Kind::Pink), ("babble", Kind::Babble), ("music", Kind::Music)];
 

@@ -17,6 +17,7 @@ use peakstream_server::audio_channel::wire::Output;
 use peakstream_server::client::packet::Decoder;
 use peakstream_server::ids::CallId;
 use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
+use peakstream_server::session::policy::{Policy, TenantQuality};
 use peakstream_server::session::request::audio::AudioSettings;
 use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
@@ -39,6 +40,10 @@ impl Catalogue for Shelf {
 
     fn has_model(&self, model: ModelHash) -> bool {
         model == self.newest_model()
+    }
+
+    fn policy(&self, kind: Kind) -> Policy {
+        Policy::of(kind, &[], &TenantQuality::default())
     }
 
     fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal> {

@@ -125,8 +125,14 @@ fn by_source(list: &mut TrialList) {
 }
 
 fn folders(args: &Args, reading: ReadOptions) -> Result<(TrialList, Folder), CliError> {
+    let list = all_trials(&speakers_in(&args.folders)?);
+    Ok((list, Folder::new(Path::new(""), reading)))
+}
+
+/// Everybody who has a folder in one of these.
+pub(super) fn speakers_in(folders: &[PathBuf]) -> Result<Vec<Speaker>, CliError> {
     let mut speakers = Vec::new();
-    for folder in &args.folders {
+    for folder in folders {
         for name in entries(folder)? {
             let own = folder.join(&name);
             if own.is_dir() {
@@ -138,11 +144,10 @@ fn folders(args: &Args, reading: ReadOptions) -> Result<(TrialList, Folder), Cli
         }
     }
     if speakers.is_empty() {
-        let named: Vec<_> = args.folders.iter().map(|folder| folder.display().to_string()).collect();
+        let named: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         return Err(failed(format!("{}: no folders of speakers in it", named.join(", "))));
     }
-    let list = all_trials(&speakers);
-    Ok((list, Folder::new(Path::new(""), reading)))
+    Ok(speakers)
 }
 
 /// Names in a folder, sorted: the order of a file system is no order. Hidden ones are left out.

@@ -12,6 +12,8 @@ use super::options::{
 };
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::session::event::six_decimals;
+use crate::session::policy;
+use crate::session::request::Kind;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,8 +57,8 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn compare(args: &Args) -> Result<Answer, CliError> {
     let studio = Studio::new(&args.models, &args.input, &args.speech)?;
-    let a = studio.listen(&args.a, args.channel.channel_type, None)?;
-    let b = studio.listen(&args.b, args.channel.channel_type, None)?;
+    let a = studio.listen(&args.a, args.channel.channel_type, None, Kind::Verify)?;
+    let b = studio.listen(&args.b, args.channel.channel_type, None, Kind::Verify)?;
     let score = studio.compare(&a.analysis.template, &b.analysis.template)?;
     let model = a.analysis.template.model();
     let calibration = studio.engine()?.calibration(args.channel.channel_type).identity();
@@ -71,7 +73,7 @@ fn compare(args: &Args) -> Result<Answer, CliError> {
     } else {
         output::print(&verdict.human())?;
     }
-    Ok(Answer::from(verdict.same_voice() && verdict.all_live()))
+    Ok(Answer::from(verdict.same_voice() && verdict.all_live() && !verdict.is_refused()))
 }
 
 struct Verdict {
@@ -90,6 +92,10 @@ impl Verdict {
         self.authenticity_threshold.passes_authenticity(heard.analysis.authenticity)
     }
 
+    fn is_refused(&self) -> bool {
+        self.heard.iter().any(Heard::is_refused)
+    }
+
     fn all_live(&self) -> bool {
         self.heard.iter().all(|heard| self.live(heard))
     }
@@ -102,6 +108,7 @@ impl Verdict {
                 json!({
                     "file": heard.path, "authenticity": six_decimals(heard.analysis.authenticity.value()),
                     "live": self.live(heard), "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
+                    "quality": policy::as_json(&heard.quality),
                 })
             })
             .collect();
@@ -126,8 +133,20 @@ impl Verdict {
         let voices = if self.same_voice() { "one voice" } else { "two voices" };
         let relation = if self.same_voice() { "≥" } else { "<" };
         let authenticity = self.authenticity_threshold.value();
+        let quality: String = self
+            .heard
+            .iter()
+            .filter(|heard| !heard.quality.is_empty())
+            .map(|heard| format!("\n{}:{}", heard.path.display(), heard.quality_lines()))
+            .collect();
+        if self.is_refused() {
+            return format!(
+                "{}{quality}\nno decision: the audio quality is not good enough",
+                table.trim_fmt()
+            );
+        }
         format!(
-            "{}\n{voices}: score {} {relation} {:.2}{}",
+            "{}{quality}\n{voices}: score {} {relation} {:.2}{}",
             table.trim_fmt(),
             two_decimals(self.score.value()),
             self.score_threshold.value(),

@@ -56,7 +56,6 @@ impl HearingOptions {
         let cache = self.cache.as_deref().map(Cache::open).transpose().map_err(failed)?;
         let engine = self.models.engine()?;
         let listener = Listener::new(&engine, folder, cache.as_ref()).map_err(failed)?;
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.map_or_else(processors, usize::from);
         let run = Run { list, speakers: &speakers, conditions, enrollment, jobs };
         let progress = Progress::new();
@@ -65,6 +64,11 @@ impl HearingOptions {
         drop(listener);
         Ok(Heard { engine, speakers, outcomes })
     }
+}
+
+/// How many threads there is work for.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Seconds of net speech; `None` is all.
@@ -97,12 +101,12 @@ pub(super) fn all_there(list: &TrialList, folder: &Folder, root: &Path) -> Resul
 }
 
 /// A bar on a terminal, nothing elsewhere.
-struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);
         // The template is a constant; the default style is as good if it were wrong.
         let style = ProgressStyle::with_template("listening {bar:40.cyan/dim} {pos} of {len}, {eta} left")
@@ -112,12 +116,12 @@ impl Progress {
         Self { bar }
     }
 
-    fn show(&self, done: usize, of: usize) {
+    pub(super) fn show(&self, done: usize, of: usize) {
         self.bar.set_length(of as u64);
         self.bar.set_position(done as u64);
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
+pub mod gates;
 mod hearing;
 pub mod keys;
 mod library;
@@ -44,6 +45,7 @@ enum Command {
     Compare(compare::Args),
     Evaluate(Box<evaluate::Args>),
     Calibrate(Box<calibrate::Args>),
+    Gates(Box<gates::Args>),
     Models(models::Args),
     Demo(demo::Args),
     Config(Box<config::Args>),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
+        Command::Gates(args) => gates::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Config(args) => config::run(&args),

@@ -4,14 +4,16 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use peakstream::{
-    Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError, Encoding,
-    Engine, ModelHash, OpenError, SampleRate, Score, Template,
+    Action, Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError,
+    Encoding, Engine, Gates, ModelHash, OpenError, SampleRate, Score, Shortfall, Template,
 };
 
 use crate::audio_file::{self, ReadOptions, Recording};
 use crate::cli::options::{InputOptions, ModelOptions, SpeechOptions};
 use crate::cli::output::CliError;
 use crate::session::error::MIN_SPEECH_SECONDS;
+use crate::session::policy::{GateSetting, Policy, TenantQuality};
+use crate::session::request::Kind;
 
 /// Why a readable file gives no template.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +60,24 @@ pub struct Heard {
     pub path: PathBuf,
     /// Template and authenticity.
     pub analysis: Analysis,
+    /// Quality gates that the speech does not pass.
+    pub quality: Vec<Shortfall>,
     /// Seconds of speech used.
     pub net_speech: f64,
     /// Seconds of audio read until there was enough speech.
     pub audio: f64,
+}
+
+impl Heard {
+    /// Whether a gate that refuses is not passed: then there is no decision.
+    pub fn is_refused(&self) -> bool {
+        self.quality.iter().any(|shortfall| shortfall.action == Action::Refuse)
+    }
+
+    /// The gates that are not passed, for people: a line each.
+    pub fn quality_lines(&self) -> String {
+        self.quality.iter().map(|shortfall| format!("\nquality: {shortfall}")).collect()
+    }
 }
 
 /// How to listen to files. The models are loaded when the first file has turned out to be audio: they take seconds, and
@@ -72,6 +88,7 @@ pub struct Studio {
     engine: OnceCell<Engine>,
     reading: ReadOptions,
     seconds: f64,
+    gates: Vec<GateSetting>,
 }
 
 impl Studio {
@@ -89,6 +106,7 @@ impl Studio {
             engine: OnceCell::new(),
             reading: input.reading()?,
             seconds: speech.seconds,
+            gates: speech.quality_gates.clone(),
         })
     }
 
@@ -104,7 +122,8 @@ impl Studio {
         Ok(self.engine.get_or_init(|| engine))
     }
 
-    /// Listens to a file as to a call, until there is enough speech. `model`: the newest if not said.
+    /// Listens to a file as to a call, until there is enough speech. `model`: the newest if not said. `kind`: what for; registrations
+    /// ask more of the speech.
     ///
     /// # Errors
     /// A file that is no audio or holds too little speech, or no models.
@@ -113,6 +132,7 @@ impl Studio {
         path: &Path,
         channel_type: ChannelType,
         model: Option<ModelHash>,
+        kind: Kind,
     ) -> Result<Heard, CliError> {
         // Linear samples: a file's own codec has already left its traces.
         let encoding = Encoding::Linear16Le;
@@ -135,10 +155,15 @@ impl Studio {
             return Err(OfflineError::TooLittleSpeech { path: path.to_owned(), found, audio }.into());
         }
         let spec = AnalysisSpec { model: model.unwrap_or_else(|| engine.newest_model()) };
-        let analysis = engine
-            .analyse(&speech, spec)
-            .map_err(|source| OfflineError::Analysis { path: path.to_owned(), source })?;
-        Ok(Heard { path: path.to_owned(), analysis, net_speech: found, audio })
+        let failed = |source| OfflineError::Analysis { path: path.to_owned(), source };
+        let quality = engine.judge(&speech, &self.gates(kind)).map_err(|error| failed(error.into()))?;
+        let analysis = engine.analyse(&speech, spec).map_err(failed)?;
+        Ok(Heard { path: path.to_owned(), analysis, quality, net_speech: found, audio })
+    }
+
+    /// What speech must pass. A gate that refuses does so through [`Heard::is_refused`].
+    fn gates(&self, kind: Kind) -> Gates {
+        Policy::of(kind, &self.gates, &TenantQuality::default()).gates
     }
 
     fn record(&self, path: &Path, rate: SampleRate) -> Result<Recording, CliError> {

@@ -9,6 +9,7 @@ use crate::cli::output::CliError;
 use crate::config::threshold;
 use crate::model_dir;
 use crate::session::error::MIN_SPEECH_SECONDS;
+use crate::session::policy::GateSetting;
 use crate::session::request::MAX_SPEECH_SECONDS;
 
 /// Where the models are.
@@ -83,6 +84,9 @@ pub struct SpeechOptions {
     /// Use at most this much speech
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = speech_seconds)]
     pub seconds: f64,
+    /// What the speech must pass, as GATE=off, warn or refuse, with a limit after a colon: music=refuse, clipping=warn:1
+    #[arg(long, value_name = "GATE=ACTION", value_delimiter = ',')]
+    pub quality_gates: Vec<GateSetting>,
 }
 
 /// `--authenticity-threshold`.

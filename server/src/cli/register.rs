@@ -14,6 +14,8 @@ use super::options::{AuthenticityOptions, ChannelOptions, InputOptions, ModelOpt
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::ids::DEFAULT_TENANT;
 use crate::session::event::six_decimals;
+use crate::session::policy;
+use crate::session::request::Kind;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,9 +67,20 @@ pub fn run(args: &Args) -> ExitCode {
 
 struct Registered {
     heard: Heard,
-    /// `None` if the voice does not seem live.
+    /// `None` if the voice does not seem live, or the quality does not suffice.
     credential: Option<String>,
     written_to: Option<PathBuf>,
+}
+
+impl Registered {
+    /// The server's event.
+    fn event(&self) -> &'static str {
+        match &self.credential {
+            Some(_) => "result-success",
+            None if self.heard.is_refused() => "error-das-Peak",
+            None => "result-fail-spoof",
+        }
+    }
 }
 
 fn register(args: &Args) -> Result<Answer, CliError> {
@@ -78,7 +91,7 @@ fn register(args: &Args) -> Result<Answer, CliError> {
         return Err(CliError::Usage(format!("--model: {model} is not installed; see: peakstream models")));
     }
     let channel_type = args.channel.channel_type;
-    let listen = |path: &PathBuf| studio.listen(path, channel_type, args.model);
+    let listen = |path: &PathBuf| studio.listen(path, channel_type, args.model, Kind::Register);
     let heard = args.files.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
     let engine = studio.engine()?;
     // Only now: a first use that fails should not leave a key behind.
@@ -86,7 +99,11 @@ fn register(args: &Args) -> Result<Answer, CliError> {
     let mut all = Vec::with_capacity(heard.len());
     for heard in heard {
         let live = args.authenticity.authenticity_threshold.passes_authenticity(heard.analysis.authenticity);
-        let credential = if live { Some(seal(engine, &keys, &heard.analysis.template)?) } else { None };
+        let credential = if live && !heard.is_refused() {
+            Some(seal(engine, &keys, &heard.analysis.template)?)
+        } else {
+            None
+        };
         let written_to = match (&credential, &args.output) {
             (Some(text), Some(output)) => Some(write(text, output, &heard.path, args.files.len() > 1)?),
             _ => None,
@@ -130,7 +147,7 @@ fn print_json(args: &Args, all: &[Registered], model: ModelHash) -> Result<(), C
         .map(|registered| {
             json!({
                 "file": registered.heard.path,
-                "event": if registered.credential.is_some() { "result-success" } else { "result-fail-spoof" },
+                "event": registered.event(), "quality": policy::as_json(&registered.heard.quality),
                 "credential": registered.credential, "written_to": registered.written_to,
                 "authenticity": six_decimals(registered.heard.analysis.authenticity.value()),
                 "net_speech_seconds": registered.heard.net_speech, "audio_seconds": registered.heard.audio,
@@ -148,7 +165,12 @@ fn print_human(args: &Args, all: &[Registered]) -> Result<(), CliError> {
     for registered in all {
         table.add_row([
             registered.heard.path.display().to_string(),
-            if registered.credential.is_some() { "registered" } else { "refused: not live" }.to_owned(),
+            match registered.event() {
+                "result-success" => "registered",
+                "result-fail-spoof" => "refused: not live",
+                _ => "refused: poor quality",
+            }
+            .to_owned(),
             two_decimals(registered.heard.analysis.authenticity.value()),
             output::seconds(registered.heard.net_speech),
             output::seconds(registered.heard.audio),
@@ -160,6 +182,9 @@ fn print_human(args: &Args, all: &[Registered]) -> Result<(), CliError> {
         ]);
     }
     eprintln!("{}", table.trim_fmt());
+    for heard in all.iter().map(|registered| &registered.heard).filter(|heard| !heard.quality.is_empty()) {
+        eprintln!("{}:{}", heard.path.display(), heard.quality_lines());
+    }
     eprintln!("live from authenticity {:.2}", args.authenticity.authenticity_threshold.value());
     for registered in all.iter().filter(|registered| registered.written_to.is_none()) {
         if let Some(credential) = &registered.credential {

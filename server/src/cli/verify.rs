@@ -15,6 +15,8 @@ use super::output::{self, Answer, CliError, two_decimals};
 use crate::ids::DEFAULT_TENANT;
 use crate::session::error::MIN_SPEECH_SECONDS;
 use crate::session::event::six_decimals;
+use crate::session::policy;
+use crate::session::request::Kind;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +69,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
     let studio = Studio::new(&args.models, &args.input, &args.speech)?;
     let (model, registered_by) = (registered.template.model(), registered.template.channel_type());
     let channel_type = args.channel_type.unwrap_or(registered_by);
-    let heard = studio.listen(&args.file, channel_type, Some(model))?;
+    let heard = studio.listen(&args.file, channel_type, Some(model), Kind::Verify)?;
     let score = studio.compare(&registered.template, &heard.analysis.template)?;
     let (score_threshold, authenticity_threshold) =
         (args.score.score_threshold, args.authenticity.authenticity_threshold);
@@ -76,6 +78,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
         (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));
     // The server's events, and its order of reasons.
     let (event, verdict) = match (live, same) {
+        _ if heard.is_refused() => ("error-das-Peak", "no decision: the audio quality is not good enough"),
         (true, true) => ("result-success", "verified: the registered voice, live"),
         (true, false) => ("result-fail-score", "rejected: another voice"),
         (false, _) => ("result-fail-spoof", "rejected: not a live voice"),
@@ -88,7 +91,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
             "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
             "model_hash": model.to_string(), "channel_type": channel_type.name(),
             "calibration": studio.engine()?.calibration_between(registered_by, channel_type).identity(),
-            "registered_at": registered.created_at,
+            "registered_at": registered.created_at, "quality": policy::as_json(&heard.quality),
         }))?;
     } else {
         let mut table = output::table(["", "measured", "needed"]);
@@ -97,7 +100,7 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
         table.add_row(["authenticity", &two_decimals(authenticity.value()), &needed]);
         let of = format!("{:.2} s of {:.2} s", heard.net_speech, heard.audio);
         table.add_row(["net speech", &of, &output::seconds(MIN_SPEECH_SECONDS)]);
-        output::print(&format!("{}\n{verdict}", table.trim_fmt()))?;
+        output::print(&format!("{}{}\n{verdict}", table.trim_fmt(), heard.quality_lines()))?;
     }
     Ok(Answer::from(event == "result-success"))
 }

@@ -223,6 +223,7 @@ fn rules(services: &SessionServices, request: &SessionRequest) -> Rules {
         wanted: request.wanted,
         authenticity: request.authenticity_threshold,
         score: request.score_threshold,
+        doubt: request.policy.doubt,
         accept_short: services.accept_short,
         timeouts: services.timeouts,
     }
@@ -421,7 +422,7 @@ impl Actor {
         };
         let biometrics = Arc::clone(&self.services.biometrics);
         let (tenant, request) = (self.tenant.clone(), Arc::clone(&self.request));
-        match self.services.pool.submit(move || biometrics.measure(&tenant, &request.purpose, &speech)) {
+        match self.services.pool.submit(move || biometrics.measure(&tenant, &request, &speech)) {
             Ok(result) => self.measurement = Some(result),
             Err(_full) => self.machine.handle(now(), Input::InferenceFailed(EngineFault::Busy)),
         }

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use peakstream::{Gate, Shortfall};
 use serde::Serialize;
 
 /// One thing wrong with one member of a request.
@@ -89,7 +90,7 @@ pub enum AudioFault {
 }
 
 /// What failed inside the service. Exception names and texts are those of the batch API, which clients parse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EngineFault {
     /// The credential was not sealed by this service for this tenant, or was altered.
@@ -99,6 +100,8 @@ pub enum EngineFault {
         /// Collected speech in hundredths of a second.
         centiseconds: u32,
     },
+    /// The collected speech does not pass a quality gate that refuses.
+    Quality(Shortfall),
     /// The inference queue is full.
     Busy,
     /// The inference did not end in time.
@@ -204,6 +207,12 @@ impl EngineFault {
         match self {
             Self::InvalidCredential => "InvalidCredential",
             Self::TooLittleSpeech { .. } => "VoiceDurationIsNotEnoughException",
+            Self::Quality(shortfall) => match shortfall.gate {
+                Gate::NetSpeech => "VoiceDurationIsNotEnoughException",
+                Gate::SignalNoiseRatio => "SignalNoiseRatioException",
+                Gate::CodecMismatch => "AudioInputException",
+                _ => "InsufficientQuality",
+            },
             Self::Busy | Self::TimedOut | Self::ShuttingDown | Self::Interrupted => "ServiceUnavailable",
             Self::Internal => "DaspeakInternalException",
         }
@@ -220,6 +229,12 @@ impl EngineFault {
                     f64::from(centiseconds) / 100.0
                 )
             }
+            Self::Quality(Shortfall { gate, value, limit, .. }) => match gate {
+                Gate::NetSpeech => format!("Voice duration is not enough {value:.2}s < {limit:.2}s"),
+                Gate::SignalNoiseRatio => "Noise level exceeded".into(),
+                Gate::CodecMismatch => "The audio is not what was declared".into(),
+                _ => "The audio quality is not good enough".into(),
+            },
             Self::Busy => "Too many decisions are waiting, try again later".into(),
             Self::TimedOut => "The decision took too long".into(),
             Self::ShuttingDown => "The server is stopping".into(),

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use peakstream::{Authenticity, Score};
+use peakstream::{Authenticity, Score, Shortfall};
 use serde_json::{Map, Value, json};
 
 use crate::ids::{CallId, SessionId};
 use crate::sensitive::Sensitive;
-use crate::session::error::{FieldProblem, SessionError};
+use crate::session::error::{EngineFault, FieldProblem, SessionError};
+use crate::session::policy::{self, Outcome};
 
 /// How far the collection of speech has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -46,6 +47,10 @@ pub struct Measurement {
     pub finding: Finding,
     /// Name and hash of the calibration that decides what a similarity means: [`peakstream::Calibration::identity`].
     pub calibration: Arc<str>,
+    /// Quality gates that the speech does not pass, and that only warn.
+    pub shortfalls: Vec<Shortfall>,
+    /// What the result comes to, where the tenant wants to hear of doubt.
+    pub outcome: Option<Outcome>,
     /// The collected speech as a WAV file, if clients are to receive it.
     pub wav: Option<Sensitive<Bytes>>,
 }
@@ -143,6 +148,12 @@ impl Event {
         if let Finding::Verified(score) = measured.finding {
             event.insert("score", six_decimals(score.value()).into());
         }
+        if !measured.shortfalls.is_empty() {
+            event.insert("quality", policy::as_json(&measured.shortfalls));
+        }
+        if let Some(outcome) = measured.outcome {
+            event.insert("outcome", outcome.name().into());
+        }
         event
     }
 
@@ -158,7 +169,13 @@ impl Event {
                 let progress = progress.copied().unwrap_or_default();
                 json!({"audio_seconds": progress.audio_seconds, "vad_percentage": progress.vad_percentage})
             }
-            SessionError::Engine(fault) => json!({"exception": fault.exception(), "error": fault.error()}),
+            SessionError::Engine(fault) => {
+                let mut members = json!({"exception": fault.exception(), "error": fault.error()});
+                if let EngineFault::Quality(shortfall) = fault {
+                    members["quality"] = policy::as_json(&[*shortfall]);
+                }
+                members
+            }
         };
         let mut event = Self::new(error.event(), error.content(), members);
         event.failure = Some(Failure { exception: error.exception(), error: error.content() });
@@ -229,6 +246,8 @@ mod tests {
         Measurement {
             authenticity: Authenticity::new(0.99).unwrap(),
             finding,
+            shortfalls: Vec::new(),
+            outcome: None,
             calibration: "telephone-channel@1f3a90c2".into(),
             wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
         }

@@ -27,6 +27,7 @@ fn rules() -> Rules {
         wanted: 5.0,
         authenticity: Threshold::new(0.8).unwrap(),
         score: Threshold::new(0.5).unwrap(),
+        doubt: None,
         accept_short: false,
         timeouts: timeouts(),
     }
@@ -41,6 +42,8 @@ fn registered(authenticity: f32) -> Measurement {
         authenticity: Authenticity::new(authenticity).unwrap(),
         finding: Finding::Registered(Sensitive::new("credential".into())),
         calibration: "telephone-channel@1f3a90c2".into(),
+        shortfalls: Vec::new(),
+        outcome: None,
         wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
     }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod journal;
 pub mod machine;
+pub mod policy;
 pub mod record;
 pub mod registry;
 pub mod request;

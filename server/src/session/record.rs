@@ -205,6 +205,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::session::error::{AudioFault, SessionError};
     use crate::session::event::{Finding, Measurement, Progress};
+    use crate::session::policy::{Policy, TenantQuality};
     use crate::session::request::audio::{AudioSettings, Declared};
     use peakstream::{Authenticity, ChannelType, ModelHash, Threshold};
 
@@ -218,6 +219,7 @@ pub(crate) mod tests {
             score_threshold: Threshold::new(0.5).unwrap(),
             channel_type: ChannelType::Telephone,
             purpose: Purpose::Register { model: ModelHash::from_bytes([7; 28]) },
+            policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
         }
     }
 
@@ -266,6 +268,8 @@ pub(crate) mod tests {
             authenticity: Authenticity::new(0.99).unwrap(),
             finding: Finding::Registered(Sensitive::new("sealed".into())),
             calibration: "telephone-channel@1f3a90c2".into(),
+            shortfalls: Vec::new(),
+            outcome: None,
             wav: None,
         };
         record.follow(&Event::success(measured, &progress()), Timestamp::now());

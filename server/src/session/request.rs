@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::ids::CallId;
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, FieldProblem, MIN_SPEECH_SECONDS, SessionError};
+use crate::session::policy::Policy;
 use crate::session::request::audio::AudioSettings;
 use crate::session::request::fields::{Fields, Section};
 
@@ -106,6 +107,8 @@ pub struct SessionRequest {
     pub channel_type: ChannelType,
     /// Registration or verification.
     pub purpose: Purpose,
+    /// What its tenant wants of the speech.
+    pub policy: Policy,
 }
 
 /// What an opened credential tells about itself.
@@ -134,6 +137,8 @@ pub trait Catalogue {
     fn has_model(&self, model: ModelHash) -> bool;
     /// Opens a credential and says what it is.
     fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal>;
+    /// What the tenant wants of the speech.
+    fn policy(&self, kind: Kind) -> Policy;
 }
 
 /// Values for the members that a request may leave out.
@@ -174,7 +179,7 @@ impl SessionRequest {
         refuse_section(kind.other(), kind, &object, &mut problems);
         let operation = Fields::of(&object, kind.section(), &mut problems)
             .and_then(|mut fields| operation(kind, &mut fields, catalogue, defaults));
-        assemble(metadata, operation, problems, "metadata.sample_rate")
+        assemble(metadata, operation, problems, "metadata.sample_rate", catalogue)
     }
 
     /// Checks the flat body of a REST request; `settings` finds stored audio settings of the same tenant.
@@ -198,7 +203,7 @@ impl SessionRequest {
             audio_settings_id: Some(id),
             call_id,
         });
-        assemble(metadata, operation, problems, "audio_settings_id")
+        assemble(metadata, operation, problems, "audio_settings_id", catalogue)
     }
 }
 
@@ -225,6 +230,7 @@ fn assemble(
     operation: Option<Operation>,
     mut problems: Vec<FieldProblem>,
     rate: &'static str,
+    catalogue: &dyn Catalogue,
 ) -> Result<SessionRequest, SessionError> {
     let (Some(metadata), Some(operation), true) = (metadata, operation, problems.is_empty()) else {
         return Err(SessionError::Parameters(problems));
@@ -244,6 +250,7 @@ fn assemble(
         authenticity_threshold,
         score_threshold,
         channel_type,
+        policy: catalogue.policy(purpose.kind()),
         purpose,
     })
 }

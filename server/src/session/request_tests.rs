@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::session::policy::TenantQuality;
 use crate::session::request::audio::AudioProtocol;
 
 /// A catalogue with one model, and two credentials whose texts say what they are.
@@ -18,6 +19,10 @@ fn hash(text: &str) -> ModelHash {
 impl Catalogue for Fake {
     fn newest_model(&self) -> ModelHash {
         hash(MODEL)
+    }
+
+    fn policy(&self, kind: Kind) -> Policy {
+        Policy::of(kind, &[], &TenantQuality::default())
     }
 
     fn has_model(&self, model: ModelHash) -> bool {

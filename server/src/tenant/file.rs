@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_dir::{DataDir, DataDirError, EditLock, unhex};
 use crate::sensitive::Sensitive;
+use crate::session::policy::{Doubt, GateSetting};
 use crate::tenant::kind::KeyKind;
 use crate::tenant::limits::TenantLimits;
 use crate::tenant::scope::Scopes;
@@ -68,6 +69,12 @@ pub struct StoredTenant {
     /// How much it may have.
     #[serde(default, skip_serializing_if = "is_unlimited")]
     pub limits: TenantLimits,
+    /// What it wants of the quality of speech, beside the server's settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateSetting>,
+    /// When its results are doubtful.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
 }
 
 /// An OAuth client, an API key, or what a carrier proves itself with.
@@ -136,7 +143,14 @@ fn is_unlimited(limits: &TenantLimits) -> bool {
 impl StoredTenant {
     pub(crate) fn new(name: &str) -> Self {
         let created_at = Some(UnixTime::now());
-        Self { name: name.to_owned(), disabled: false, created_at, limits: TenantLimits::default() }
+        Self {
+            name: name.to_owned(),
+            disabled: false,
+            created_at,
+            limits: TenantLimits::default(),
+            gates: Vec::new(),
+            doubt: None,
+        }
     }
 }
 
@@ -232,6 +246,9 @@ impl KeyFile {
         }
         if !self.tenants.iter().all(|tenant| tenant.limits.is_sound()) {
             return Err("has a limit that is not a number above zero");
+        }
+        if !self.tenants.iter().filter_map(|tenant| tenant.doubt).all(|doubt| doubt.is_sound()) {
+            return Err("has a doubt that is not two scores in order and seconds of speech");
         }
         let ids: HashSet<&str> = self.keys().map(|key| key.id.as_str()).collect();
         if ids.len() != self.keys().count() {

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::data_dir::{DataDir, DataDirError, unhex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
+use crate::session::policy::TenantQuality;
 use crate::signalling::token::{Claims, TOKEN_LIFETIME, TokenKey, Unauthorized, key_id};
 use crate::tenant::carrier::{AudioHookKey, CarrierKeys, SigningSecret};
 use crate::tenant::failures::{Denied, Source, Sources};
@@ -170,6 +171,11 @@ impl Keyring {
         self.keys().limits(tenant)
     }
 
+    /// What a tenant wants of the quality of speech.
+    pub fn quality(&self, tenant: &Tenant) -> TenantQuality {
+        self.keys().tenants.get(tenant).map(|known| known.quality.clone()).unwrap_or_default()
+    }
+
     /// The keys that seal and open credentials.
     pub fn credential_keys(&self) -> Arc<CredentialKeys> {
         Arc::clone(&self.keys().credential_keys)
@@ -243,6 +249,7 @@ pub(crate) struct Keys {
 struct KnownTenant {
     disabled: bool,
     limits: TenantLimits,
+    quality: TenantQuality,
 }
 
 #[derive(Debug)]
@@ -335,7 +342,10 @@ impl Keys {
         let tenants: HashMap<Tenant, KnownTenant> = file
             .tenants
             .iter()
-            .map(|t| (Tenant::new(&t.name), KnownTenant { disabled: t.disabled, limits: t.limits }))
+            .map(|t| {
+                let quality = TenantQuality { gates: t.gates.clone(), doubt: t.doubt };
+                (Tenant::new(&t.name), KnownTenant { disabled: t.disabled, limits: t.limits, quality })
+            })
             .collect();
         let validity = |key: &StoredKey| {
             let tenant = tenants.get(&Tenant::new(&key.tenant));

@@ -14,6 +14,7 @@ mod limits_hold;
 mod lost_packets_are_concealed;
 mod rest_access_follows_tenants_keys_and_limits;
 mod rest_answers_are_the_documented_ones;
+mod speech_passes_quality_gates;
 mod support;
 mod tenants_do_not_see_each_other;
 mod tenants_have_limits;

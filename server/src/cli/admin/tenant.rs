@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+use peakstream::Gate;
 use serde_json::{Value, json};
 
 use super::AdminOptions;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
+use crate::session::policy::{Doubt, GateSetting, ParseSettingError};
+use crate::session::request::Kind;
 use crate::tenant::file::{KeyFile, StoredTenant};
 use crate::tenant::limits::TenantLimits;
 
@@ -14,6 +17,8 @@ Examples:
   peakstream tenant add acme
   peakstream key add --tenant acme --client
   peakstream tenant limit acme --live-sessions 50 --requests-per-second 20
+  peakstream tenant gates acme music=refuse verify.signal_noise_ratio=warn:12
+  peakstream tenant doubt acme --reject-below 0.2 --accept-from 0.9 --poor-quality yes
   peakstream tenant disable acme
 ";
 
@@ -40,6 +45,10 @@ enum Command {
     Show(Named),
     /// Set limits; what is not named stays, `none` takes a limit away
     Limit(Limit),
+    /// Set what speech must pass; what is not named stays, `none` goes back to the server's setting
+    Gates(Gates),
+    /// Set when results are doubtful; what is not named stays, `none` takes it away
+    Doubt(DoubtArgs),
     /// Stop all keys of a tenant at once
     Disable(Named),
     /// Undo disable
@@ -67,6 +76,61 @@ struct Limit {
     /// Bytes of request bodies; and, counted by itself, of audio, which is then read no faster
     #[arg(long, value_name = "X|none", value_parser = rate)]
     bytes_per_second: Option<Setting<f64>>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Gates {
+    /// Name of the tenant
+    name: String,
+    /// Gates with what they do: off, warn or refuse, with a limit after a colon; register. or verify. before it for one kind of
+    /// session only. `none` instead takes the setting away
+    #[arg(value_name = "GATE=ACTION", required = true, value_parser = gate)]
+    settings: Vec<GateChange>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true, id = "what")]
+struct DoubtArgs {
+    /// Name of the tenant
+    name: String,
+    /// Verifications with a lower score are rejected, those between are doubtful
+    #[arg(long, value_name = "0..1|none", value_parser = score, group = "what")]
+    reject_below: Option<Setting<f64>>,
+    /// Verifications with this score or more are accepted, those between are doubtful
+    #[arg(long, value_name = "0..1|none", value_parser = score, group = "what")]
+    accept_from: Option<Setting<f64>>,
+    /// Less net speech makes results doubtful, in seconds
+    #[arg(long, value_name = "S|none", value_parser = rate, group = "what")]
+    net_speech: Option<Setting<f64>>,
+    /// Speech that does not pass a quality gate makes results doubtful: yes or no
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no, group = "what")]
+    poor_quality: Option<bool>,
+}
+
+/// What to change of one gate: set it, or take what was said about it away.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum GateChange {
+    Set(GateSetting),
+    Forget(Option<Kind>, Gate),
+}
+
+fn gate(text: &str) -> Result<GateChange, ParseSettingError> {
+    match text.strip_suffix("=none") {
+        Some(target) => GateSetting::parse_target(target).map(|(kind, gate)| GateChange::Forget(kind, gate)),
+        None => text.parse().map(GateChange::Set),
+    }
+}
+
+fn score(text: &str) -> Result<Setting<f64>, String> {
+    setting(text, |number: &f64| (0.0..=1.0).contains(number)).map_err(|_| "0 to 1, or none".to_owned())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no".to_owned()),
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +184,24 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             })?;
             show(options, &options.read()?, &limit.name)?;
         }
+        Command::Gates(Gates { name, settings }) => {
+            options.edit(|file| {
+                change(&mut file.tenant_mut(name)?.gates, settings);
+                Ok(())
+            })?;
+            show(options, &options.read()?, name)?;
+        }
+        Command::Doubt(args) => {
+            let doubt = doubted(options.read()?.tenant(&args.name)?.doubt.unwrap_or_default(), args);
+            if !doubt.is_sound() {
+                return Err(CliError::Usage("--reject-below must not be above --accept-from".to_owned()));
+            }
+            options.edit(|file| {
+                file.tenant_mut(&args.name)?.doubt = Some(doubt).filter(|doubt| !doubt.is_never());
+                Ok(())
+            })?;
+            show(options, &options.read()?, &args.name)?;
+        }
         Command::Disable(Named { name }) => {
             options.edit(|file| file.disable_tenant(name, true))?;
             done(options, name, "disabled; its running sessions are allowed to finish")?;
@@ -146,6 +228,34 @@ const fn set(limits: &mut TenantLimits, limit: &Limit) {
     if let Some(Setting(value)) = limit.bytes_per_second {
         limits.bytes_per_second = value;
     }
+}
+
+/// Each change replaces what was said about the same gate and kind of session.
+fn change(gates: &mut Vec<GateSetting>, changes: &[GateChange]) {
+    for change in changes {
+        let (kind, gate) = match *change {
+            GateChange::Set(setting) => (setting.kind, setting.gate),
+            GateChange::Forget(kind, gate) => (kind, gate),
+        };
+        gates.retain(|known| (known.kind, known.gate) != (kind, gate));
+        if let GateChange::Set(setting) = *change {
+            gates.push(setting);
+        }
+    }
+}
+
+fn doubted(mut doubt: Doubt, args: &DoubtArgs) -> Doubt {
+    if let Some(Setting(value)) = args.reject_below {
+        doubt.reject_below = value;
+    }
+    if let Some(Setting(value)) = args.accept_from {
+        doubt.accept_from = value;
+    }
+    if let Some(Setting(value)) = args.net_speech {
+        doubt.net_speech = value;
+    }
+    doubt.poor_quality = args.poor_quality.unwrap_or(doubt.poor_quality);
+    doubt
 }
 
 fn done(options: &AdminOptions, name: &str, what: &str) -> Result<(), CliError> {
@@ -196,8 +306,25 @@ fn show(options: &AdminOptions, file: &KeyFile, name: &str) -> Result<(), CliErr
     print(&format!("  added                {}", super::time_or_dash(tenant.created_at)))?;
     print(&format!("  live sessions        {}", or_dash(limits.live_sessions)))?;
     print(&format!("  requests per second  {}", or_dash(limits.requests_per_second)))?;
-    print(&format!("  bytes per second     {}\n", or_dash(limits.bytes_per_second)))?;
+    print(&format!("  bytes per second     {}", or_dash(limits.bytes_per_second)))?;
+    let gates: Vec<String> = tenant.gates.iter().map(ToString::to_string).collect();
+    print(&format!(
+        "  quality gates        {}",
+        if gates.is_empty() { "-".to_owned() } else { gates.join(", ") }
+    ))?;
+    print(&format!("  doubtful             {}\n", tenant.doubt.map_or_else(|| "-".to_owned(), in_words)))?;
     super::key::print_keys(file, Some(name))
+}
+
+fn in_words(doubt: Doubt) -> String {
+    let Doubt { reject_below, accept_from, net_speech, poor_quality } = doubt;
+    let parts = [
+        reject_below.map(|score| format!("rejected below {score}")),
+        accept_from.map(|score| format!("accepted from {score}")),
+        net_speech.map(|seconds| format!("with less than {seconds} s")),
+        poor_quality.then(|| "with poor quality".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
@@ -207,6 +334,8 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
         "disabled": tenant.disabled,
         "created_at": tenant.created_at.map(|time| time.to_string()),
         "limits": tenant.limits,
+        "gates": tenant.gates,
+        "doubt": tenant.doubt,
         "keys": keys,
     })
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jsonschema::Validator;
-use peakstream::{Authenticity, Score};
+use peakstream::{Action, Authenticity, Gate, Score, Shortfall};
 use serde_json::{Value, json};
 
 use super::documents::resolve;
@@ -18,6 +18,7 @@ use crate::ids::{CallId, SessionId};
 use crate::sensitive::Sensitive;
 use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};
 use crate::session::event::{Event, Finding, Measurement, Progress};
+use crate::session::policy::Outcome;
 use crate::session::request::Kind;
 
 const PLACE: Place<'static> = Place {
@@ -47,7 +48,10 @@ fn progress() -> Progress {
 fn measured(finding: Finding) -> Measurement {
     let wav = Some(Sensitive::new(Bytes::from_static(b"RIFF")));
     let calibration = "telephone-channel@1f3a90c2".into();
-    Measurement { authenticity: Authenticity::new(0.99).unwrap(), finding, calibration, wav }
+    let (authenticity, outcome) = (Authenticity::new(0.99).unwrap(), Some(Outcome::Doubtful));
+    let shortfalls =
+        Gate::ALL.map(|gate| Shortfall { gate, value: 1.0, limit: 2.0, action: Action::Warn }).to_vec();
+    Measurement { authenticity, finding, calibration, shortfalls, outcome, wav }
 }
 
 fn session_errors() -> Vec<SessionError> {
@@ -65,6 +69,12 @@ fn session_errors() -> Vec<SessionError> {
     let engine = [
         EngineFault::InvalidCredential,
         EngineFault::TooLittleSpeech { centiseconds: 200 },
+        EngineFault::Quality(Shortfall {
+            gate: Gate::Music,
+            value: 50.0,
+            limit: 6.0,
+            action: Action::Refuse,
+        }),
         EngineFault::Busy,
         EngineFault::TimedOut,
         EngineFault::ShuttingDown,

@@ -1,0 +1,314 @@
+//! In: what an operator and a tenant have said about quality and doubt. Out: the policy of one session.
+//!
+//! A setting is written `GATE=ACTION[:LIMIT]`, with `register.` or `verify.` before it if it is for one kind of session only:
+//! `music=refuse`, `verify.signal_noise_ratio=warn:12`. Later settings win, the tenant's over the server's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use peakstream::Score;
+use peakstream::quality::{Gate, Gates, ParseGateError, Setting, Shortfall};
+use serde::{Deserialize, Serialize};
+
+use crate::session::request::Kind;
+
+/// One thing said about one gate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateSetting {
+    /// For which sessions; `None`: for both kinds.
+    pub kind: Option<Kind>,
+    /// Which gate.
+    pub gate: Gate,
+    /// What it does.
+    pub setting: Setting,
+}
+
+/// A text that is no [`GateSetting`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseSettingError {
+    /// No equals sign.
+    #[error("{0:?} is not written GATE=ACTION, as in music=refuse or verify.signal_noise_ratio=warn:12")]
+    Form(String),
+    /// No such kind of session.
+    #[error("{0:?} is neither register nor verify")]
+    Kind(String),
+    /// What is said about the gate.
+    #[error(transparent)]
+    Gate(#[from] ParseGateError),
+}
+
+impl GateSetting {
+    /// Reads what stands before the equals sign: `music` or `verify.music`.
+    ///
+    /// # Errors
+    /// See [`ParseSettingError`].
+    pub fn parse_target(text: &str) -> Result<(Option<Kind>, Gate), ParseSettingError> {
+        let Some((kind, gate)) = text.split_once('.') else { return Ok((None, text.parse()?)) };
+        let known = Kind::from_name(kind);
+        let kind = known.ok_or_else(|| ParseSettingError::Kind(kind.chars().take(64).collect()))?;
+        Ok((Some(kind), gate.parse()?))
+    }
+}
+
+impl FromStr for GateSetting {
+    type Err = ParseSettingError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSettingError> {
+        let form = || ParseSettingError::Form(text.chars().take(64).collect());
+        let (target, setting) = text.split_once('=').ok_or_else(form)?;
+        let (kind, gate) = Self::parse_target(target)?;
+        Ok(Self { kind, gate, setting: Setting::parse(gate, setting)? })
+    }
+}
+
+impl fmt::Display for GateSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, "{}.", kind.name())?;
+        }
+        write!(f, "{}={}", self.gate, self.setting)
+    }
+}
+
+impl Serialize for GateSetting {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for GateSetting {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// When a result is neither an acceptance nor a rejection, but doubtful. What is not said makes no doubt.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doubt {
+    /// Verifications with a lower score are rejected, 0…1; without it the session's score threshold decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reject_below: Option<f64>,
+    /// Verifications with this score or more are accepted, 0…1; without it the session's score threshold decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_from: Option<f64>,
+    /// Less net speech than this, in seconds, does not suffice for an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_speech: Option<f64>,
+    /// Speech that does not pass a quality gate does not suffice for an answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub poor_quality: bool,
+}
+
+/// What a result comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The registered voice; or a voice that is registered.
+    Accepted,
+    /// The evidence does not suffice.
+    Doubtful,
+    /// Another voice, or not a genuine one.
+    Rejected,
+}
+
+impl Outcome {
+    /// As results say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Doubtful => "doubtful",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What a decision rests on, for [`Doubt::outcome`].
+#[derive(Clone, Copy, Debug)]
+pub struct Grounds {
+    /// Whether the authenticity reaches its threshold.
+    pub genuine: bool,
+    /// Score and the session's score threshold; a registration has none.
+    pub score: Option<(Score, f64)>,
+    /// Seconds of net speech.
+    pub net_speech: f64,
+    /// Whether a quality gate was not passed.
+    pub poor: bool,
+}
+
+impl Doubt {
+    /// Whether nothing is ever doubtful.
+    pub fn is_never(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it is one that can be meant: numbers in their ranges, the band not upside down.
+    pub fn is_sound(&self) -> bool {
+        let band = [self.reject_below, self.accept_from];
+        let scores = band.iter().flatten().all(|score| (0.0..=1.0).contains(score));
+        let order = !matches!(band, [Some(low), Some(high)] if low > high);
+        let speech = self.net_speech.is_none_or(|seconds| (0.0..=120.0).contains(&seconds));
+        scores && order && speech
+    }
+
+    /// What the result comes to. A voice that is not genuine is rejected; evidence that does not suffice makes everything else
+    /// doubtful, whatever the score.
+    pub fn outcome(&self, grounds: Grounds) -> Outcome {
+        let insufficient = self.net_speech.is_some_and(|least| grounds.net_speech < least);
+        match grounds.score {
+            _ if !grounds.genuine => Outcome::Rejected,
+            _ if insufficient || (self.poor_quality && grounds.poor) => Outcome::Doubtful,
+            None => Outcome::Accepted,
+            Some((score, threshold)) => {
+                let score = f64::from(score.value());
+                if score < self.reject_below.unwrap_or_else(|| threshold.min(self.accept_from.unwrap_or(1.0)))
+                {
+                    Outcome::Rejected
+                } else if score
+                    >= self.accept_from.unwrap_or_else(|| threshold.max(self.reject_below.unwrap_or(0.0)))
+                {
+                    Outcome::Accepted
+                } else {
+                    Outcome::Doubtful
+                }
+            }
+        }
+    }
+}
+
+/// What a tenant has said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TenantQuality {
+    /// About gates.
+    pub gates: Vec<GateSetting>,
+    /// About doubt; `None`: results have no outcome beside the documented one.
+    pub doubt: Option<Doubt>,
+}
+
+/// The policy of one session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// What speech must pass.
+    pub gates: Gates,
+    /// When a result is doubtful.
+    pub doubt: Option<Doubt>,
+}
+
+impl Policy {
+    /// The gates that come with the engine, as the server's settings and the tenant's change them.
+    pub fn of(kind: Kind, server: &[GateSetting], tenant: &TenantQuality) -> Self {
+        let mut gates = match kind {
+            Kind::Register => Gates::for_registration(),
+            Kind::Verify => Gates::default(),
+        };
+        let settings = server.iter().chain(&tenant.gates);
+        for said in settings.filter(|said| said.kind.is_none_or(|wanted| wanted == kind)) {
+            gates.set(said.gate, said.setting);
+        }
+        Self { gates, doubt: tenant.doubt }
+    }
+}
+
+/// As results tell it: the reason, what was measured and what is needed.
+pub fn as_json(shortfalls: &[Shortfall]) -> serde_json::Value {
+    let one = |shortfall: &Shortfall| {
+        let gate = shortfall.gate;
+        let mut object = serde_json::json!({"reason": gate.name()});
+        if gate.range().is_some() {
+            // What cannot be written in JSON was no number.
+            object["value"] = (f64::from((shortfall.value * 100.0).round()) / 100.0).into();
+            object["limit"] = (f64::from((shortfall.limit * 100.0).round()) / 100.0).into();
+        }
+        if !gate.unit().is_empty() {
+            object["unit"] = gate.unit().into();
+        }
+        object
+    };
+    shortfalls.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peakstream::Action;
+
+    fn setting(text: &str) -> GateSetting {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_setting_is_for_one_kind_of_session_or_for_both_and_the_tenants_wins() {
+        let server = [setting("music=refuse"), setting("verify.clipping=off"), setting("clipping=warn:2")];
+        let tenant = TenantQuality { gates: vec![setting("register.music=off")], doubt: None };
+        let register = Policy::of(Kind::Register, &server, &tenant).gates;
+        let verify = Policy::of(Kind::Verify, &server, &tenant).gates;
+        assert_eq!(
+            (register.rule(Gate::Music).action, verify.rule(Gate::Music).action),
+            (Action::Off, Action::Refuse)
+        );
+        assert_eq!(verify.rule(Gate::Clipping).action, Action::Warn, "the later one");
+        assert_eq!(verify.rule(Gate::Clipping).limit, 2.0);
+    }
+
+    #[test]
+    fn a_setting_survives_its_text_and_wrong_ones_are_told() {
+        for text in ["music=off", "verify.signal_noise_ratio=warn:12", "register.codec_mismatch=refuse"] {
+            assert_eq!(setting(text).to_string(), text);
+        }
+        for (text, hint) in [
+            ("music", "GATE=ACTION"),
+            ("enrol.music=off", "register nor verify"),
+            ("musik=off", "net_speech"),
+        ] {
+            let error = text.parse::<GateSetting>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn between_the_two_scores_a_verification_is_doubtful() {
+        let doubt = Doubt { reject_below: Some(0.2), accept_from: Some(0.9), ..Doubt::default() };
+        let of = |score| {
+            let score = Some((Score::new(score).unwrap(), 0.5));
+            doubt.outcome(Grounds { genuine: true, score, net_speech: 5.0, poor: true })
+        };
+        assert_eq!(
+            [0.1, 0.21, 0.6, 0.91].map(of),
+            [Outcome::Rejected, Outcome::Doubtful, Outcome::Doubtful, Outcome::Accepted]
+        );
+    }
+
+    #[test]
+    fn half_a_band_ends_at_the_sessions_threshold() {
+        let of = |doubt: Doubt, score| {
+            let score = Some((Score::new(score).unwrap(), 0.5));
+            doubt.outcome(Grounds { genuine: true, score, net_speech: 5.0, poor: false })
+        };
+        let careful = Doubt { accept_from: Some(0.9), ..Doubt::default() };
+        assert_eq!(
+            [0.4, 0.6, 0.95].map(|s| of(careful, s)),
+            [Outcome::Rejected, Outcome::Doubtful, Outcome::Accepted]
+        );
+        let lenient = Doubt { accept_from: Some(0.3), ..Doubt::default() };
+        assert_eq!([0.2, 0.4].map(|s| of(lenient, s)), [Outcome::Rejected, Outcome::Accepted]);
+        let strict = Doubt { reject_below: Some(0.7), ..Doubt::default() };
+        assert_eq!([0.6, 0.8].map(|s| of(strict, s)), [Outcome::Rejected, Outcome::Accepted]);
+    }
+
+    #[test]
+    fn evidence_that_does_not_suffice_is_doubtful_but_a_spoof_is_rejected() {
+        let doubt = Doubt { net_speech: Some(4.0), poor_quality: true, ..Doubt::default() };
+        let good = Grounds { genuine: true, score: None, net_speech: 5.0, poor: false };
+        assert_eq!(doubt.outcome(good), Outcome::Accepted);
+        assert_eq!(doubt.outcome(Grounds { net_speech: 3.5, ..good }), Outcome::Doubtful);
+        assert_eq!(doubt.outcome(Grounds { poor: true, ..good }), Outcome::Doubtful);
+        assert_eq!(doubt.outcome(Grounds { poor: true, genuine: false, ..good }), Outcome::Rejected);
+    }
+
+    #[test]
+    fn a_band_upside_down_is_not_sound() {
+        assert!(!Doubt { reject_below: Some(0.9), accept_from: Some(0.2), ..Doubt::default() }.is_sound());
+        assert!(!Doubt { net_speech: Some(f64::NAN), ..Doubt::default() }.is_sound());
+        assert!(Doubt::default().is_sound() && Doubt::default().is_never());
+    }
+}

@@ -1,0 +1,83 @@
+"""Poor speech and doubt, as the real clients hear of them: beside the result, instead of it, or as a third answer."""
+
+import array
+import json
+import os
+import random
+import subprocess
+
+import pytest
+
+from support import audio, calls
+from support.rest import Rest
+from support.server import BINARY, Server
+
+
+@pytest.fixture(scope="module")
+def strict_gates(tmp_path_factory):
+    """A server that takes no noise."""
+    running = Server(tmp_path_factory.mktemp("gates"), "--quality-gates=signal_noise_ratio=refuse").ready()
+    yield running
+    running.kill()
+
+
+def tenant(server, *args):
+    """One change of the tenant, as an operator makes it; what the command line answered."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PEAKSTREAM_")}
+    command = [BINARY, "tenant", args[0], "default", *args[1:], "--data-dir", server.data_dir, "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    return json.loads(run.stdout)
+
+
+def noisy(path, seed=1):
+    """A call on a line whose noise is as strong as its speech."""
+    clean = audio.samples(path)
+    level = (sum(value * value for value in clean) / len(clean)) ** 0.5
+    dice = random.Random(seed)
+    mixed = (value + dice.gauss(0, level) for value in clean)
+    return audio.encode(array.array("h", (int(max(-32768, min(32767, value))) for value in mixed)), "mulaw")
+
+
+def reasons(event):
+    return [one["reason"] for one in event.data.get("quality", [])]
+
+
+def test_noise_is_a_word_beside_the_result_and_a_good_call_has_none(server):
+    good, poor = calls.register(server), calls.register(server, noisy(audio.files("enrol")[0]))
+    assert (good.name, reasons(good), "quality" in good.data) == ("result-success", [], False)
+    assert poor.name == "result-success" and "signal_noise_ratio" in reasons(poor), poor.data
+    noise = next(one for one in poor.data["quality"] if one["reason"] == "signal_noise_ratio")
+    assert noise["value"] < noise["limit"] == 8 and noise["unit"] == "dB"
+    polled = Rest(server).session({"id": poor.data["session_id"]})
+    assert polled["quality"] == poor.data["quality"]
+
+
+def test_an_operator_can_refuse_noise_in_the_words_of_the_batch_api_and_a_tenant_can_take_it(strict_gates):
+    refused = calls.register(strict_gates, noisy(audio.files("enrol")[0]))
+    assert refused.name == "error-das-Peak"
+    told = {name: refused.data[name] for name in ("exception", "error", "content")}
+    noise = "Noise level exceeded"
+    assert told == {"exception": "SignalNoiseRatioException", "error": noise, "content": noise}
+    assert reasons(refused) == ["signal_noise_ratio"]
+    polled = Rest(strict_gates).session({"id": refused.data["session_id"]})
+    assert (polled["status"], polled["exception"]) == ("error", "SignalNoiseRatioException")
+
+    assert tenant(strict_gates, "gates", "signal_noise_ratio=warn")["gates"] == ["signal_noise_ratio=warn"]
+    assert calls.register(strict_gates, noisy(audio.files("enrol")[0])).name == "result-success"
+    assert tenant(strict_gates, "gates", "signal_noise_ratio=none")["gates"] == []
+
+
+def test_a_tenant_hears_of_doubt_if_it_asks_for_it(strict_gates):
+    registered = calls.register(strict_gates)
+    credential = registered.data["credential"]
+    assert "outcome" not in registered.data
+    tenant(strict_gates, "doubt", "--reject-below", "0", "--accept-from", "1")
+    doubtful = calls.verify(strict_gates, credential, audio.same())
+    assert (doubtful.name, doubtful.data["outcome"]) == ("result-success", "doubtful")
+    tenant(strict_gates, "doubt", "--reject-below", "none", "--accept-from", "none", "--net-speech", "3.5")
+    sure = calls.verify(strict_gates, credential, audio.same())
+    assert (sure.name, sure.data["outcome"]) == ("result-success", "accepted")
+    short = calls.verify(strict_gates, credential, audio.same(), seconds=3.0)
+    assert (short.name, short.data["outcome"]) == ("result-success", "doubtful"), short.data
+    assert Rest(strict_gates).session({"id": short.data["session_id"]}, "verify")["outcome"] == "doubtful"
+    assert tenant(strict_gates, "doubt", "--net-speech", "none")["doubt"] is None
