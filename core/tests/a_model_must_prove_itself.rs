@@ -57,7 +57,8 @@ fn a_model_that_computes_something_else_is_refused_with_the_difference() {
 #[test]
 fn a_calibration_that_turns_scores_upside_down_is_refused() {
     let negative = load_with("calibration/telephone-channel.json", |bytes| {
-        Ok(replaced(bytes, "\"scale\": ", "\"scale\": -"))
+        // The slope itself, not what covariates add to it.
+        Ok(replaced(bytes, "\n  \"scale\": ", "\n  \"scale\": -"))
     });
-    assert!(matches!(negative, Err(LoadError::Invalid { .. })), "{negative:?}");
+    assert!(matches!(negative, Err(LoadError::Invalid { .. })), "{:?}", negative.err());
 }
