@@ -15,6 +15,9 @@ const CALL_SECONDS: usize = 30;
 const CALL: usize = CALL_SECONDS * WIDE as usize;
 const CALLS: u64 = 4;
 
+/// A sound that lasts a call, by its seed.
+type Sound = fn(u64) -> Vec<f32>;
+
 fn engine() -> Engine {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/installed");
     Engine::load(&|name| std::fs::read(models.join(name)), EngineOptions::default())
@@ -51,7 +54,7 @@ fn with_singing(samples: usize, seed: u64) -> Vec<f32> {
 #[test]
 fn music_tones_noise_breath_and_silence_give_no_net_speech_at_all() {
     let engine = engine();
-    let sounds: [(&str, fn(u64) -> Vec<f32>); 8] = [
+    let sounds: [(&str, Sound); 8] = [
         ("hold music", |seed| sound::music(CALL, WIDE, seed)),
         ("hold music with singing", |seed| with_singing(CALL, seed)),
         ("ring-back, dial, busy and key tones", |seed| sound::tones(CALL, WIDE, seed)),
