@@ -1,6 +1,7 @@
 """Every carrier of the table streams in its own words, and gives the call that everybody else gives."""
 
 import base64
+import functools
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -28,9 +29,16 @@ def carry(server, carrier, sound=None):
 
 @pytest.fixture(scope="module")
 def reference(server):
-    session, outcome, _ = calls.call(server, register_request(SECONDS), audio.enrol())
-    assert outcome.name == "result-success"
-    return sorted(status.data["audio_seconds"] for status in session.statuses)
+    """The statuses of the same samples without any words around them. A-law has other steps than mu-law, and so its own."""
+
+    @functools.cache
+    def statuses(law):
+        sound = audio.encode(audio.decoded(audio.enrol()), law)
+        session, outcome, _ = calls.call(server, register_request(SECONDS, audio_codec=law), sound)
+        assert outcome.name == "result-success"
+        return sorted(status.data["audio_seconds"] for status in session.statuses)
+
+    return lambda carrier: statuses("alaw" if carrier.codec == "alaw" else "mulaw")
 
 
 @pytest.mark.parametrize(
@@ -43,8 +51,8 @@ def test_case_109_110_111_112_113_114_a_carrier_speaks_its_own_words(server, ref
     assert outcome.name == "result-success", outcome.data
     assert (end.code, end.by_server) == (1000, True)
     if carrier.rate == audio.RATE:
-        # The same samples, whatever they were wrapped in. A-law has other steps; its statuses still agree.
-        assert statuses == reference
+        # The same samples, whatever they were wrapped in.
+        assert statuses == reference(carrier)
 
 
 def test_case_109_media_of_telnyx_is_put_into_the_order_of_its_chunks(server, reference):
@@ -66,7 +74,7 @@ def test_case_109_media_of_telnyx_is_put_into_the_order_of_its_chunks(server, re
                 self.waiting = None
 
     outcome, statuses, end = carry(server, Shuffled)
-    assert (outcome.name, statuses, end.code) == ("result-success", reference, 1000)
+    assert (outcome.name, statuses, end.code) == ("result-success", reference(Shuffled), 1000)
 
 
 @pytest.mark.negative
