@@ -17,6 +17,7 @@ pub mod channel;
 pub mod embedding;
 pub mod gates;
 pub mod metrics;
+mod parallel;
 pub mod report;
 pub mod run;
 pub mod sound;

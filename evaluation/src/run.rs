@@ -4,13 +4,12 @@
 //! instructions, not on the number of threads, their order, or what a cache held before.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use peakstream::decision::Conditions;
 use peakstream::{ChannelType, Evidence, ModelHash, Template};
 
 use crate::embedding::{Hearing, ListenError, Listener, Voice};
+use crate::parallel;
 use crate::trials::{Speakers, TrialList};
 
 /// Other people in babble: enough that nobody is understood.
@@ -156,23 +155,12 @@ impl Run<'_> {
         tasks: &Tasks<'_>,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Vec<Voice>, ListenError> {
-        let (next, done, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-        let count = tasks.tasks.len();
-        let found = Mutex::new((0..count).map(|_| None).collect::<Vec<_>>());
-        let work = || {
-            while !failed.load(Ordering::Relaxed) {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some((side, hearing)) = tasks.tasks.get(number) else { return };
-                let names: Vec<&str> = side.iter().map(|&r| self.name(r)).collect();
-                let voice = ear.hear(&names, hearing, &self.others(side, hearing));
-                failed.fetch_or(voice.is_err(), Ordering::Relaxed);
-                found.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(voice);
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-            }
+        let hear = |number: usize| {
+            let (side, hearing) = &tasks.tasks[number];
+            let names: Vec<&str> = side.iter().map(|&r| self.name(r)).collect();
+            ear.hear(&names, hearing, &self.others(side, hearing))
         };
-        std::thread::scope(|scope| (0..self.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
-        // After a failure some were not heard; the failure itself is there.
-        found.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+        parallel::in_order(self.jobs, tasks.tasks.len(), hear, progress)
     }
 
     fn name(&self, recording: u32) -> &str {

@@ -8,13 +8,11 @@ mod defect;
 pub mod markdown;
 mod report;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use peakstream::{CallSpec, ChannelType, Engine, Figures, SampleRate};
 
 use crate::calibrate::Speaker;
 use crate::embedding::{Library, ListenError};
+use crate::parallel;
 
 pub use defect::{Defect, defects};
 pub use report::{Condition, LeftOut, Report, Row, report, table};
@@ -117,30 +115,15 @@ impl Study<'_> {
             };
             jobs.extend((0..wanted).map(|n| (condition, n * calls.calls.len() / wanted)));
         }
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let heard = Mutex::new(vec![None; jobs.len()]);
-        let work = || -> Result<(), ListenError> {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&(condition, call)) = jobs.get(number) else { return Ok(()) };
-                let figures = self.one(engine, library, calls, call, &self.conditions[condition])?;
-                let source = calls.calls[call].source;
-                // A poisoned lock: another thread panicked, and `scope` passes that on.
-                heard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[number] =
-                    Some(HeardCall { source, figures });
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
-            }
+        let hear = |number: usize| -> Result<HeardCall, ListenError> {
+            let (condition, call): (usize, usize) = jobs[number];
+            let figures = self.one(engine, library, calls, call, &self.conditions[condition])?;
+            Ok(HeardCall { source: calls.calls[call].source, figures })
         };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })?;
-        let heard = heard.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let heard = parallel::in_order(self.jobs, jobs.len(), hear, progress)?;
         let mut by_condition = vec![Vec::new(); self.conditions.len()];
         for ((condition, _), heard) in jobs.iter().zip(heard) {
-            by_condition[*condition].extend(heard);
+            by_condition[*condition].push(heard);
         }
         Ok(by_condition)
     }

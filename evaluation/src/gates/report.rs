@@ -72,14 +72,6 @@ pub struct Report {
     pub left_out: Vec<LeftOut>,
 }
 
-/// What the report says about its subject.
-#[derive(Clone, Debug)]
-pub(crate) struct Subject {
-    pub(crate) seconds: f64,
-    pub(crate) model: String,
-    pub(crate) calibration: String,
-}
-
 /// Every call that was heard as a line of CSV, for choosing limits of one's own: condition, corpus, and each gate's figure.
 pub fn table(calls: &Calls, conditions: &[Defect], heard: &[Vec<HeardCall>]) -> String {
     let mut table = format!("condition,defect_of,source,{}\n", Gate::ALL.map(Gate::name).join(","));
@@ -103,7 +95,6 @@ pub fn report(
     gates: &Gates,
     (seconds, model, calibration): (f64, String, String),
 ) -> Report {
-    let subject = Subject { seconds, model, calibration };
     let enough = |call: &&HeardCall| call.figures.net_speech >= gates.rule(Gate::NetSpeech).limit;
     let good: Vec<HeardCall> = conditions
         .iter()
@@ -129,9 +120,9 @@ pub fn report(
     Report {
         speakers: speakers.len(),
         calls: calls.calls.len(),
-        seconds: subject.seconds,
-        model: subject.model,
-        calibration: subject.calibration,
+        seconds,
+        model,
+        calibration,
         limits: Gate::ALL
             .iter()
             .filter(|gate| gate.range().is_some())

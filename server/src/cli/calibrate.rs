@@ -237,8 +237,7 @@ fn document(args: &Args, calibrated: &Calibrated, facts: &Facts<'_>) -> Value {
 fn write(path: &Path, channel_type: ChannelType, document: &Value) -> Result<String, CliError> {
     let bytes = format!("{document:#}\n").into_bytes();
     let calibration = Calibration::read(channel_type.name(), &bytes).map_err(failed)?;
-    std::fs::write(path, bytes)
-        .map_err(|source| CliError::Write { what: path.display().to_string(), source })?;
+    output::write(path, bytes)?;
     Ok(calibration.identity().to_owned())
 }
 

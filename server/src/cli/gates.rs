@@ -106,8 +106,7 @@ fn command(args: &Args) -> Result<Answer, CliError> {
         args.figures.as_ref().map(|path| (path, table(&calls, &conditions, &heard))),
     ];
     for (path, text) in written.into_iter().flatten() {
-        std::fs::write(path, text)
-            .map_err(|source| CliError::Write { what: path.display().to_string(), source })?;
+        output::write(path, text)?;
     }
     if args.json {
         output::print_json(&serde_json::to_value(&report).map_err(failed)?)?;

@@ -3,6 +3,7 @@
 //! Results go to stdout, progress and errors to stderr, and there is one table of exit statuses for all commands.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use comfy_table::{Cell, ContentArrangement, LineStyle, Table, presets};
@@ -143,6 +144,15 @@ pub fn print_json(value: &Value) -> Result<(), CliError> {
 pub fn print(text: &str) -> Result<(), CliError> {
     writeln!(io::stdout(), "{text}")
         .map_err(|source| CliError::Write { what: "the result".to_owned(), source })
+}
+
+/// Writes a whole file.
+///
+/// # Errors
+/// The path cannot be written.
+pub(super) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), CliError> {
+    std::fs::write(path, content)
+        .map_err(|source| CliError::Write { what: path.display().to_string(), source })
 }
 
 /// A table with a header and no other lines, as wide as the terminal at most; anywhere else it is not wrapped.

@@ -155,8 +155,7 @@ fn print(args: &Args, report: &Report) -> Result<(), CliError> {
     ];
     for (path, page) in pages {
         if let Some(path) = path {
-            std::fs::write(path, page(report))
-                .map_err(|source| CliError::Write { what: path.display().to_string(), source })?;
+            output::write(path, page(report))?;
         }
     }
     if args.json {
