@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::audio::polyphase::Filters;
-use crate::decision::{Calibration, CompareError};
+use crate::decision::{Calibration, Centre, CompareError};
 use crate::model::authenticity::{AuthenticityModel, posterior};
 use crate::model::golden::Golden;
 use crate::model::speaker::SpeakerModel;
@@ -282,6 +282,14 @@ impl Engine {
         let mismatch = CompareError::ChannelMismatch(one, other);
         let [a, b] = [a, b].map(|voice| voice.by_telephone().ok_or(mismatch));
         calibration.score(&a?, &b?)
+    }
+
+    /// The same, without what all voices of some callers have in common.
+    ///
+    /// # Errors
+    /// Also a calibration that was not fitted to centred voices.
+    pub fn compare_centred(&self, a: &Template, b: &Template, centre: &Centre) -> Result<Score, CompareError> {
+        self.calibration(a.channel_type()).centred_score(a, b, centre)
     }
 }
 

@@ -12,7 +12,11 @@
 //! ```
 //!
 //! and a calibration is refused unless more cosine is more ratio for all of them.
+//!
+//! Where a [`Centre`] is known, what all callers' voices have in common is taken from both sides before their cosine, which then
+//! means something else: a calibration holds a second set of numbers for that, if it was fitted to it.
 
+mod centre;
 mod evidence;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{LoadError, Source};
 use crate::{ChannelType, Llr, ModelHash, Score, Template};
 
+pub use centre::Centre;
 pub use evidence::{Conditions, Evidence};
 
 /// Why two templates cannot be compared.
@@ -33,6 +38,12 @@ pub enum CompareError {
     /// One was made in another band than the other.
     #[error("the templates are of different channel types ({0} and {1})")]
     ChannelMismatch(ChannelType, ChannelType),
+    /// Nothing is left of a voice without the centre.
+    #[error("a voice is no different from the centre")]
+    NoDirection,
+    /// The calibration was not fitted to centred voices.
+    #[error("the calibration {0} has no numbers for centred voices")]
+    NotCalibrated(ChannelType),
 }
 
 /// How a covariate moves the slope and the offset of a calibration; nothing by default.
@@ -85,6 +96,7 @@ impl Parameters {
 #[derive(Clone, Debug)]
 pub struct Calibration {
     parameters: Parameters,
+    centred: Option<Parameters>,
     channel_type: ChannelType,
     identity: String,
 }
@@ -94,6 +106,7 @@ struct File {
     name: String,
     #[serde(flatten)]
     parameters: Parameters,
+    centred: Option<Parameters>,
 }
 
 impl Calibration {
@@ -114,20 +127,25 @@ impl Calibration {
     /// # Errors
     /// [`LoadError::Invalid`]: no such file, or one whose scores would not rise with the cosine.
     pub fn read(file: &str, bytes: &[u8]) -> Result<Self, LoadError> {
-        let File { name, parameters } =
+        let File { name, parameters, centred } =
             serde_json::from_slice(bytes).map_err(|error| LoadError::invalid(file, error))?;
         let channel_type = name.parse().map_err(|error| LoadError::invalid(file, error))?;
-        if !parameters.is_rising() {
+        if !parameters.is_rising() || !centred.as_ref().is_none_or(Parameters::is_rising) {
             return Err(LoadError::invalid(file, "a higher cosine must give a higher score"));
         }
         let digest = Sha256::digest(bytes);
         let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { parameters, channel_type, identity: format!("{name}@{hex}") })
+        Ok(Self { parameters, centred, channel_type, identity: format!("{name}@{hex}") })
     }
 
     /// Its numbers.
     pub const fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Its numbers for centred voices, if it was fitted to them.
+    pub const fn centred(&self) -> Option<&Parameters> {
+        self.centred.as_ref()
     }
 
     /// What it is for.
@@ -143,6 +161,19 @@ impl Calibration {
     /// The log-likelihood ratio that two voices are one.
     pub fn llr(&self, cosine: f64, conditions: Conditions) -> Llr {
         self.parameters.llr(cosine, conditions)
+    }
+
+    /// Compares two templates of one model and channel type, without what `centre` says that all voices have in common.
+    pub(crate) fn centred_score(
+        &self,
+        a: &Template,
+        b: &Template,
+        centre: &Centre,
+    ) -> Result<Score, CompareError> {
+        let parameters = self.centred.ok_or(CompareError::NotCalibrated(self.channel_type))?;
+        let (one, other) = (centre.taken_from(a)?, centre.taken_from(b)?);
+        let conditions = Conditions::of(a.evidence(), b.evidence());
+        Ok(Score::from_log_odds(parameters.llr(one.cosine(&other), conditions).0))
     }
 
     /// Compares two templates of one model and channel type.
@@ -197,12 +228,30 @@ mod tests {
             r#""scale": 0.0, "offset": 1.0"#,
             r#""scale": 3.0, "offset": 1.0, "duration": {"scale": -2.0, "offset": 0.0}"#,
             r#""scale": 3.0, "offset": 1.0, "quality": {"scale": -1.5, "offset": 0.0}"#,
+            r#""scale": 3.0, "offset": 1.0, "centred": {"scale": -3.0, "offset": 1.0}"#,
         ] {
             let error = refused(&format!(r#"{{"name": "telephone-channel", {numbers}}}"#));
             assert!(error.contains("higher cosine"), "{numbers}: {error}");
         }
         assert!(refused(r#"{"name": "radio", "scale": 1, "offset": 0}"#).contains("radio"));
         assert!(refused("{}").contains("name"));
+    }
+
+    #[test]
+    fn centred_voices_are_scored_by_numbers_of_their_own_or_not_at_all() {
+        let text = br#"{"name": "telephone-channel", "scale": 20.0, "offset": -11.0, "centred": {"scale": 10.0, "offset": -2.0}}"#;
+        let fitted = Calibration::read("test", text).expect("a calibration");
+        let (one, other) =
+            (template(1, ChannelType::Telephone, 0.75), template(1, ChannelType::Telephone, 0.25));
+        let mut centre = Centre::new(one.model(), one.channel_type());
+        centre.learn(&template(1, ChannelType::Telephone, 0.5)).expect("same kind");
+        // The centre lies between the two: without it they point to opposite sides.
+        let score = fitted.centred_score(&one, &other, &centre).expect("a score");
+        let (a, b) = (centre.taken_from(&one).expect("a"), centre.taken_from(&other).expect("b"));
+        assert!((score.value() - Score::from_log_odds(10.0 * a.cosine(&b) - 2.0).value()).abs() < 1e-9);
+        assert!(score.value() < fitted.score(&one, &other).expect("a score").value());
+        let refused = calibration().centred_score(&one, &other, &centre);
+        assert!(matches!(refused, Err(CompareError::NotCalibrated(ChannelType::Telephone))));
     }
 
     #[test]
