@@ -151,8 +151,21 @@ impl SpeakerModel {
         let file = &info.file;
         let onnx = source.bytes(file)?;
         info.check_identity(&onnx)?;
+        let own = super::campplus::CamPlus::read(&onnx).map_err(|error| LoadError::invalid(file, error))?;
+        let mut workspace = super::campplus::Workspace::default();
         let graph = Graph::parse(&onnx).map_err(|error| LoadError::invalid(file, error))?;
         let plans = build(&graph).map_err(|error| LoadError::invalid(file, error))?;
+        for plan in &plans {
+            let rows = plan.rows();
+            let features: Vec<f32> = (0..rows*80).map(|i| ((i as f32 * 0.37).sin() * 2.0) + ((i / 80) as f32 * 0.05).cos()).collect();
+            let theirs = plan.run(&features).map_err(|error| LoadError::invalid(file, error))?;
+            let ours = own.run(&features, &mut workspace).to_vec();
+            let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0f32, f32::max);
+            let time = |f: &mut dyn FnMut()| { let mut best = f64::MAX; for _ in 0..15 { let s = std::time::Instant::now(); f(); best = best.min(s.elapsed().as_secs_f64()); } best * 1e3 };
+            let t_ours = time(&mut || { own.run(&features, &mut workspace); });
+            let t_theirs = time(&mut || { let _ = plan.run(&features); });
+            eprintln!("{rows} rows: worst difference {worst:e}, first {} {}; ours {t_ours:.2} ms, tract {t_theirs:.2} ms", ours[0], theirs[0]);
+        }
         let model = Self { info, plans };
         model.prove(Golden::read(source, &model.info.golden)?, tables)?;
         Ok(model)

@@ -13,11 +13,13 @@
 /// Compiles every loop for one kind of vector, with the features that it needs, into a table. A tile of a product is so many
 /// panels, which are so many vectors, wide.
 macro_rules! table {
-    ($level:expr, $vector:ty, $panels:literal, $vectors:literal $(, $features:literal)?) => {
+    ($level:expr, $vector:ty, $panels:literal, $vectors:literal, $rows:literal, $columns:literal $(, $features:literal)?) => {
         /// The loops for these machines.
         pub(super) static KERNELS: Kernels = Kernels {
             level: $level,
             product,
+            layer,
+            scale_relu,
             convolve,
             lay_abreast,
             line_up,
@@ -33,6 +35,16 @@ macro_rules! table {
         unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
             // SAFETY: the caller's promise.
             unsafe { gemm::product::<$vector, $panels, $vectors>(p, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn layer(layer: &Layer<'_>, output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::layer::<$vector, $rows, $columns>(layer, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn scale_relu(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::scale_relu::<$vector>(input, scale, shift, output) }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
@@ -87,6 +99,7 @@ mod abreast;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod dense;
 mod elementwise;
 mod fir;
 mod fourier;
@@ -103,6 +116,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 pub(crate) use abreast::Bank;
+pub(crate) use dense::{Layer, Matrix, Rows, Then};
 pub(crate) use fourier::Fourier;
 pub(crate) use gemm::{PANEL, Packed, Product};
 
@@ -228,6 +242,8 @@ pub enum LevelError {
 pub(crate) struct Kernels {
     level: Level,
     product: unsafe fn(&Product<'_>, &mut [f32]),
+    layer: unsafe fn(&Layer<'_>, &mut [f32]),
+    scale_relu: unsafe fn(&[f32], &[f32], &[f32], &mut [f32]),
     convolve: unsafe fn(&[f32], &[f32], &mut [f32]),
     lay_abreast: unsafe fn(&[f32], &Begins, usize, &mut [MaybeUninit<Abreast>]),
     line_up: unsafe fn(&[Abreast], &Begins, &mut [f32]),
@@ -260,6 +276,21 @@ impl Kernels {
         product.check(output);
         // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
         unsafe { (self.product)(product, output) }
+    }
+
+    /// Many rows times a matrix: see [`Layer`].
+    pub(crate) fn layer(&self, layer: &Layer<'_>, output: &mut [f32]) {
+        layer.check(output);
+        // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
+        unsafe { (self.layer)(layer, output) }
+    }
+
+    /// Each number becomes max(number · scale + shift, 0). All slices have the same length, a multiple of 32.
+    pub(crate) fn scale_relu(&self, input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32]) {
+        let lengths = [input.len(), scale.len(), shift.len()];
+        assert!(lengths == [output.len(); 3] && output.len().is_multiple_of(2 * PANEL), "slices of other lengths");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.scale_relu)(input, scale, shift, output) }
     }
 
     /// output[n] = Σ taps[k] · signal[n + k]: a filter whose taps are written backwards.

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::lanes::Lanes;
 use super::{
-    Abreast, Bank, Begins, Fourier, Kernels, Level, Product, abreast, elementwise, fir, fourier, gemm,
+    Abreast, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir, fourier, gemm,
 };
 
 #[derive(Clone, Copy)]
@@ -116,4 +116,4 @@ impl Lanes for Four {
     }
 }
 
-table!(Level::Portable, Four, 1, 4);
+table!(Level::Portable, Four, 1, 4, 3, 4);
