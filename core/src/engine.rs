@@ -189,7 +189,7 @@ impl Engine {
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
         let template = self.template(speech)?.ok_or_else(too_little)?;
         let by_telephone = self.by_telephone(speech)?;
-        let llr = self.inner.authenticity.llr(&speech.spectra())?;
+        let llr = self.inner.authenticity.llr(speech.spectra())?;
         Ok(Analysis {
             template: template.with_telephone(by_telephone.as_ref()),
             authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
@@ -211,7 +211,7 @@ impl Engine {
     /// # Errors
     /// See [`InferenceError`].
     pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
-        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
         Ok(template.map(|template| template.with_evidence(Some(speech.evidence()))))
     }
 
@@ -250,7 +250,7 @@ impl Engine {
     /// See [`InferenceError`].
     pub fn one_voice(&self, speech: &CollectedSpeech) -> Result<Option<f32>, InferenceError> {
         let (rows, evidence) = (speech.features(), speech.evidence());
-        let Some(cuts) = quality::pieces(&rows, evidence.net_speech) else { return Ok(None) };
+        let Some(cuts) = quality::pieces(rows, evidence.net_speech) else { return Ok(None) };
         let mut pieces = Vec::with_capacity(cuts.len() - 1);
         for cut in cuts.windows(2) {
             let own = &rows[cut[0] * fbank::BINS..cut[1] * fbank::BINS];
@@ -288,7 +288,12 @@ impl Engine {
     ///
     /// # Errors
     /// Also a calibration that was not fitted to centred voices.
-    pub fn compare_centred(&self, a: &Template, b: &Template, centre: &Centre) -> Result<Score, CompareError> {
+    pub fn compare_centred(
+        &self,
+        a: &Template,
+        b: &Template,
+        centre: &Centre,
+    ) -> Result<Score, CompareError> {
         self.calibration(a.channel_type()).centred_score(a, b, centre)
     }
 }

@@ -87,8 +87,8 @@ impl CollectedSpeech {
         Figures::of(self)
     }
 
-    /// Rows of [`crate::speech::fbank::BINS`].
-    pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
+    /// Rows of [`crate::speech::fbank::BINS`]. Decoded when they are first asked for.
+    pub(crate) fn features(&self) -> &[f32] {
         self.collected.features()
     }
 
@@ -106,8 +106,8 @@ impl CollectedSpeech {
         rows
     }
 
-    /// Rows of [`crate::speech::spectrum::BINS`].
-    pub(crate) fn spectra(&self) -> Zeroizing<Vec<f32>> {
+    /// Rows of [`crate::speech::spectrum::BINS`]. Decoded when they are first asked for.
+    pub(crate) fn spectra(&self) -> &[f32] {
         self.collected.spectra()
     }
 }
