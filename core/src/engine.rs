@@ -127,9 +127,9 @@ impl Engine {
     /// The same engine with another calibration, for the channel type that it is for. Only before the engine is shared.
     ///
     /// # Errors
-    /// The calibration itself, if this engine has been cloned: what has begun keeps its calibration.
-    pub fn with_calibration(mut self, calibration: Calibration) -> Result<Self, Calibration> {
-        let Some(inner) = Arc::get_mut(&mut self.inner) else { return Err(calibration) };
+    /// The engine as it was, if it has been cloned: what has begun keeps its calibration.
+    pub fn with_calibration(mut self, calibration: Calibration) -> Result<Self, Self> {
+        let Some(inner) = Arc::get_mut(&mut self.inner) else { return Err(self) };
         match calibration.channel_type() {
             ChannelType::Telephone => inner.telephone = calibration,
             ChannelType::Microphone => inner.microphone = calibration,

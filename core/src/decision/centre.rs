@@ -207,7 +207,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_a_centre_or_none(bytes in prop::collection::vec(any::<u8>(), 0..2 * BYTES)) {
-            drop(Centre::from_bytes(&bytes));
+            let _ = Centre::from_bytes(&bytes);
         }
 
         #[test]
