@@ -1,5 +1,6 @@
 //! The engine: installed models enter, calls are opened, their speech is analysed, voices are compared.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::audio::polyphase::Filters;
@@ -274,27 +275,39 @@ impl Engine {
     /// # Errors
     /// Templates of different models; of different channel types, if what a telephone leaves of the one by microphone is not known.
     pub fn compare(&self, a: &Template, b: &Template) -> Result<Score, CompareError> {
-        let (one, other) = (a.channel_type(), b.channel_type());
-        let calibration = self.calibration_between(one, other);
-        if one == other {
-            return calibration.score(a, b);
-        }
-        let mismatch = CompareError::ChannelMismatch(one, other);
-        let [a, b] = [a, b].map(|voice| voice.by_telephone().ok_or(mismatch));
-        calibration.score(&a?, &b?)
+        let (calibration, [a, b]) = self.in_one_band(a, b)?;
+        calibration.score(&a, &b)
     }
 
-    /// The same, without what all voices of some callers have in common.
+    /// The same, without what all voices of some callers have in common. The centre is of the channel type that the calibration
+    /// of [`Engine::calibration_between`] is for.
     ///
     /// # Errors
-    /// Also a calibration that was not fitted to centred voices.
+    /// Also a centre of another model or channel type, and a calibration that was not fitted to centred voices.
     pub fn compare_centred(
         &self,
         a: &Template,
         b: &Template,
         centre: &Centre,
     ) -> Result<Score, CompareError> {
-        self.calibration(a.channel_type()).centred_score(a, b, centre)
+        let (calibration, [a, b]) = self.in_one_band(a, b)?;
+        calibration.centred_score(&a, &b, centre)
+    }
+
+    /// Both voices in the band that both have, and what they are compared by.
+    fn in_one_band<'a>(
+        &self,
+        a: &'a Template,
+        b: &'a Template,
+    ) -> Result<(&Calibration, [Cow<'a, Template>; 2]), CompareError> {
+        let (one, other) = (a.channel_type(), b.channel_type());
+        let calibration = self.calibration_between(one, other);
+        if one == other {
+            return Ok((calibration, [Cow::Borrowed(a), Cow::Borrowed(b)]));
+        }
+        let mismatch = CompareError::ChannelMismatch(one, other);
+        let by_telephone = |voice: &Template| voice.by_telephone().map(Cow::Owned).ok_or(mismatch);
+        Ok((calibration, [by_telephone(a)?, by_telephone(b)?]))
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use peakstream::credential::{self, Credential, CredentialError};
 use peakstream::{
-    Action, AnalysisSpec, AudioFormat, CallSpec, CallStream, CollectedSpeech, Engine, Gate, Gates, ModelHash,
-    OpenError, Shortfall,
+    Action, AnalysisSpec, AudioFormat, Calibration, CallSpec, CallStream, Centre, CollectedSpeech, Engine,
+    Gate, Gates, ModelHash, OpenError, Shortfall, Template,
 };
 
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
 use crate::session::event::{Finding, Measurement};
 use crate::session::policy::{GateSetting, Policy};
 use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Kind, Purpose, SessionRequest};
+use crate::tenant::centre::{Centres, Voice};
 use crate::tenant::keyring::Keyring;
 
 /// The engine and the keys that seal what it makes.
@@ -31,12 +32,14 @@ pub struct Biometrics {
     keyring: Arc<Keyring>,
     /// What the operator says of quality gates; tenants may say something else.
     gates: Box<[GateSetting]>,
+    centres: Centres,
 }
 
 impl Biometrics {
     /// An engine whose models are proved, and the keys of the data directory.
     pub fn new(engine: Engine, keyring: Arc<Keyring>, gates: &[GateSetting]) -> Self {
-        Self { engine, keyring, gates: gates.into() }
+        let centres = Centres::new(Arc::clone(&keyring));
+        Self { engine, keyring, gates: gates.into(), centres }
     }
 
     /// The models and credentials as `tenant` sees them.
@@ -75,18 +78,26 @@ impl Biometrics {
         let (Purpose::Register { model } | Purpose::Verify { model, .. }) = purpose;
         let analysis =
             self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
-        let channel_type = speech.channel_type();
-        let mut calibration = self.engine.calibration(channel_type);
-        let finding = match purpose {
-            Purpose::Register { .. } => Finding::Registered(self.seal(tenant, analysis.template)?),
+        let template = &analysis.template;
+        let mut calibration = self.engine.calibration(template.channel_type());
+        let mut centre = None;
+        let (finding, voice) = match purpose {
+            Purpose::Register { .. } => {
+                let credential = self.seal(tenant, template)?;
+                let voice = self.centres.hears(tenant, template, credential.expose());
+                (Finding::Registered(credential), voice)
+            }
             Purpose::Verify { credential, .. } => {
-                let reference =
-                    credential::open(&self.keyring.credential_keys(), tenant.name(), credential.expose())
-                        .map_err(|_| EngineFault::InvalidCredential)?;
-                let score = self.engine.compare(&reference.template, &analysis.template);
+                let reference = self.open_credential(tenant, credential.expose())?;
                 calibration =
-                    self.engine.calibration_between(reference.template.channel_type(), channel_type);
-                Finding::Verified(score.map_err(|error| internal(&error))?)
+                    self.engine.calibration_between(reference.channel_type(), template.channel_type());
+                centre = self.centre(tenant, *model, calibration);
+                let score = match &centre {
+                    Some(centre) => self.engine.compare_centred(&reference, template, centre),
+                    None => self.engine.compare(&reference, template),
+                };
+                let voice = self.centres.hears(tenant, template, credential.expose());
+                (Finding::Verified(score.map_err(|error| internal(&error))?), voice)
             }
         };
         // Wiped when the last who has it drops it.
@@ -98,8 +109,21 @@ impl Biometrics {
             calibration,
             shortfalls,
             outcome: None,
+            centre: centre.map(|centre| centre.identity().into()),
+            voice,
             wav,
         })
+    }
+
+    /// Lets the tenant's centre learn from a caller who was accepted. May write a file.
+    pub fn learn(&self, voice: &Voice) {
+        self.centres.learn(voice);
+    }
+
+    /// What is taken from both voices before they are compared by a calibration that knows centred voices.
+    fn centre(&self, tenant: &Tenant, model: ModelHash, calibration: &Calibration) -> Option<Arc<Centre>> {
+        calibration.centred()?;
+        self.centres.of(tenant, model, calibration.channel_type())
     }
 
     /// The gates that speech does not pass, if they only warn.
@@ -111,17 +135,18 @@ impl Biometrics {
         }
     }
 
-    fn seal(
-        &self,
-        tenant: &Tenant,
-        template: peakstream::Template,
-    ) -> Result<Sensitive<String>, EngineFault> {
+    fn open_credential(&self, tenant: &Tenant, text: &str) -> Result<Template, EngineFault> {
+        let opened = credential::open(&self.keyring.credential_keys(), tenant.name(), text);
+        opened.map(|credential| credential.template).map_err(|_| EngineFault::InvalidCredential)
+    }
+
+    fn seal(&self, tenant: &Tenant, template: &Template) -> Result<Sensitive<String>, EngineFault> {
         let mut nonce = [0u8; 24];
         getrandom::fill(&mut nonce).map_err(|error| internal(&error))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| internal(&error))?;
         let calibration = self.engine.calibration(template.channel_type()).identity().to_owned();
         let keys = self.keyring.credential_keys();
-        let credential = Credential { template, calibration, created_at: now.as_secs() };
+        let credential = Credential { template: template.clone(), calibration, created_at: now.as_secs() };
         Ok(Sensitive::new(credential::seal(&keys, tenant.name(), &credential, nonce)))
     }
 }

@@ -6,7 +6,7 @@
 use peakstream::audio::mismatch::Watch;
 use peakstream::audio::{g722, ogg_opus, opus, wav};
 use peakstream::credential::{self, CredentialKey, CredentialKeys};
-use peakstream::{AudioFormat, Encoding, FormatFields, SampleRate};
+use peakstream::{AudioFormat, Centre, Encoding, FormatFields, SampleRate};
 
 pub mod replay;
 
@@ -50,6 +50,16 @@ pub fn credential(data: &[u8]) {
     let cosine = opened.template.cosine(&found.template);
     assert!((cosine - 1.0).abs() < 1e-5, "sealing turned the voice: {cosine}");
     assert!(credential::open(&keys, "another", &text).is_err(), "another tenant's credential opened");
+}
+
+/// A kept centre: reading it never panics, and what was read is written as it was.
+///
+/// # Panics
+/// If that does not hold.
+pub fn centre(data: &[u8]) {
+    if let Some(found) = Centre::from_bytes(data) {
+        assert_eq!(found.to_bytes(), data, "another centre");
+    }
 }
 
 /// A WAV stream: its header says the same however it is cut, and what the reader of whole files makes of it.

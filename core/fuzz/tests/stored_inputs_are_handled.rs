@@ -47,3 +47,8 @@ fn audio_formats() {
 fn streams_of_a_wrong_name() {
     replay(&corpus("mismatch"), peakstream_fuzz::mismatch);
 }
+
+#[test]
+fn centres() {
+    replay(&corpus("centre"), peakstream_fuzz::centre);
+}

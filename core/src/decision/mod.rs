@@ -96,7 +96,7 @@ impl Parameters {
 #[derive(Clone, Debug)]
 pub struct Calibration {
     parameters: Parameters,
-    centred: Option<Parameters>,
+    centred: Option<Box<Parameters>>,
     channel_type: ChannelType,
     identity: String,
 }
@@ -106,7 +106,7 @@ struct File {
     name: String,
     #[serde(flatten)]
     parameters: Parameters,
-    centred: Option<Parameters>,
+    centred: Option<Box<Parameters>>,
 }
 
 impl Calibration {
@@ -130,7 +130,7 @@ impl Calibration {
         let File { name, parameters, centred } =
             serde_json::from_slice(bytes).map_err(|error| LoadError::invalid(file, error))?;
         let channel_type = name.parse().map_err(|error| LoadError::invalid(file, error))?;
-        if !parameters.is_rising() || !centred.as_ref().is_none_or(Parameters::is_rising) {
+        if !parameters.is_rising() || !centred.as_ref().is_none_or(|centred| centred.is_rising()) {
             return Err(LoadError::invalid(file, "a higher cosine must give a higher score"));
         }
         let digest = Sha256::digest(bytes);
@@ -144,8 +144,8 @@ impl Calibration {
     }
 
     /// Its numbers for centred voices, if it was fitted to them.
-    pub const fn centred(&self) -> Option<&Parameters> {
-        self.centred.as_ref()
+    pub fn centred(&self) -> Option<&Parameters> {
+        self.centred.as_deref()
     }
 
     /// What it is for.
@@ -170,7 +170,7 @@ impl Calibration {
         b: &Template,
         centre: &Centre,
     ) -> Result<Score, CompareError> {
-        let parameters = self.centred.ok_or(CompareError::NotCalibrated(self.channel_type))?;
+        let parameters = self.centred().ok_or(CompareError::NotCalibrated(self.channel_type))?;
         let (one, other) = (centre.taken_from(a)?, centre.taken_from(b)?);
         let conditions = Conditions::of(a.evidence(), b.evidence());
         Ok(Score::from_log_odds(parameters.llr(one.cosine(&other), conditions).0))

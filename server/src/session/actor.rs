@@ -24,6 +24,7 @@ use crate::session::record::{SessionRecord, Status};
 use crate::session::registry::{Admission, CallKey, NotAdmitted, Registry};
 use crate::session::request::SessionRequest;
 use crate::shutdown::{Shutdown, Tasks};
+use crate::tenant::centre::Voice;
 use crate::tenant::keyring::Keyring;
 use crate::tenant::limits::Limiter;
 
@@ -212,6 +213,7 @@ pub fn start(
         speech: None,
         audio: None,
         measurement: None,
+        voice: None,
         progress: Progress::default(),
     };
     services.tasks.spawn(actor.run());
@@ -257,6 +259,8 @@ struct Actor {
     /// The hold on the audio connection: dropping it ends the connection.
     audio: Option<oneshot::Sender<()>>,
     measurement: Option<oneshot::Receiver<MeasurementResult>>,
+    /// The caller's, if the tenant's centre may learn from it.
+    voice: Option<Box<Voice>>,
     progress: Progress,
 }
 
@@ -301,7 +305,10 @@ impl Actor {
             () = self.services.shutdown.begun() => Wake::Input(Input::Shutdown),
             Some(command) = self.inbox.recv() => Wake::Command(command),
             measured = received(&mut self.measurement) => Wake::Input(match measured {
-                Ok(measured) => Input::Measured(measured),
+                Ok(mut measured) => {
+                    self.voice = measured.voice.take();
+                    Input::Measured(measured)
+                }
                 Err(fault) => Input::InferenceFailed(fault),
             }),
             () = dropped(&mut self.audio) => {
@@ -395,11 +402,23 @@ impl Actor {
             return self.send(event).await;
         }
         tracing::info!(session = %self.id, outcome = event.name(), "session decided");
+        if event.is_accepted() {
+            self.teach().await;
+        }
         // Before anybody hears of the end: the call id may be used again at once.
         self.admission = None;
         self.audio = None;
         self.send(event.clone()).await;
         self.record_end(&event).await;
+    }
+
+    /// Lets the tenant's centre learn from the caller's voice.
+    async fn teach(&mut self) {
+        let Some(voice) = self.voice.take() else { return };
+        let biometrics = Arc::clone(&self.services.biometrics);
+        if let Err(error) = tokio::task::spawn_blocking(move || biometrics.learn(&voice)).await {
+            tracing::error!(%error, "a voice was not learnt from");
+        }
     }
 
     async fn send(&self, event: Event) {

@@ -13,6 +13,7 @@ use crate::ids::{CallId, SessionId};
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, FieldProblem, SessionError};
 use crate::session::policy::{self, Outcome};
+use crate::tenant::centre::Voice;
 
 /// How far the collection of speech has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -49,6 +50,10 @@ pub struct Measurement {
     pub calibration: Arc<str>,
     /// Quality gates that the speech does not pass, and that only warn.
     pub shortfalls: Vec<Shortfall>,
+    /// What was taken from both voices: [`peakstream::Centre::identity`], if the tenant has one in use.
+    pub centre: Option<Arc<str>>,
+    /// The voice, if the tenant's centre may learn from it.
+    pub voice: Option<Box<Voice>>,
     /// What the result comes to, where the tenant wants to hear of doubt.
     pub outcome: Option<Outcome>,
     /// The collected speech as a WAV file, if clients are to receive it.
@@ -148,6 +153,9 @@ impl Event {
         if let Finding::Verified(score) = measured.finding {
             event.insert("score", six_decimals(score.value()).into());
         }
+        if let Some(centre) = &measured.centre {
+            event.insert("centre_id", (**centre).into());
+        }
         if !measured.shortfalls.is_empty() {
             event.insert("quality", policy::as_json(&measured.shortfalls));
         }
@@ -212,6 +220,12 @@ impl Event {
         self.name.starts_with("result-")
     }
 
+    /// Whether the caller is who the result says, beyond doubt.
+    pub fn is_accepted(&self) -> bool {
+        let outcome = self.body().get("outcome");
+        self.name == "result-success" && outcome.is_none_or(|outcome| outcome == Outcome::Accepted.name())
+    }
+
     /// The payload, for the wire.
     pub const fn body(&self) -> &Map<String, Value> {
         self.body.expose()
@@ -248,6 +262,8 @@ mod tests {
             finding,
             shortfalls: Vec::new(),
             outcome: None,
+            centre: None,
+            voice: None,
             calibration: "telephone-channel@1f3a90c2".into(),
             wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
         }

@@ -44,6 +44,8 @@ fn registered(authenticity: f32) -> Measurement {
         calibration: "telephone-channel@1f3a90c2".into(),
         shortfalls: Vec::new(),
         outcome: None,
+        centre: None,
+        voice: None,
         wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
     }
 }

@@ -270,6 +270,8 @@ pub(crate) mod tests {
             calibration: "telephone-channel@1f3a90c2".into(),
             shortfalls: Vec::new(),
             outcome: None,
+            centre: None,
+            voice: None,
             wav: None,
         };
         record.follow(&Event::success(measured, &progress()), Timestamp::now());

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::data_dir::{DataDir, DataDirError, EditLock, unhex};
 use crate::sensitive::Sensitive;
 use crate::session::policy::{Doubt, GateSetting};
+use crate::tenant::centre::TenantCentre;
 use crate::tenant::kind::KeyKind;
 use crate::tenant::limits::TenantLimits;
 use crate::tenant::scope::Scopes;
@@ -75,6 +76,9 @@ pub struct StoredTenant {
     /// When its results are doubtful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+    /// What all its voices have in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centre: Option<TenantCentre>,
 }
 
 /// An OAuth client, an API key, or what a carrier proves itself with.
@@ -150,6 +154,7 @@ impl StoredTenant {
             limits: TenantLimits::default(),
             gates: Vec::new(),
             doubt: None,
+            centre: None,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::sensitive::Sensitive;
 use crate::session::policy::TenantQuality;
 use crate::signalling::token::{Claims, TOKEN_LIFETIME, TokenKey, Unauthorized, key_id};
 use crate::tenant::carrier::{AudioHookKey, CarrierKeys, SigningSecret};
+use crate::tenant::centre::TenantCentre;
 use crate::tenant::failures::{Denied, Source, Sources};
 use crate::tenant::file::{KEY_FILE, KeyFile, StoredKey};
 use crate::tenant::guard::Lane;
@@ -176,6 +177,16 @@ impl Keyring {
         self.keys().tenants.get(tenant).map(|known| known.quality.clone()).unwrap_or_default()
     }
 
+    /// What is known of what a tenant's voices have in common; `None`: nothing was asked for.
+    pub fn centre(&self, tenant: &Tenant) -> Option<TenantCentre> {
+        self.keys().tenants.get(tenant).and_then(|known| known.centre.clone())
+    }
+
+    /// Where the file is.
+    pub(super) const fn dir(&self) -> &DataDir {
+        &self.dir
+    }
+
     /// The keys that seal and open credentials.
     pub fn credential_keys(&self) -> Arc<CredentialKeys> {
         Arc::clone(&self.keys().credential_keys)
@@ -250,6 +261,7 @@ struct KnownTenant {
     disabled: bool,
     limits: TenantLimits,
     quality: TenantQuality,
+    centre: Option<TenantCentre>,
 }
 
 #[derive(Debug)]
@@ -344,7 +356,9 @@ impl Keys {
             .iter()
             .map(|t| {
                 let quality = TenantQuality { gates: t.gates.clone(), doubt: t.doubt };
-                (Tenant::new(&t.name), KnownTenant { disabled: t.disabled, limits: t.limits, quality })
+                let known =
+                    KnownTenant { disabled: t.disabled, limits: t.limits, quality, centre: t.centre.clone() };
+                (Tenant::new(&t.name), known)
             })
             .collect();
         let validity = |key: &StoredKey| {

@@ -2,6 +2,7 @@
 //!
 //! * [`mod@file`]: tenants, clients, API keys and the server's own keys, as they stand in the data directory
 //! * [`edit`]: changes of them, one process at a time; what `peakstream tenant` and `peakstream key` do
+//! * [`centre`]: what all voices of a tenant have in common, learnt and kept
 //! * [`keyring`]: the running server's view; notices a changed file at the next authentication
 //! * [`failures`]: how many wrong secrets and keys are looked at
 //! * [`guard`]: client secrets proved slowly, refused cheaply, and never at another tenant's cost
@@ -12,6 +13,7 @@
 //! * [`scope`]: what a key is good for; [`secret`]: secrets and their hashes; [`time`]: seconds since 1970
 
 pub mod carrier;
+pub mod centre;
 pub mod edit;
 pub mod failures;
 pub mod file;

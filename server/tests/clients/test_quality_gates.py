@@ -1,16 +1,13 @@
 """Poor speech and doubt, as the real clients hear of them: beside the result, instead of it, or as a third answer."""
 
 import array
-import json
-import os
 import random
-import subprocess
 
 import pytest
 
 from support import audio, calls
 from support.rest import Rest
-from support.server import BINARY, Server
+from support.server import Server
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +16,6 @@ def strict_gates(tmp_path_factory):
     running = Server(tmp_path_factory.mktemp("gates"), "--quality-gates=signal_noise_ratio=refuse").ready()
     yield running
     running.kill()
-
-
-def tenant(server, *args):
-    """One change of the tenant, as an operator makes it; what the command line answered."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PEAKSTREAM_")}
-    command = [BINARY, "tenant", args[0], "default", *args[1:], "--data-dir", server.data_dir, "--json"]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    return json.loads(run.stdout)
 
 
 def noisy(path, seed=1):
@@ -62,22 +51,22 @@ def test_an_operator_can_refuse_noise_in_the_words_of_the_batch_api_and_a_tenant
     polled = Rest(strict_gates).session({"id": refused.data["session_id"]})
     assert (polled["status"], polled["exception"]) == ("error", "SignalNoiseRatioException")
 
-    assert tenant(strict_gates, "gates", "signal_noise_ratio=warn")["gates"] == ["signal_noise_ratio=warn"]
+    assert strict_gates.tenant("gates", "signal_noise_ratio=warn")["gates"] == ["signal_noise_ratio=warn"]
     assert calls.register(strict_gates, noisy(audio.files("enrol")[0])).name == "result-success"
-    assert tenant(strict_gates, "gates", "signal_noise_ratio=none")["gates"] == []
+    assert strict_gates.tenant("gates", "signal_noise_ratio=none")["gates"] == []
 
 
 def test_a_tenant_hears_of_doubt_if_it_asks_for_it(strict_gates):
     registered = calls.register(strict_gates)
     credential = registered.data["credential"]
     assert "outcome" not in registered.data
-    tenant(strict_gates, "doubt", "--reject-below", "0", "--accept-from", "1")
+    strict_gates.tenant("doubt", "--reject-below", "0", "--accept-from", "1")
     doubtful = calls.verify(strict_gates, credential, audio.same())
     assert (doubtful.name, doubtful.data["outcome"]) == ("result-success", "doubtful")
-    tenant(strict_gates, "doubt", "--reject-below", "none", "--accept-from", "none", "--net-speech", "3.5")
+    strict_gates.tenant("doubt", "--reject-below", "none", "--accept-from", "none", "--net-speech", "3.5")
     sure = calls.verify(strict_gates, credential, audio.same())
     assert (sure.name, sure.data["outcome"]) == ("result-success", "accepted")
     short = calls.verify(strict_gates, credential, audio.same(), seconds=3.0)
     assert (short.name, short.data["outcome"]) == ("result-success", "doubtful"), short.data
     assert Rest(strict_gates).session({"id": short.data["session_id"]}, "verify")["outcome"] == "doubtful"
-    assert tenant(strict_gates, "doubt", "--net-speech", "none")["doubt"] is None
+    assert strict_gates.tenant("doubt", "--net-speech", "none")["doubt"] is None

@@ -9,6 +9,7 @@ use super::AdminOptions;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::session::policy::{Doubt, GateSetting, ParseSettingError};
 use crate::session::request::Kind;
+use crate::tenant::centre::TenantCentre;
 use crate::tenant::file::{KeyFile, StoredTenant};
 use crate::tenant::limits::TenantLimits;
 
@@ -19,6 +20,7 @@ Examples:
   peakstream tenant limit acme --live-sessions 50 --requests-per-second 20
   peakstream tenant gates acme music=refuse verify.signal_noise_ratio=warn:12
   peakstream tenant doubt acme --reject-below 0.2 --accept-from 0.9 --poor-quality yes
+  peakstream tenant centre acme on
   peakstream tenant disable acme
 ";
 
@@ -49,6 +51,8 @@ enum Command {
     Gates(Gates),
     /// Set when results are doubtful; what is not named stays, `none` takes it away
     Doubt(DoubtArgs),
+    /// Learn what all voices of a tenant have in common, and take it from both voices of a comparison
+    Centre(CentreArgs),
     /// Stop all keys of a tenant at once
     Disable(Named),
     /// Undo disable
@@ -105,6 +109,25 @@ struct DoubtArgs {
     /// Speech that does not pass a quality gate makes results doubtful: yes or no
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no, group = "what")]
     poor_quality: Option<bool>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CentreArgs {
+    /// Name of the tenant
+    name: String,
+    /// What to do
+    #[arg(value_enum)]
+    what: CentreChange,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum CentreChange {
+    /// Learn it from the next 50 callers who are accepted, then use it; one that was learnt before is used at once
+    On,
+    /// Neither learn nor use it; what was learnt is kept
+    Off,
+    /// Forget what was learnt; where it is on, it is learnt anew
+    Forget,
 }
 
 /// What to change of one gate: set it, or take what was said about it away.
@@ -202,6 +225,14 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             })?;
             show(options, &options.read()?, &args.name)?;
         }
+        Command::Centre(CentreArgs { name, what }) => {
+            options.edit(|file| {
+                let centre = &mut file.tenant_mut(name)?.centre;
+                *centre = centred(centre.take(), *what);
+                Ok(())
+            })?;
+            show(options, &options.read()?, name)?;
+        }
         Command::Disable(Named { name }) => {
             options.edit(|file| file.disable_tenant(name, true))?;
             done(options, name, "disabled; its running sessions are allowed to finish")?;
@@ -258,6 +289,15 @@ fn doubted(mut doubt: Doubt, args: &DoubtArgs) -> Doubt {
     doubt
 }
 
+fn centred(known: Option<TenantCentre>, change: CentreChange) -> Option<TenantCentre> {
+    match (known, change) {
+        (None, CentreChange::On) => Some(TenantCentre::begin()),
+        (Some(known), CentreChange::On) => Some(TenantCentre { in_use: true, ..known }),
+        (known, CentreChange::Off) => known.map(|known| TenantCentre { in_use: false, ..known }),
+        (known, CentreChange::Forget) => known.filter(|known| known.in_use).map(|_| TenantCentre::begin()),
+    }
+}
+
 fn done(options: &AdminOptions, name: &str, what: &str) -> Result<(), CliError> {
     if options.json {
         return print_json(&json!({"tenant": name, "done": what}));
@@ -312,7 +352,11 @@ fn show(options: &AdminOptions, file: &KeyFile, name: &str) -> Result<(), CliErr
         "  quality gates        {}",
         if gates.is_empty() { "-".to_owned() } else { gates.join(", ") }
     ))?;
-    print(&format!("  doubtful             {}\n", tenant.doubt.map_or_else(|| "-".to_owned(), in_words)))?;
+    print(&format!("  doubtful             {}", tenant.doubt.map_or_else(|| "-".to_owned(), in_words)))?;
+    print(&format!(
+        "  centre               {}\n",
+        tenant.centre.as_ref().map_or_else(|| "-".to_owned(), in_short)
+    ))?;
     super::key::print_keys(file, Some(name))
 }
 
@@ -327,6 +371,16 @@ fn in_words(doubt: Doubt) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+fn in_short(centre: &TenantCentre) -> String {
+    let state = if centre.in_use { "on" } else { "off" };
+    let learnt: Vec<String> = centre.learnt.iter().map(|learnt| learnt.0.identity()).collect();
+    match (&learnt[..], centre.in_use) {
+        ([], true) => format!("{state}, learning since {}", centre.since),
+        ([], false) => format!("{state}, nothing learnt"),
+        (learnt, _) => format!("{state}, learnt {}", learnt.join(", ")),
+    }
+}
+
 fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
     let keys: Vec<Value> = super::key::listed(file, Some(&tenant.name));
     json!({
@@ -336,6 +390,13 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
         "limits": tenant.limits,
         "gates": tenant.gates,
         "doubt": tenant.doubt,
+        "centre": tenant.centre.as_ref().map(|centre| {
+            json!({
+                "in_use": centre.in_use,
+                "since": centre.since.to_string(),
+                "learnt": centre.learnt.iter().map(|learnt| learnt.0.identity()).collect::<Vec<_>>(),
+            })
+        }),
         "keys": keys,
     })
 }

@@ -49,9 +49,10 @@ fn measured(finding: Finding) -> Measurement {
     let wav = Some(Sensitive::new(Bytes::from_static(b"RIFF")));
     let calibration = "telephone-channel@1f3a90c2".into();
     let (authenticity, outcome) = (Authenticity::new(0.99).unwrap(), Some(Outcome::Doubtful));
+    let centre = matches!(finding, Finding::Verified(_)).then(|| "telephone-channel@5d02c7e1".into());
     let shortfalls =
         Gate::ALL.map(|gate| Shortfall { gate, value: 1.0, limit: 2.0, action: Action::Warn }).to_vec();
-    Measurement { authenticity, finding, calibration, shortfalls, outcome, wav }
+    Measurement { authenticity, finding, calibration, shortfalls, outcome, centre, voice: None, wav }
 }
 
 fn session_errors() -> Vec<SessionError> {

@@ -131,6 +131,13 @@ class Server:
         self.private.update(made[name] for name in ("api_key", "client_secret") if name in made)
         return made
 
+    def tenant(self, command, *arguments, name="default"):
+        """`peakstream tenant`; what it said."""
+        line = [BINARY, "tenant", command, name, *arguments, "--json", "--data-dir", self.data_dir]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=SOON)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def disable(self, key_id):
         """`peakstream key disable`."""
         command = [BINARY, "key", "disable", key_id, "--data-dir", self.data_dir]
