@@ -128,9 +128,9 @@ impl Engine {
     /// The same engine with another calibration, for the channel type that it is for. Only before the engine is shared.
     ///
     /// # Errors
-    /// The calibration itself, if this engine has been cloned: what has begun keeps its calibration.
-    pub fn with_calibration(mut self, calibration: Calibration) -> Result<Self, Calibration> {
-        let Some(inner) = Arc::get_mut(&mut self.inner) else { return Err(calibration) };
+    /// The engine as it was, if it has been cloned: what has begun keeps its calibration.
+    pub fn with_calibration(mut self, calibration: Calibration) -> Result<Self, Self> {
+        let Some(inner) = Arc::get_mut(&mut self.inner) else { return Err(self) };
         match calibration.channel_type() {
             ChannelType::Telephone => inner.telephone = calibration,
             ChannelType::Microphone => inner.microphone = calibration,
@@ -190,7 +190,7 @@ impl Engine {
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
         let template = self.template(speech)?.ok_or_else(too_little)?;
         let by_telephone = self.by_telephone(speech)?;
-        let llr = self.inner.authenticity.llr(&speech.spectra())?;
+        let llr = self.inner.authenticity.llr(speech.spectra())?;
         Ok(Analysis {
             template: template.with_telephone(by_telephone.as_ref()),
             authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
@@ -212,7 +212,7 @@ impl Engine {
     /// # Errors
     /// See [`InferenceError`].
     pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
-        let template = self.inner.speaker.template(&speech.features(), speech.channel_type())?;
+        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
         Ok(template.map(|template| template.with_evidence(Some(speech.evidence()))))
     }
 
@@ -251,7 +251,7 @@ impl Engine {
     /// See [`InferenceError`].
     pub fn one_voice(&self, speech: &CollectedSpeech) -> Result<Option<f32>, InferenceError> {
         let (rows, evidence) = (speech.features(), speech.evidence());
-        let Some(cuts) = quality::pieces(&rows, evidence.net_speech) else { return Ok(None) };
+        let Some(cuts) = quality::pieces(rows, evidence.net_speech) else { return Ok(None) };
         let mut pieces = Vec::with_capacity(cuts.len() - 1);
         for cut in cuts.windows(2) {
             let own = &rows[cut[0] * fbank::BINS..cut[1] * fbank::BINS];

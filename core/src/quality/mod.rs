@@ -46,7 +46,7 @@ impl Figures {
             net_speech: speech.net_speech().seconds() as f32,
             signal_noise_ratio: noise::ratio(speech.samples(), speech.rate()),
             clipping: clipping::share(speech.samples()),
-            band: band::steepest_edge(&speech.spectra()),
+            band: band::steepest_edge(speech.spectra()),
             codec_mismatch: speech.mismatch(),
             one_voice: None,
             music: music::share(speech.samples(), speech.rate()),

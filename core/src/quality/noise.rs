@@ -5,9 +5,8 @@
 //! without pauses or in the reverberation of a large room: what it comes to at known ratios is in `docs/quality-gates-figures.md`.
 
 use crate::SampleRate;
+use crate::speech::power;
 
-/// Frames of 20 ms.
-const FRAMES_PER_SECOND: u32 = 50;
 /// Decibels by which this is too high: the quietest tenth of noise is quieter than noise, the louder half of speech louder than
 /// speech. Measured: 3.1 to 5.2 dB for white and pink noise at 5, 10 and 20 dB of speech without its pauses.
 const BIAS: f64 = 4.0;
@@ -16,14 +15,7 @@ const MOST: f32 = 96.0;
 
 /// Decibels, −10…96; what has no speech in it has −10.
 pub(super) fn ratio(samples: &[i16], rate: SampleRate) -> f32 {
-    let frame = (rate.hz() / FRAMES_PER_SECOND) as usize;
-    // One step of 16 bits is the quietest that counts: digital silence has no level.
-    let power = |frame: &[i16]| {
-        let energy: f64 = frame.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-        (energy / frame.len() as f64).max(1.0)
-    };
-    let mut powers: Vec<f64> = samples.chunks_exact(frame).map(power).collect();
-    powers.sort_by(f64::total_cmp);
+    let powers = power::ascending(samples, rate);
     let mean = |powers: &[f64]| powers.iter().sum::<f64>() / powers.len().max(1) as f64;
     let noise = mean(&powers[..powers.len().div_ceil(10)]);
     let speech = mean(&powers[powers.len() / 2..]) - noise;

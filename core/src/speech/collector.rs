@@ -1,5 +1,7 @@
 //! Keeps the speech of a call: blocks with their features enter, those in or near speech leave.
 
+use std::sync::OnceLock;
+
 use zeroize::{Zeroize, Zeroizing};
 
 use super::segmenter::Verdict;
@@ -28,8 +30,8 @@ fn level(logarithm: f32) -> Level {
     ((logarithm - LOWEST) * LEVELS_PER_UNIT + 0.5) as Level
 }
 
-fn logarithms(levels: &[Level]) -> Vec<f32> {
-    levels.iter().map(|&level| f32::from(level) / LEVELS_PER_UNIT + LOWEST).collect()
+fn logarithms(levels: &[Level]) -> Zeroizing<Vec<f32>> {
+    Zeroizing::new(levels.iter().map(|&level| f32::from(level) / LEVELS_PER_UNIT + LOWEST).collect())
 }
 
 /// The speech stores of one call. Wiped when dropped.
@@ -55,16 +57,33 @@ fn add_levels(track: &mut Track<Level>, logarithms: &[f32]) {
 pub(crate) struct Collected {
     /// Net speech.
     pub(crate) samples: Vec<i16>,
-    features: Vec<Level>,
-    spectra: Vec<Level>,
+    features: Rows,
+    spectra: Rows,
+}
+
+/// Rows as they were kept, and as logarithms: a decision asks for them several times, quality gates first.
+#[derive(Debug, Default)]
+struct Rows {
+    levels: Vec<Level>,
+    logarithms: OnceLock<Zeroizing<Vec<f32>>>,
+}
+
+impl Rows {
+    fn of(levels: Vec<Level>) -> Self {
+        Self { levels, logarithms: OnceLock::new() }
+    }
+
+    fn logarithms(&self) -> &[f32] {
+        self.logarithms.get_or_init(|| logarithms(&self.levels))
+    }
 }
 
 impl Drop for Collected {
     /// The values, not the room behind them: nothing has been written there, or it was wiped when they were taken.
     fn drop(&mut self) {
         self.samples.as_mut_slice().zeroize();
-        self.features.as_mut_slice().zeroize();
-        self.spectra.as_mut_slice().zeroize();
+        self.features.levels.as_mut_slice().zeroize();
+        self.spectra.levels.as_mut_slice().zeroize();
     }
 }
 
@@ -72,17 +91,17 @@ impl Collected {
     /// Speech without rows.
     #[cfg(test)]
     pub(crate) fn of_samples(samples: Vec<i16>) -> Self {
-        Self { samples, features: Vec::new(), spectra: Vec::new() }
+        Self { samples, features: Rows::default(), spectra: Rows::default() }
     }
 
-    /// Rows of [`fbank::BINS`], in and around speech.
-    pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
-        Zeroizing::new(logarithms(&self.features))
+    /// Rows of [`fbank::BINS`], in and around speech. Decoded when they are first asked for.
+    pub(crate) fn features(&self) -> &[f32] {
+        self.features.logarithms()
     }
 
-    /// Rows of [`spectrum::BINS`], in speech and a block around it.
-    pub(crate) fn spectra(&self) -> Zeroizing<Vec<f32>> {
-        Zeroizing::new(logarithms(&self.spectra))
+    /// Rows of [`spectrum::BINS`], in speech and a block around it. Decoded when they are first asked for.
+    pub(crate) fn spectra(&self) -> &[f32] {
+        self.spectra.logarithms()
     }
 }
 
@@ -135,8 +154,8 @@ impl Collector {
         let mut whole = std::mem::replace(self, Self::new(0, 0));
         Collected {
             samples: whole.samples.take_settled(),
-            features: whole.features.take_settled(),
-            spectra: whole.spectra.take_settled(),
+            features: Rows::of(whole.features.take_settled()),
+            spectra: Rows::of(whole.spectra.take_settled()),
         }
     }
 }
@@ -156,6 +175,6 @@ mod tests {
 
     #[test]
     fn a_logarithm_out_of_range_is_the_nearest_there_is() {
-        assert_eq!(logarithms(&[level(-1e9), level(1e9)]), [-32.0, 32.0 - 1.0 / 1024.0]);
+        assert_eq!(*logarithms(&[level(-1e9), level(1e9)]), [-32.0, 32.0 - 1.0 / 1024.0]);
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod collector;
 pub mod fbank;
 mod framing;
 pub mod movement;
+pub(crate) mod power;
 pub mod segmenter;
 pub mod silero;
 pub mod spectrum;

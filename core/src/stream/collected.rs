@@ -13,10 +13,8 @@ use crate::decision::Evidence;
 use crate::quality::Figures;
 use crate::speech::collector::Collected;
 use crate::speech::fbank::{Fbank, FbankTables};
+use crate::speech::power;
 use crate::{ChannelType, NetSpeech, SampleRate};
-
-/// Frames in which the level of speech is taken, per second: 20 ms, as codecs frame it.
-const LEVELS_PER_SECOND: usize = 50;
 
 /// The speech of a call and the features made of it while the call ran. Wiped when dropped.
 pub struct CollectedSpeech {
@@ -69,15 +67,9 @@ impl CollectedSpeech {
     /// 10 % of its frames of 20 ms do not exceed. The pauses that speech detection keeps hold the line's noise, so it falls with the
     /// noise; it is no exact signal-to-noise ratio. Costs one pass over the samples.
     pub fn evidence(&self) -> Evidence {
-        let frame = self.rate.hz() as usize / LEVELS_PER_SECOND;
-        // One step of 16 bits is the quietest that counts: digital silence has no level.
-        let level = |frame: &[i16]| {
-            let energy: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
-            10.0 * (energy / frame.len() as f64).max(1.0).log10()
-        };
-        let mut levels: Vec<f64> = self.samples().chunks_exact(frame).map(level).collect();
-        levels.sort_by(f64::total_cmp);
-        let at = |share: usize| levels.get(levels.len() * share / 100).copied().unwrap_or_default();
+        let powers = power::ascending(self.samples(), self.rate);
+        let at =
+            |share: usize| powers.get(powers.len() * share / 100).map_or(0.0, |power| 10.0 * power.log10());
         Evidence { net_speech: self.net_speech().seconds() as f32, snr: (at(95) - at(10)) as f32 }
     }
 
@@ -87,8 +79,8 @@ impl CollectedSpeech {
         Figures::of(self)
     }
 
-    /// Rows of [`crate::speech::fbank::BINS`].
-    pub(crate) fn features(&self) -> Zeroizing<Vec<f32>> {
+    /// Rows of [`crate::speech::fbank::BINS`]. Decoded when they are first asked for.
+    pub(crate) fn features(&self) -> &[f32] {
         self.collected.features()
     }
 
@@ -106,8 +98,8 @@ impl CollectedSpeech {
         rows
     }
 
-    /// Rows of [`crate::speech::spectrum::BINS`].
-    pub(crate) fn spectra(&self) -> Zeroizing<Vec<f32>> {
+    /// Rows of [`crate::speech::spectrum::BINS`]. Decoded when they are first asked for.
+    pub(crate) fn spectra(&self) -> &[f32] {
         self.collected.spectra()
     }
 }

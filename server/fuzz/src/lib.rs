@@ -17,7 +17,7 @@ use peakstream_server::audio_channel::wire::Output;
 use peakstream_server::client::packet::Decoder;
 use peakstream_server::ids::CallId;
 use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
-use peakstream_server::session::policy::{Policy, TenantQuality};
+use peakstream_server::session::policy::{GateSetting, Policy, TenantQuality};
 use peakstream_server::session::request::audio::AudioSettings;
 use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
@@ -106,6 +106,28 @@ fn rest_body(kind: Kind, flat: &Map<String, Value>, defaults: Defaults) {
             assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.field.contains('.')));
         }
         Err(_) => {}
+    }
+}
+
+/// What is said about a quality gate, as flags, settings and the command line have it: what is accepted has a limit in its gate's range
+/// and survives its text, and what is refused is not repeated at length.
+///
+/// # Panics
+/// If that does not hold.
+pub fn gate_setting(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match text.parse::<GateSetting>() {
+        Ok(said) => {
+            let limit = said.setting.limit;
+            let within =
+                |limit: f32| said.gate.range().is_some_and(|[low, high]| (low..=high).contains(&limit));
+            assert!(limit.is_none_or(within), "{said} is beyond the range");
+            assert_eq!(said.to_string().parse(), Ok(said), "it changed when it was written");
+            let target = text.split_once('=').map(|(target, _)| GateSetting::parse_target(target));
+            assert_eq!(target, Some(Ok((said.kind, said.gate))), "its gate is read otherwise alone");
+        }
+        // 64 characters, each escaped at the most.
+        Err(error) => assert!(error.to_string().len() < 1_000, "{error}"),
     }
 }
 

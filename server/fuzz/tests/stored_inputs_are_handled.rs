@@ -24,6 +24,11 @@ fn bodies_of_initialize() {
 }
 
 #[test]
+fn settings_of_quality_gates() {
+    replay(&corpus("gate_setting"), peakstream_server_fuzz::gate_setting);
+}
+
+#[test]
 fn bytes_of_asterisk() {
     replay(&corpus("audiosocket"), peakstream_server_fuzz::audiosocket);
 }
