@@ -41,7 +41,8 @@ pub(crate) enum WeightsError {
 impl Weights {
     /// All 32-bit floats of an ONNX file.
     pub(crate) fn read(onnx: &[u8]) -> Result<Self, WeightsError> {
-        let model: ModelProto = tract_onnx::onnx().proto_model_for_read(&mut &*onnx).map_err(|_| WeightsError::File)?;
+        let model: ModelProto =
+            tract_onnx::onnx().proto_model_for_read(&mut &*onnx).map_err(|_| WeightsError::File)?;
         let graph = model.graph.ok_or(WeightsError::File)?;
         let floats = graph.initializer.into_iter().filter(|tensor| tensor.data_type == FLOAT);
         let named = |tensor: TensorProto| (tensor.name.clone(), Weight::of(&tensor));
@@ -49,7 +50,11 @@ impl Weights {
     }
 
     /// As [`Weights::take`], of weights that a network may do without.
-    pub(crate) fn take_if_any(&mut self, name: &str, wanted: &[usize]) -> Result<Option<Vec<f32>>, WeightsError> {
+    pub(crate) fn take_if_any(
+        &mut self,
+        name: &str,
+        wanted: &[usize],
+    ) -> Result<Option<Vec<f32>>, WeightsError> {
         if self.0.contains_key(name) { self.take(name, wanted).map(Some) } else { Ok(None) }
     }
 
@@ -58,7 +63,11 @@ impl Weights {
         let found = self.0.remove(name).ok_or_else(|| WeightsError::Missing(name.to_owned()))?;
         if found.shape != wanted || found.values.len() != wanted.iter().product::<usize>() {
             let text = |shape: &[usize]| format!("{shape:?}");
-            return Err(WeightsError::Shape { name: name.to_owned(), found: text(&found.shape), wanted: text(wanted) });
+            return Err(WeightsError::Shape {
+                name: name.to_owned(),
+                found: text(&found.shape),
+                wanted: text(wanted),
+            });
         }
         Ok(found.values)
     }

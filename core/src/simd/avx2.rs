@@ -4,8 +4,10 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 use super::lanes::Lanes;
+use super::winograd::{self, Gather};
 use super::{
-    Abreast, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir, fourier, gemm,
+    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir,
+    fourier, gemm,
 };
 
 const MANTISSA_BITS: u32 = 23;

@@ -11,7 +11,7 @@ use super::PANEL;
 use super::lanes::Lanes;
 
 /// Columns of a matrix are a multiple of this: what the widest tile has.
-const GRANULE: usize = 2 * PANEL;
+pub(super) const GRANULE: usize = 2 * PANEL;
 
 /// Sixteen weights of one row of a matrix, in a cache line of their own.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl Rows {
     }
 
     /// Where the last of so many ends that are so long.
-    const fn end(self, count: usize, length: usize) -> usize {
+    pub(super) const fn end(self, count: usize, length: usize) -> usize {
         if count == 0 { 0 } else { self.first + (count - 1) * self.step + length }
     }
 }
@@ -79,6 +79,34 @@ pub(crate) enum Then<'a> {
     Relu,
     /// A number is added; below zero it becomes zero.
     AddRelu(&'a [f32], Rows),
+}
+
+impl Then<'_> {
+    /// What [`Then::of`] relies on.
+    pub(super) fn check(&self, count: usize, columns: usize) {
+        if let Then::AddRelu(added, rows) = self {
+            assert!(rows.end(count, columns) <= added.len(), "a row ends behind what is added");
+        }
+    }
+
+    /// What becomes of some sums of a row.
+    ///
+    /// # Safety
+    /// The machine has the vectors' instruction set; [`Then::check`] has passed for more rows, and a vector more columns.
+    #[inline(always)]
+    pub(super) unsafe fn of<V: Lanes>(self, sum: V, row: usize, column: usize) -> V {
+        // SAFETY: as this function's.
+        unsafe {
+            match self {
+                Then::Keep => sum,
+                Then::Relu => sum.max(V::splat(0.0)),
+                Then::AddRelu(added, rows) => {
+                    let beside = V::load(added.as_ptr().add(rows.first + row * rows.step + column));
+                    sum.add(beside).max(V::splat(0.0))
+                }
+            }
+        }
+    }
 }
 
 /// `count` rows times a matrix.
@@ -106,11 +134,12 @@ impl Layer<'_> {
         let matrix = self.matrix;
         assert_eq!(self.runs.len(), matrix.runs, "another number of runs than the matrix");
         let furthest = self.runs.iter().max().copied().unwrap_or_default();
-        assert!(self.from.end(self.count, furthest + matrix.depth) <= self.input.len(), "a row ends behind the input");
+        assert!(
+            self.from.end(self.count, furthest + matrix.depth) <= self.input.len(),
+            "a row ends behind the input"
+        );
         assert!(self.to.end(self.count, matrix.columns) <= output.len(), "a row ends behind the output");
-        if let Then::AddRelu(added, rows) = self.then {
-            assert!(rows.end(self.count, matrix.columns) <= added.len(), "a row ends behind what is added");
-        }
+        self.then.check(self.count, matrix.columns);
     }
 }
 
@@ -187,37 +216,52 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
                 *weights = weights.add(matrix.depth * PANEL);
             }
         }
-        let zero = V::splat(0.0);
         for (r, sums) in sums.into_iter().enumerate() {
             let to = output.as_mut_ptr().add(layer.to.first + (row + r) * layer.to.step + column);
             for (v, sum) in sums.into_iter().enumerate() {
-                let sum = match layer.then {
-                    Then::Keep => sum,
-                    Then::Relu => sum.max(zero),
-                    Then::AddRelu(added, rows) => {
-                        let at = rows.first + (row + r) * rows.step + column + v * V::COUNT;
-                        sum.add(V::load(added.as_ptr().add(at))).max(zero)
-                    }
-                };
-                sum.store(to.add(v * V::COUNT));
+                layer.then.of(sum, row + r, column + v * V::COUNT).store(to.add(v * V::COUNT));
             }
         }
+    }
+}
+
+/// A scale and a shift for each of some channels, a multiple of 32.
+#[derive(Clone, Debug)]
+pub(crate) struct Affine {
+    pub(crate) scale: Box<[f32]>,
+    pub(crate) shift: Box<[f32]>,
+}
+
+impl Affine {
+    /// How many channels.
+    pub(crate) const fn channels(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// What the loop relies on.
+    pub(super) fn check(&self, input: &[f32], output: &[f32]) {
+        let lengths = [input.len(), output.len(), self.shift.len()];
+        assert!(
+            lengths == [self.scale.len(); 3] && output.len().is_multiple_of(GRANULE),
+            "another number of channels"
+        );
     }
 }
 
 /// output = max(input · scale + shift, 0), number by number.
 ///
 /// # Safety
-/// The machine has the vectors' instruction set, and all slices are as long as the output, a multiple of [`GRANULE`].
+/// The machine has the vectors' instruction set, and [`Affine::check`] has passed.
 #[inline(always)]
-pub(super) unsafe fn scale_relu<V: Lanes>(input: &[f32], scale: &[f32], shift: &[f32], output: &mut [f32]) {
+pub(super) unsafe fn scale_relu<V: Lanes>(affine: &Affine, input: &[f32], output: &mut [f32]) {
     let mut at = 0;
     // SAFETY: as this function's.
     unsafe {
         let zero = V::splat(0.0);
         while at < output.len() {
-            let shift = V::load(shift.as_ptr().add(at));
-            let value = V::load(input.as_ptr().add(at)).mul_add(V::load(scale.as_ptr().add(at)), shift);
+            let shift = V::load(affine.shift.as_ptr().add(at));
+            let value =
+                V::load(input.as_ptr().add(at)).mul_add(V::load(affine.scale.as_ptr().add(at)), shift);
             value.max(zero).store(output.as_mut_ptr().add(at));
             at += V::COUNT;
         }

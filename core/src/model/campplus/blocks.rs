@@ -4,7 +4,7 @@
 //! and over segments of 100 frames.
 
 use super::{BORDER, GROWTH, Weights, WeightsError, hold};
-use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::simd::{Affine, Layer, Matrix, Rows, Then, kernels};
 
 /// Channels between the two matrices of a layer.
 const BOTTLENECK: usize = 128;
@@ -23,23 +23,16 @@ pub(super) struct Block {
     entering: usize,
     dilation: usize,
     layers: Vec<Dense>,
-    norm: Norm,
+    norm: Affine,
     transit: Matrix,
 }
 
 #[derive(Debug)]
 struct Dense {
-    norm: Norm,
+    norm: Affine,
     bottleneck: Matrix,
     local: Matrix,
     gate: [Matrix; 2],
-}
-
-/// A batch normalisation that follows a concatenation.
-#[derive(Debug)]
-struct Norm {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
 }
 
 /// What lies between the matrices of a layer.
@@ -53,40 +46,41 @@ pub(super) struct Between {
     gates: [Vec<f32>; 2],
 }
 
-impl Norm {
-    fn take(weights: &mut Weights, name: &str, channels: usize) -> Result<Self, WeightsError> {
-        let mut part = |part: &str| weights.take(&format!("{name}.norm.{part}"), &[channels]);
-        let (weight, bias) = (part("weight")?, part("bias")?);
-        let (mean, variance) = (part("running_mean")?, part("running_var")?);
-        let scale = |c: usize| f64::from(weight[c]) / (f64::from(variance[c]) + EPSILON).sqrt();
-        Ok(Self {
-            scale: (0..channels).map(|c| scale(c) as f32).collect(),
-            shift: (0..channels).map(|c| (f64::from(bias[c]) - f64::from(mean[c]) * scale(c)) as f32).collect(),
-        })
-    }
+/// A batch normalisation that follows a concatenation.
+fn norm(weights: &mut Weights, name: &str, channels: usize) -> Result<Affine, WeightsError> {
+    let mut part = |part: &str| weights.take(&format!("{name}.norm.{part}"), &[channels]);
+    let (weight, bias) = (part("weight")?, part("bias")?);
+    let (mean, variance) = (part("running_mean")?, part("running_var")?);
+    let scale = |c: usize| f64::from(weight[c]) / (f64::from(variance[c]) + EPSILON).sqrt();
+    Ok(Affine {
+        scale: (0..channels).map(|c| scale(c) as f32).collect(),
+        shift: (0..channels).map(|c| (f64::from(bias[c]) - f64::from(mean[c]) * scale(c)) as f32).collect(),
+    })
+}
 
-    /// Every frame's first channels, normalised, nothing below zero. Returns how far apart they lie.
-    fn apply(&self, frames: usize, input: &[f32], width: usize, output: &mut Vec<f32>) -> usize {
-        let channels = self.scale.len();
-        let step = channels + SPACING;
-        hold(output, frames * step);
-        for (from, to) in input.chunks_exact(width).zip(output.chunks_exact_mut(step)).take(frames) {
-            kernels().scale_relu(&from[..channels], &self.scale, &self.shift, &mut to[..channels]);
-        }
-        step
+/// Every frame's first channels, normalised, nothing below zero. Returns how far apart they lie.
+fn apply(norm: &Affine, frames: usize, input: &[f32], width: usize, output: &mut Vec<f32>) -> usize {
+    let channels = norm.channels();
+    let step = channels + SPACING;
+    hold(output, frames * step);
+    for (from, to) in input.chunks_exact(width).zip(output.chunks_exact_mut(step)).take(frames) {
+        kernels().scale_relu(norm, &from[..channels], &mut to[..channels]);
     }
+    step
 }
 
 impl Dense {
     fn take(weights: &mut Weights, name: &str, channels: usize) -> Result<Self, WeightsError> {
-        let norm = Norm::take(weights, &format!("{name}.in"), channels)?;
+        let norm = norm(weights, &format!("{name}.in"), channels)?;
         let mut matrix = |part: &str, columns: usize, depth: usize, runs: usize, biased: bool| {
             let values = weights.take(&format!("{name}.{part}.weight"), &[columns, depth, runs])?;
             let bias = match biased {
                 true => weights.take(&format!("{name}.{part}.bias"), &[columns])?,
                 false => vec![0.0; columns],
             };
-            Ok(Matrix::new(runs, depth, &bias, |row, column| values[(column * depth + row % depth) * runs + row / depth]))
+            Ok(Matrix::new(runs, depth, &bias, |row, column| {
+                values[(column * depth + row % depth) * runs + row / depth]
+            }))
         };
         Ok(Self {
             norm,
@@ -98,8 +92,8 @@ impl Dense {
 
     /// Appends to the channels of every frame, which lie `width` apart.
     fn run(&self, frames: usize, dilation: usize, channels: &mut [f32], width: usize, between: &mut Between) {
-        let entering = self.norm.scale.len();
-        let step = self.norm.apply(frames, channels, width, &mut between.normed);
+        let entering = self.norm.channels();
+        let step = apply(&self.norm, frames, channels, width, &mut between.normed);
         let narrow = Rows { first: BORDER * BOTTLENECK, step: BOTTLENECK };
         hold(&mut between.narrow, (frames + 2 * BORDER) * BOTTLENECK);
         between.narrow[..narrow.first].fill(0.0);
@@ -137,9 +131,8 @@ impl Dense {
         let narrow = &between.narrow[BORDER * BOTTLENECK..][..frames * BOTTLENECK];
         hold(&mut between.context, segments * BOTTLENECK);
         let mut all = [0.0; BOTTLENECK];
-        for (segment, context) in narrow
-            .chunks(SEGMENT * BOTTLENECK)
-            .zip(between.context.chunks_exact_mut(BOTTLENECK))
+        for (segment, context) in
+            narrow.chunks(SEGMENT * BOTTLENECK).zip(between.context.chunks_exact_mut(BOTTLENECK))
         {
             context.fill(0.0);
             for frame in segment.chunks_exact(BOTTLENECK) {
@@ -185,10 +178,12 @@ impl Block {
         };
         let taken = (0..layers).map(layer).collect::<Result<_, _>>()?;
         let (channels, name) = (entering + layers * GROWTH, format!("xvector.transit{number}"));
-        let norm = Norm::take(weights, &format!("{name}.in"), channels)?;
+        let norm = norm(weights, &format!("{name}.in"), channels)?;
         let values = weights.take(&format!("{name}.weight"), &[channels / 2, channels, 1])?;
         // Only the last block's has one: the batch normalisation that follows it.
-        let bias = weights.take_if_any(&format!("{name}.bias"), &[channels / 2])?.unwrap_or_else(|| vec![0.0; channels / 2]);
+        let bias = weights
+            .take_if_any(&format!("{name}.bias"), &[channels / 2])?
+            .unwrap_or_else(|| vec![0.0; channels / 2]);
         let transit = Matrix::new(1, channels, &bias, |row, column| values[column * channels + row]);
         Ok(Self { entering, dilation, layers: taken, norm, transit })
     }
@@ -219,9 +214,17 @@ impl Block {
         to: Rows,
         output: &mut [f32],
     ) {
-        let step = self.norm.apply(frames, channels, self.width(), &mut between.normed);
+        let step = apply(&self.norm, frames, channels, self.width(), &mut between.normed);
         let from = Rows::packed(step);
-        let transit = Layer { matrix: &self.transit, input: &between.normed, from, runs: &[0], count: frames, then, to };
+        let transit = Layer {
+            matrix: &self.transit,
+            input: &between.normed,
+            from,
+            runs: &[0],
+            count: frames,
+            then,
+            to,
+        };
         kernels().layer(&transit, output);
     }
 }

@@ -1,18 +1,19 @@
 //! The head: an image of 80 bins by T frames enters; 10 bins of 32 channels for every frame leave.
 //!
-//! Every second bin is left out by some of the convolutions, never a frame. Each is a product for each bin it computes: its rows
-//! are frames, with three runs, one for each bin it looks at, of three frames' channels.
+//! Every second bin is left out by some of the convolutions, never a frame. They are computed bin by bin: over frames by
+//! Winograd's algorithm ([`crate::simd::winograd`]), over bins and channels as products with matrices. Each bin is turned into
+//! points once, and kept while the bins beside it need it: what is worked on stays in the second-level cache.
 
-use super::{WeightsError, Weights, hold};
+use super::{Weights, WeightsError, hold};
+use crate::simd::winograd::{self, Gather, POINTS, TAPS, TILE};
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::speech::fbank::BINS;
 
-/// Bins of the features.
-pub(crate) const BINS: usize = 80;
 /// Channels of every image between.
 pub(super) const CHANNELS: usize = 32;
 /// Bins that leave.
 pub(super) const BINS_LEFT: usize = 10;
-/// Bins and frames that a convolution looks at.
+/// Bins that a convolution looks at.
 const SPAN: usize = 3;
 /// Names of the residual parts, and how many bins are one afterwards.
 const RESIDUALS: [(&str, usize); 4] = [("layer1.0", 2), ("layer1.1", 1), ("layer2.0", 2), ("layer2.1", 1)];
@@ -20,7 +21,8 @@ const RESIDUALS: [(&str, usize); 4] = [("layer1.0", 2), ("layer1.1", 1), ("layer
 /// The convolutions.
 #[derive(Debug)]
 pub(super) struct Head {
-    first: Convolution,
+    /// The first has one channel to look at, and is a plain product.
+    first: Matrix,
     residuals: Vec<Residual>,
     last: Convolution,
 }
@@ -34,17 +36,28 @@ struct Residual {
     shortcut: Option<Matrix>,
 }
 
-/// A convolution of 3 × 3, over bins and frames.
+/// A convolution of 3 bins by 3 frames.
 #[derive(Debug)]
 struct Convolution {
-    matrix: Matrix,
-    channels: usize,
+    points: [Matrix; POINTS],
+    bias: Vec<f32>,
     stride: usize,
 }
 
 /// Images between the convolutions, with a border of zeros.
 #[derive(Debug, Default)]
-pub(super) struct Images([Vec<f32>; 4]);
+pub(super) struct Images {
+    images: [Vec<f32>; 4],
+    between: Between,
+}
+
+/// What a convolution works on.
+#[derive(Debug, Default)]
+struct Between {
+    /// Points of as many bins as a convolution looks at, by turns.
+    points: Vec<f32>,
+    products: Vec<f32>,
+}
 
 /// How an image lies in its buffer.
 #[derive(Clone, Copy)]
@@ -55,9 +68,14 @@ struct Shape {
 }
 
 impl Shape {
+    /// Frames with a border, in whole tiles.
+    const fn width(self) -> usize {
+        winograd::tiles(self.frames) * TILE + 2
+    }
+
     /// From a bin to the next.
     const fn bin(self) -> usize {
-        (self.frames + 2) * self.channels
+        self.width() * self.channels
     }
 
     /// Where a bin's first frame lies.
@@ -65,53 +83,63 @@ impl Shape {
         (bin + 1) * self.bin() + self.channels
     }
 
+    /// Where the frames of a bin lie.
+    const fn rows(self, bin: usize) -> Rows {
+        Rows { first: self.at(bin), step: self.channels }
+    }
+
+    /// The image with its border; another number of frames has it elsewhere.
     fn room(self, buffer: &mut Vec<f32>) {
-        hold(buffer, (self.bins + 2) * self.bin());
-        // Another number of frames has its borders elsewhere.
-        buffer[..self.bin()].fill(0.0);
-        buffer[(self.bins + 1) * self.bin()..(self.bins + 2) * self.bin()].fill(0.0);
-        for bin in buffer[self.bin()..(self.bins + 1) * self.bin()].chunks_exact_mut(self.bin()) {
-            bin[..self.channels].fill(0.0);
-            bin[(self.frames + 1) * self.channels..].fill(0.0);
+        let size = self.bin();
+        hold(buffer, (self.bins + 2) * size);
+        for (number, bin) in buffer.chunks_exact_mut(size).take(self.bins + 2).enumerate() {
+            if number == 0 || number > self.bins {
+                bin.fill(0.0);
+            } else {
+                bin[..self.channels].fill(0.0);
+                bin[(self.frames + 1) * self.channels..].fill(0.0);
+            }
         }
     }
 }
 
 impl Head {
     pub(super) fn take(weights: &mut Weights) -> Result<Self, WeightsError> {
-        let first = Convolution::take(weights, "head.conv1", 1, 1)?;
+        let first = {
+            let values = weights.take("head.conv1.weight", &[CHANNELS, 1, SPAN, TAPS])?;
+            let bias = weights.take("head.conv1.bias", &[CHANNELS])?;
+            Matrix::new(SPAN, TAPS, &bias, |row, column| values[column * SPAN * TAPS + row])
+        };
         let residual = |(name, stride): (&str, usize)| {
-            let name = format!("head.{name}");
-            let one = Convolution::take(weights, &format!("{name}.a"), CHANNELS, stride)?;
-            let two = Convolution::take(weights, &format!("{name}.b"), CHANNELS, 1)?;
-            let shortcut = if stride == 1 { None } else { Some(shortcut(weights, &format!("{name}.s"))?) };
+            let one = Convolution::take(weights, &format!("head.{name}.a"), stride)?;
+            let two = Convolution::take(weights, &format!("head.{name}.b"), 1)?;
+            let shortcut =
+                if stride == 1 { None } else { Some(shortcut(weights, &format!("head.{name}.s"))?) };
             Ok(Residual { one, two, shortcut })
         };
         let residuals = RESIDUALS.into_iter().map(residual).collect::<Result<_, WeightsError>>()?;
-        let last = Convolution::take(weights, "head.conv2", CHANNELS, 2)?;
-        Ok(Self { first, residuals, last })
+        Ok(Self { first, residuals, last: Convolution::take(weights, "head.conv2", 2)? })
     }
 
     /// `flat`: for each frame, bins of channels.
-    pub(super) fn run(&self, features: &[f32], images: &mut Images, flat: &mut [f32]) {
-        let frames = features.len() / BINS;
-        let [spare, current, between, after] = &mut images.0;
-        let mut shape = Shape { bins: BINS, frames, channels: 1 };
+    pub(super) fn run(&self, features: &[f32], means: &[f32; BINS], images: &mut Images, flat: &mut [f32]) {
+        let Images { images: [spare, current, middle, after], between } = images;
+        let mut shape = Shape { bins: BINS, frames: features.len() / BINS, channels: 1 };
         shape.room(spare);
         for (frame, row) in features.chunks_exact(BINS).enumerate() {
-            for (bin, value) in row.iter().enumerate() {
-                spare[shape.at(bin) + frame] = *value;
+            for (bin, (value, mean)) in row.iter().zip(means).enumerate() {
+                spare[shape.at(bin) + frame] = value - mean;
             }
         }
         let mut next = Shape { channels: CHANNELS, ..shape };
         next.room(current);
-        self.first.run(spare, shape, Then::Relu, current, next);
+        self.begin(spare, shape, current, next);
         shape = next;
         for residual in &self.residuals {
             next = Shape { bins: shape.bins / residual.one.stride, ..shape };
-            next.room(between);
+            next.room(middle);
             next.room(after);
-            residual.one.run(current, shape, Then::Relu, between, next);
+            residual.one.run(current, shape, between, |bin| (Then::Relu, next.rows(bin)), middle);
             let beside = match &residual.shortcut {
                 None => &*current,
                 Some(matrix) => {
@@ -120,11 +148,29 @@ impl Head {
                     &*spare
                 }
             };
-            residual.two.run_beside(between, next, beside, after);
+            let sum = |bin| (Then::AddRelu(beside, next.rows(bin)), next.rows(bin));
+            residual.two.run(middle, next, between, sum, after);
             shape = next;
             std::mem::swap(current, after);
         }
-        self.last.run_flat(current, shape, flat);
+        let flat_rows = |bin| Rows { first: bin * CHANNELS, step: BINS_LEFT * CHANNELS };
+        self.last.run(current, shape, between, |bin| (Then::Relu, flat_rows(bin)), flat);
+    }
+
+    fn begin(&self, input: &[f32], shape: Shape, output: &mut [f32], to: Shape) {
+        for bin in 0..to.bins {
+            // A place looks at the bin and the frame before it, too: the border's for the first.
+            let layer = Layer {
+                matrix: &self.first,
+                input,
+                from: Rows { first: shape.at(bin) - shape.bin() - 1, step: 1 },
+                runs: &[0, shape.bin(), 2 * shape.bin()],
+                count: to.frames,
+                then: Then::Relu,
+                to: to.rows(bin),
+            };
+            kernels().layer(&layer, output);
+        }
     }
 }
 
@@ -137,61 +183,65 @@ fn shortcut(weights: &mut Weights, name: &str) -> Result<Matrix, WeightsError> {
 
 fn shorten(matrix: &Matrix, input: &[f32], shape: Shape, stride: usize, output: &mut [f32], to: Shape) {
     for bin in 0..to.bins {
-        let layer = Layer {
-            matrix,
-            input,
-            from: Rows { first: shape.at(bin * stride), step: CHANNELS },
-            runs: &[0],
-            count: to.frames,
-            then: Then::Keep,
-            to: Rows { first: to.at(bin), step: CHANNELS },
-        };
+        let (from, rows) = (shape.rows(bin * stride), to.rows(bin));
+        let layer = Layer { matrix, input, from, runs: &[0], count: to.frames, then: Then::Keep, to: rows };
         kernels().layer(&layer, output);
     }
 }
 
 impl Convolution {
-    fn take(weights: &mut Weights, name: &str, channels: usize, stride: usize) -> Result<Self, WeightsError> {
-        let values = weights.take(&format!("{name}.weight"), &[CHANNELS, channels, SPAN, SPAN])?;
+    fn take(weights: &mut Weights, name: &str, stride: usize) -> Result<Self, WeightsError> {
+        let values = weights.take(&format!("{name}.weight"), &[CHANNELS, CHANNELS, SPAN, TAPS])?;
         let bias = weights.take(&format!("{name}.bias"), &[CHANNELS])?;
-        let matrix = Matrix::new(SPAN, SPAN * channels, &bias, |row, column| {
-            let (bin, frame, channel) = (row / (SPAN * channels), row / channels % SPAN, row % channels);
-            values[((column * channels + channel) * SPAN + bin) * SPAN + frame]
-        });
-        Ok(Self { matrix, channels, stride })
+        let point = |point: usize| {
+            Matrix::new(SPAN, CHANNELS, &[0.0; CHANNELS], |row, column| {
+                let (bin, channel) = (row / CHANNELS, row % CHANNELS);
+                let at = ((column * CHANNELS + channel) * SPAN + bin) * TAPS;
+                winograd::weight(point, [values[at], values[at + 1], values[at + 2]])
+            })
+        };
+        Ok(Self { points: std::array::from_fn(point), bias, stride })
     }
 
-    /// One bin of the output: where its frames look, and what becomes of the sums.
-    fn bin<'a>(&'a self, input: &'a [f32], shape: Shape, bin: usize, runs: &'a [usize; SPAN], then: Then<'a>, to: Rows) -> Layer<'a> {
-        // A place looks at the bin and the frame before it, too: the border's for the first.
-        let first = shape.at(bin * self.stride) - shape.bin() - self.channels;
-        let from = Rows { first, step: self.channels };
-        Layer { matrix: &self.matrix, input, from, runs, count: shape.frames, then, to }
-    }
-
-    fn run(&self, input: &[f32], shape: Shape, then: Then<'_>, output: &mut [f32], to: Shape) {
-        let runs = [0, shape.bin(), 2 * shape.bin()];
-        for bin in 0..to.bins {
-            let rows = Rows { first: to.at(bin), step: CHANNELS };
-            kernels().layer(&self.bin(input, shape, bin, &runs, then, rows), output);
-        }
-    }
-
-    /// With an image of the same shape added.
-    fn run_beside(&self, input: &[f32], shape: Shape, beside: &[f32], output: &mut [f32]) {
-        let runs = [0, shape.bin(), 2 * shape.bin()];
-        for bin in 0..shape.bins {
-            let rows = Rows { first: shape.at(bin), step: CHANNELS };
-            kernels().layer(&self.bin(input, shape, bin, &runs, Then::AddRelu(beside, rows), rows), output);
-        }
-    }
-
-    /// To frames of bins.
-    fn run_flat(&self, input: &[f32], shape: Shape, flat: &mut [f32]) {
-        let runs = [0, shape.bin(), 2 * shape.bin()];
-        for bin in 0..BINS_LEFT {
-            let rows = Rows { first: bin * CHANNELS, step: BINS_LEFT * CHANNELS };
-            kernels().layer(&self.bin(input, shape, bin, &runs, Then::Relu, rows), flat);
+    /// `bin`: what becomes of the sums of a bin, and where they go.
+    fn run<'a>(
+        &self,
+        input: &[f32],
+        shape: Shape,
+        between: &mut Between,
+        bin: impl Fn(usize) -> (Then<'a>, Rows),
+        output: &mut [f32],
+    ) {
+        let point = winograd::tiles(shape.frames) * CHANNELS;
+        let Between { points, products } = between;
+        hold(points, SPAN * POINTS * point);
+        hold(products, POINTS * point);
+        let mut turned = 0;
+        for number in 0..shape.bins / self.stride {
+            let first = number * self.stride;
+            // Bins count with the border here: an output looks at the one before it.
+            while turned < first + SPAN {
+                let place = &mut points[turned % SPAN * POINTS * point..][..POINTS * point];
+                kernels().spread(&input[turned * shape.bin()..][..shape.bin()], CHANNELS, place);
+                turned += 1;
+            }
+            let place = |bin: usize| (first + bin) % SPAN * POINTS * point;
+            for (number, matrix) in self.points.iter().enumerate() {
+                let rows = Rows { first: number * point, step: CHANNELS };
+                let layer = Layer {
+                    matrix,
+                    input: points,
+                    from: rows,
+                    runs: &[place(0), place(1), place(2)],
+                    count: winograd::tiles(shape.frames),
+                    then: Then::Keep,
+                    to: rows,
+                };
+                kernels().layer(&layer, products);
+            }
+            let (then, to) = bin(number);
+            let gather = Gather { products, bias: &self.bias, count: shape.frames, then, to };
+            kernels().gather(&gather, output);
         }
     }
 }
