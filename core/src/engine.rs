@@ -67,7 +67,7 @@ pub enum AnalysisError {
 
 /// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
 ///
-/// About 0.4 GiB with the models of the shipped manifest.
+/// About 0.2 GiB with the models of the shipped manifest.
 #[derive(Clone, Debug)]
 pub struct Engine {
     inner: Arc<Inner>,
