@@ -18,6 +18,7 @@ use crate::session::request::Kind;
 const EXAMPLES: &str = "\
 Examples:
   peakstream compare monday.wav tuesday.flac
+  peakstream compare --score-threshold far=0.1% monday.wav tuesday.flac
   peakstream compare --channel 2 agent-and-caller.wav caller.wav
   peakstream compare --codec mulaw one.ulaw two.ulaw --json
 ";
@@ -57,14 +58,16 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn compare(args: &Args) -> Result<Answer, CliError> {
     let studio = Studio::new(&args.models, &args.input, &args.speech)?;
-    let a = studio.listen(&args.a, args.channel.channel_type, None, Kind::Verify)?;
-    let b = studio.listen(&args.b, args.channel.channel_type, None, Kind::Verify)?;
+    let channel_type = args.channel.channel_type;
+    let score_threshold = studio.score(args.score.score_threshold, channel_type, channel_type)?;
+    let a = studio.listen(&args.a, channel_type, None, Kind::Verify)?;
+    let b = studio.listen(&args.b, channel_type, None, Kind::Verify)?;
     let score = studio.compare(&a.analysis.template, &b.analysis.template)?;
     let model = a.analysis.template.model();
-    let calibration = studio.engine()?.calibration(args.channel.channel_type).identity();
+    let calibration = studio.engine()?.calibration(channel_type).identity();
     let verdict = Verdict {
         score,
-        score_threshold: args.score.score_threshold,
+        score_threshold,
         authenticity_threshold: args.authenticity.authenticity_threshold,
         heard: [a, b],
     };

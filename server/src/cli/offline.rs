@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use peakstream::{
     Action, Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError,
-    Encoding, Engine, Gates, ModelHash, OpenError, SampleRate, Score, Shortfall, Template,
+    Encoding, Engine, Gates, ModelHash, OpenError, SampleRate, Score, Shortfall, Template, Threshold, Voices,
 };
 
 use crate::audio_file::{self, ReadOptions, Recording};
@@ -14,6 +14,7 @@ use crate::cli::output::CliError;
 use crate::session::error::MIN_SPEECH_SECONDS;
 use crate::session::policy::{GateSetting, Policy, TenantQuality};
 use crate::session::request::Kind;
+use crate::session::score_threshold::ScoreThreshold;
 
 /// Why a readable file gives no template.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +173,18 @@ impl Studio {
             return Err(OfflineError::NarrowBand { path: path.to_owned(), rate: recording.rate() }.into());
         }
         Ok(recording.at(rate)?)
+    }
+
+    /// The score that a threshold stands for between voices that came through these.
+    ///
+    /// # Errors
+    /// A name that the calibration has no threshold for, or no models.
+    pub fn score(&self, said: ScoreThreshold, a: ChannelType, b: ChannelType) -> Result<Threshold, CliError> {
+        if let ScoreThreshold::Score(score) = said {
+            return Ok(score);
+        }
+        let found = said.by(self.engine()?.calibration_between(a, b), Voices::Whole);
+        found.map_err(|error| CliError::Usage(format!("--score-threshold: {error}")))
     }
 
     /// Calibrated similarity of two voices.

@@ -22,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   peakstream verify --credential alice.credential call.wav
   peakstream verify --credential \"$CREDENTIAL\" --score-threshold 0.7 --json call.flac
+  peakstream verify --credential alice.credential --score-threshold far=0.1% call.wav
   peakstream verify --credential by-microphone.credential --channel-type telephone call.wav
 ";
 
@@ -69,10 +70,10 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
     let studio = Studio::new(&args.models, &args.input, &args.speech)?;
     let (model, registered_by) = (registered.template.model(), registered.template.channel_type());
     let channel_type = args.channel_type.unwrap_or(registered_by);
+    let score_threshold = studio.score(args.score.score_threshold, registered_by, channel_type)?;
     let heard = studio.listen(&args.file, channel_type, Some(model), Kind::Verify)?;
     let score = studio.compare(&registered.template, &heard.analysis.template)?;
-    let (score_threshold, authenticity_threshold) =
-        (args.score.score_threshold, args.authenticity.authenticity_threshold);
+    let authenticity_threshold = args.authenticity.authenticity_threshold;
     let authenticity = heard.analysis.authenticity;
     let (same, live) =
         (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));
