@@ -6,10 +6,8 @@ use std::process::ExitCode;
 use peakstream::{Score, Threshold};
 use serde_json::{Value, json};
 
-use super::offline::{Heard, Studio};
-use super::options::{
-    AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions,
-};
+use super::offline::{Heard, Studio, StudioOptions};
+use super::options::{AuthenticityOptions, ChannelOptions, ScoreOptions};
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::session::event::six_decimals;
 use crate::session::policy;
@@ -41,11 +39,7 @@ pub struct Args {
     #[command(flatten)]
     channel: ChannelOptions,
     #[command(flatten)]
-    speech: SpeechOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    studio: StudioOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -57,7 +51,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn compare(args: &Args) -> Result<Answer, CliError> {
-    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
+    let studio = Studio::new(&args.studio)?;
     let channel_type = args.channel.channel_type;
     let score_threshold = studio.score(args.score.score_threshold, channel_type, channel_type)?;
     let a = studio.listen(&args.a, channel_type, None, Kind::Verify)?;

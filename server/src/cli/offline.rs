@@ -81,6 +81,17 @@ impl Heard {
     }
 }
 
+/// What every command has that listens to files.
+#[derive(Debug, clap::Args)]
+pub struct StudioOptions {
+    #[command(flatten)]
+    speech: SpeechOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    #[command(flatten)]
+    models: ModelOptions,
+}
+
 /// How to listen to files. The models are loaded when the first file has turned out to be audio: they take seconds, and
 /// a mistyped name should not.
 #[derive(Debug)]
@@ -97,11 +108,8 @@ impl Studio {
     ///
     /// # Errors
     /// A codec that does not exist.
-    pub fn new(
-        models: &ModelOptions,
-        input: &InputOptions,
-        speech: &SpeechOptions,
-    ) -> Result<Self, CliError> {
+    pub fn new(options: &StudioOptions) -> Result<Self, CliError> {
+        let StudioOptions { speech, input, models } = options;
         Ok(Self {
             models: models.clone(),
             engine: OnceCell::new(),
