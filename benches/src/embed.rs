@@ -65,6 +65,6 @@ fn embed(
     while !rest.is_empty() {
         rest = &rest[stream.push(rest).consumed..];
     }
-    let template = engine.template(&stream.finish())?;
+    let template = engine.template(&stream.finish());
     Ok(template.map_or([0.0; DIMENSIONS], |template| *template.values()))
 }

@@ -201,8 +201,8 @@ impl Engine {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
         let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.template(speech)?.ok_or_else(too_little)?;
-        let by_telephone = self.by_telephone(speech)?;
+        let template = self.template(speech).ok_or_else(too_little)?;
+        let by_telephone = self.by_telephone(speech);
         let llr = self.inner.authenticity.llr(speech.spectra())?;
         Ok(Analysis {
             template: template.with_telephone(by_telephone.as_ref()),
@@ -211,9 +211,9 @@ impl Engine {
     }
 
     /// What a telephone would have left of a voice that came by microphone: a second run of the network.
-    fn by_telephone(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
+    fn by_telephone(&self, speech: &CollectedSpeech) -> Option<Template> {
         if speech.channel_type() == ChannelType::Telephone {
-            return Ok(None);
+            return None;
         }
         let rows = speech.features_by_telephone(&self.inner.tables.fbank);
         self.inner.speaker.template(&rows, ChannelType::Telephone)
@@ -221,60 +221,44 @@ impl Engine {
 
     /// The voice alone, without authenticity and in its own band only: for comparing recordings that are too short to judge
     /// (from 0.3 s). `None` if there is less speech than that.
-    ///
-    /// # Errors
-    /// See [`InferenceError`].
-    pub fn template(&self, speech: &CollectedSpeech) -> Result<Option<Template>, InferenceError> {
+    pub fn template(&self, speech: &CollectedSpeech) -> Option<Template> {
         let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
-        Ok(template.map(|template| template.with_evidence(Some(speech.evidence()))))
+        Some(template.with_evidence(Some(speech.evidence())))
     }
 
-    /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each.
-    ///
-    /// # Errors
-    /// See [`InferenceError`].
-    pub fn template_of_features(
-        &self,
-        rows: &[f32],
-        channel_type: ChannelType,
-    ) -> Result<Option<Template>, InferenceError> {
+    /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each; `None` under 30 rows.
+    pub fn template_of_features(&self, rows: &[f32], channel_type: ChannelType) -> Option<Template> {
         self.inner.speaker.template(rows, channel_type)
     }
 
     /// The quality gates that the speech does not pass, in the order of [`Gate::ALL`]. Whether several people talk is the last
     /// question, and is not asked of speech that is refused anyway: see [`Engine::one_voice`] for its cost.
-    ///
-    /// # Errors
-    /// See [`InferenceError`].
-    pub fn judge(&self, speech: &CollectedSpeech, gates: &Gates) -> Result<Vec<Shortfall>, InferenceError> {
+    pub fn judge(&self, speech: &CollectedSpeech, gates: &Gates) -> Vec<Shortfall> {
         let mut figures = speech.figures();
         let shortfalls = gates.judge(&figures);
         let refused = shortfalls.iter().any(|shortfall| shortfall.action == Action::Refuse);
         if refused || !gates.asks(Gate::MultipleSpeakers) {
-            return Ok(shortfalls);
+            return shortfalls;
         }
-        figures.one_voice = self.one_voice(speech)?;
-        Ok(gates.judge(&figures))
+        figures.one_voice = self.one_voice(speech);
+        gates.judge(&figures)
     }
 
     /// [`Figures::one_voice`](crate::Figures::one_voice) of some speech. It is cut into two to five pieces and each is embedded by itself, which costs about as
     /// much as [`Engine::analyse`].
-    ///
-    /// # Errors
-    /// See [`InferenceError`].
-    pub fn one_voice(&self, speech: &CollectedSpeech) -> Result<Option<f32>, InferenceError> {
+    pub fn one_voice(&self, speech: &CollectedSpeech) -> Option<f32> {
         let (rows, evidence) = (speech.features(), speech.evidence());
-        let Some(cuts) = quality::pieces(rows, evidence.net_speech) else { return Ok(None) };
+        let cuts = quality::pieces(rows, evidence.net_speech)?;
         let mut pieces = Vec::with_capacity(cuts.len() - 1);
         for cut in cuts.windows(2) {
             let own = &rows[cut[0] * fbank::BINS..cut[1] * fbank::BINS];
-            if let Some(template) = self.inner.speaker.template(own, speech.channel_type())? {
+            if let Some(template) = self.inner.speaker.template(own, speech.channel_type()) {
                 let seconds = evidence.net_speech * own.len() as f32 / rows.len() as f32;
                 pieces.push(Piece { template, seconds });
             }
         }
         let calibration = self.calibration(speech.channel_type());
-        Ok(quality::least_alike(&pieces, evidence.snr, calibration))
+        quality::least_alike(&pieces, evidence.snr, calibration)
     }
 
     /// What two voices are compared by: the calibration of the band that both have.

@@ -85,7 +85,7 @@ fn a_wide_band_call_is_limited_to_the_telephone_band() {
     let template = |format: AudioFormat| {
         let mut stream = open(format, 3.0);
         push_all(&mut stream, &bytes(&voice(6.0, 140.0, format.wire_rate()), &format));
-        engine().template(&stream.finish()).expect("inference").expect("three seconds of speech")
+        engine().template(&stream.finish()).expect("three seconds of speech")
     };
     let cosine = template(wide).cosine(&template(narrow));
     assert!(cosine > 0.95, "the same voice at 8 and 16 kHz: cosine {cosine}");

@@ -6,7 +6,7 @@ mod common;
 use allocation_counter::AllocationInfo;
 use common::{bytes, encoding, engine, formats, open, voice, wav_header};
 use peakstream::audio::g722;
-use peakstream::{AudioFormat, CallStream, Encoding, SampleRate, WireRate};
+use peakstream::{AudioFormat, CallStream, ChannelType, Encoding, SampleRate, WireRate};
 
 fn push_counted(stream: &mut CallStream, audio: &[u8], chunk: usize) -> AllocationInfo {
     allocation_counter::measure(|| {
@@ -48,6 +48,17 @@ fn a_header_in_the_stream_costs_no_allocation_whatever_it_says() {
             costs_nothing(declared, &audio, chunk, &format);
         }
     }
+}
+
+#[test]
+fn an_embedding_costs_no_allocation_once_there_was_one_as_long() {
+    let rows: Vec<f32> = (0..300 * 80).map(|i| (i as f32 * 0.37).sin()).collect();
+    let embed = |rows: &[f32]| {
+        let embedded = || assert!(engine().template_of_features(rows, ChannelType::Telephone).is_some());
+        allocation_counter::measure(embedded).count_total
+    };
+    assert!(embed(&rows) > 0, "the first makes its workspace");
+    assert_eq!([embed(&rows), embed(&rows[..100 * 80]), embed(&rows)], [0; 3]);
 }
 
 #[test]

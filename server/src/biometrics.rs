@@ -135,7 +135,7 @@ impl Biometrics {
 
     /// The gates that speech does not pass, if they only warn.
     fn shortfalls(&self, gates: &Gates, speech: &CollectedSpeech) -> Result<Vec<Shortfall>, EngineFault> {
-        let shortfalls = self.engine.judge(speech, gates).map_err(|error| internal(&error))?;
+        let shortfalls = self.engine.judge(speech, gates);
         match shortfalls.iter().find(|shortfall| shortfall.action == Action::Refuse) {
             Some(refused) => Err(EngineFault::Quality(*refused)),
             None => Ok(shortfalls),

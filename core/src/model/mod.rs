@@ -1,7 +1,9 @@
 //! The models: installed files enter, networks that have proved their golden vectors leave.
 
 pub mod authenticity;
+mod campplus;
 pub(crate) mod golden;
+mod graph_file;
 mod manifest;
 mod plan;
 pub mod speaker;

@@ -15,10 +15,6 @@ impl InferenceError {
     fn new(error: impl std::fmt::Debug) -> Self {
         Self(format!("{error:?}"))
     }
-
-    pub(crate) fn panicked() -> Self {
-        Self("the graph could not be optimised".to_owned())
-    }
 }
 
 /// A graph that is ready to run, from any number of threads.

@@ -1,32 +1,29 @@
 //! Speaker embedding by CAM++ (arXiv 2303.00332): rows of log-mel features enter, a voice [`Template`] leaves.
 //!
-//! The network runs in plans of fixed lengths. Speech runs once, through the shortest plan that holds it: rows that are
-//! missing are repeated from its start, and up to a twentieth that is too much is left out at both ends. Cutting it into
-//! several windows of shorter plans and averaging cost a third more errors on short speech (`docs/front-end.md`); only
-//! speech longer than the longest plan is treated so.
+//! Speech runs through the network once, all rows together. Cutting it into several windows and averaging cost a third more errors
+//! on short speech (`docs/front-end.md`); only speech longer than ten seconds is treated so, which bounds the memory of a run.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use serde::Deserialize;
 
+use super::campplus::{CamPlus, Workspace};
 use super::golden::{self, Golden};
-use super::plan::{Graph, InferenceError, Plan};
-use super::windows::{column_means, less_column_means, window, window_starts, windows_needed};
+use super::windows::{column_means, window_starts, windows_needed};
 use super::{LoadError, ModelInfo, Source};
 use crate::audio::resample::WIDE_BLOCK;
 use crate::decision::Evidence;
 use crate::speech::fbank::{BINS, Fbank, FbankTables};
 use crate::{ChannelType, ModelHash};
 
-/// Numbers in an embedding.
-pub const DIMENSIONS: usize = 192;
+pub use super::campplus::DIMENSIONS;
 
-/// Lengths of the plans, in rows of 10 ms: 298 rows are 3 s, 498 are 5 s. Each costs about 50 MB.
-const PLAN_ROWS: [usize; 7] = [98, 198, 298, 398, 498, 698, 998];
+/// Rows of 10 ms that run at once: ten seconds. Longer speech is covered by several windows of as many.
+const MOST_ROWS: usize = 998;
 /// Fewer rows (0.3 s) say nothing about a voice.
 const LEAST_ROWS: usize = 30;
-/// The part of a plan's length, one in so many, by which speech may be longer.
-const NEGLIGIBLE: usize = 20;
 
 /// What a voice is compared by: a direction in the network's space. Wiped when dropped, never shown.
 #[derive(Clone, PartialEq, Zeroize, ZeroizeOnDrop)]
@@ -121,8 +118,9 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
 #[derive(Debug)]
 pub(crate) struct SpeakerModel {
     pub(crate) info: ModelInfo,
-    /// From the shortest to the longest.
-    plans: Vec<Plan>,
+    network: CamPlus,
+    /// Those that no thread computes with at the moment: as many as ever computed at once.
+    workspaces: Mutex<Vec<Workspace>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,24 +140,21 @@ struct Tolerance {
 }
 
 impl SpeakerModel {
-    /// Loads the network and proves it, front end included, at every plan's length.
+    /// Loads the network and proves it, front end included.
     pub(crate) fn load(
         source: &Source<'_>,
         info: ModelInfo,
         tables: &std::sync::Arc<FbankTables>,
     ) -> Result<Self, LoadError> {
-        let file = &info.file;
-        let onnx = source.bytes(file)?;
+        let onnx = source.bytes(&info.file)?;
         info.check_identity(&onnx)?;
-        let graph = Graph::parse(&onnx).map_err(|error| LoadError::invalid(file, error))?;
-        let plans = build(&graph).map_err(|error| LoadError::invalid(file, error))?;
-        let model = Self { info, plans };
+        let network = CamPlus::read(&onnx).map_err(|error| LoadError::invalid(&info.file, error))?;
+        let model = Self { info, network, workspaces: Mutex::default() };
         model.prove(Golden::read(source, &model.info.golden)?, tables)?;
         Ok(model)
     }
 
     fn prove(&self, golden: Golden<Expected>, tables: &std::sync::Arc<FbankTables>) -> Result<(), LoadError> {
-        let mut proved = 0;
         for case in &golden.cases {
             let expected = &case.expected;
             let rows = features_of(&golden.signal(case), tables);
@@ -178,65 +173,43 @@ impl SpeakerModel {
             compare("last features", edges.1.unwrap_or_default(), &expected.features_last_row, of_features)?;
             compare("mean features", &column_means(&rows, BINS), &expected.features_mean, of_features)?;
             compare("frames", &[count as f32], &[expected.frames as f32], 0.0)?;
-            if let Some(plan) = self.plans.iter().find(|plan| plan.rows() == count) {
-                let found = plan
-                    .run(&less_column_means(&rows, BINS))
-                    .map_err(|error| LoadError::invalid(&self.info.file, error))?;
-                compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
-                proved += 1;
-            }
-        }
-        if proved < self.plans.len() {
-            let reason = format!("it proves {proved} of {} plan lengths {PLAN_ROWS:?}", self.plans.len());
-            return Err(LoadError::invalid(&self.info.golden, reason));
+            let found = self.embedding(&rows);
+            compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
         }
         Ok(())
     }
 
-    /// The shortest plan that holds so many rows, but for a twentieth, and how often it runs: once, unless no plan is
-    /// long enough.
-    fn cover(&self, count: usize) -> (&Plan, usize) {
-        let holds = |plan: &&Plan| plan.rows() * (NEGLIGIBLE + 1) >= count * NEGLIGIBLE;
-        let longest = &self.plans[self.plans.len() - 1];
-        self.plans
-            .iter()
-            .find(holds)
-            .map_or((longest, windows_needed(count, longest.rows())), |plan| (plan, 1))
+    /// The embedding of rows that run at once, not of length 1.
+    fn embedding(&self, rows: &[f32]) -> [f32; DIMENSIONS] {
+        let mut workspace = self.workspaces().pop().unwrap_or_default();
+        let embedding = self.network.run(rows, &mut workspace);
+        self.workspaces().push(workspace);
+        embedding
+    }
+
+    fn workspaces(&self) -> MutexGuard<'_, Vec<Workspace>> {
+        // Nothing panics between taking a workspace and giving it back but a defect; the others are sound then.
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The template of some speech; `None` if there is too little of it (under 0.3 s).
-    pub(crate) fn template(
-        &self,
-        rows: &[f32],
-        channel_type: ChannelType,
-    ) -> Result<Option<Template>, InferenceError> {
+    pub(crate) fn template(&self, rows: &[f32], channel_type: ChannelType) -> Option<Template> {
         let count = rows.len() / BINS;
         if count < LEAST_ROWS {
-            return Ok(None);
+            return None;
         }
-        let (plan, windows) = self.cover(count);
+        let windows = windows_needed(count, MOST_ROWS);
+        let length = if windows == 1 { count } else { MOST_ROWS };
         let mut direction = [0.0f64; DIMENSIONS];
-        for start in window_starts(count, plan.rows(), windows) {
-            let window = window(rows, BINS, start, plan.rows());
-            let embedding = plan.run(&less_column_means(&window, BINS))?;
+        for start in window_starts(count, length, windows) {
+            let embedding = self.embedding(&rows[start * BINS..(start + length) * BINS]);
             let norm = dot(&embedding, &embedding).sqrt();
             for (sum, value) in direction.iter_mut().zip(&embedding) {
                 *sum += f64::from(*value) / norm;
             }
         }
-        Ok(Template::new(self.info.hash, channel_type, direction.map(|value| value as f32)))
+        Template::new(self.info.hash, channel_type, direction.map(|value| value as f32))
     }
-}
-
-/// One plan for each length, built side by side: each takes most of a second of one core.
-fn build(graph: &Graph) -> Result<Vec<Plan>, InferenceError> {
-    std::thread::scope(|scope| {
-        let builds = PLAN_ROWS.map(|rows| scope.spawn(move || graph.plan(rows, BINS)));
-        builds
-            .into_iter()
-            .map(|build| build.join().unwrap_or_else(|_| Err(InferenceError::panicked())))
-            .collect()
-    })
 }
 
 fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32> {

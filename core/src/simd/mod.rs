@@ -1,7 +1,7 @@
 //! The inner loops, once for every instruction set: slices of numbers enter, the same slices or sums leave.
 //!
-//! All `unsafe` of the engine is in this folder. A loop is written once, over [`lanes::Lanes`] (`gemm.rs`, `fir.rs`,
-//! `fourier.rs`, `abreast.rs`, `elementwise.rs`); an instruction set is a file that says what a vector of numbers is there (`avx512.rs`, `avx2.rs`,
+//! All `unsafe` of the engine is in this folder. A loop is written once, over [`lanes::Lanes`] (`gemm.rs`, `dense.rs`, `winograd.rs`,
+//! `fir.rs`, `fourier.rs`, `abreast.rs`, `elementwise.rs`); an instruction set is a file that says what a vector of numbers is there (`avx512.rs`, `avx2.rs`,
 //! `portable.rs`) and compiles the loops for it into one table, [`Kernels`]. `tests.rs` runs every table that this machine
 //! has against plain sums in double precision.
 //!
@@ -13,11 +13,15 @@
 /// Compiles every loop for one kind of vector, with the features that it needs, into a table. A tile of a product is so many
 /// panels, which are so many vectors, wide.
 macro_rules! table {
-    ($level:expr, $vector:ty, $panels:literal, $vectors:literal $(, $features:literal)?) => {
+    ($level:expr, $vector:ty, $panels:literal, $vectors:literal, $rows:literal, $columns:literal $(, $features:literal)?) => {
         /// The loops for these machines.
         pub(super) static KERNELS: Kernels = Kernels {
             level: $level,
             product,
+            layer,
+            scale_relu,
+            spread,
+            gather,
             convolve,
             lay_abreast,
             line_up,
@@ -33,6 +37,26 @@ macro_rules! table {
         unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
             // SAFETY: the caller's promise.
             unsafe { gemm::product::<$vector, $panels, $vectors>(p, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn layer(layer: &Layer<'_>, output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::layer::<$vector, $rows, $columns>(layer, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn scale_relu(affine: &Affine, input: &[f32], output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::scale_relu::<$vector>(affine, input, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn spread(input: &[f32], channels: usize, output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { winograd::spread::<$vector>(input, channels, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn gather(gather: &Gather<'_>, output: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { winograd::gather::<$vector>(gather, output) }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn convolve(taps: &[f32], signal: &[f32], output: &mut [f32]) {
@@ -87,12 +111,14 @@ mod abreast;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod dense;
 mod elementwise;
 mod fir;
 mod fourier;
 mod gemm;
 mod lanes;
 mod portable;
+pub(crate) mod winograd;
 
 #[cfg(test)]
 mod tests;
@@ -102,7 +128,10 @@ use std::mem::MaybeUninit;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use winograd::Gather;
+
 pub(crate) use abreast::Bank;
+pub(crate) use dense::{Affine, Layer, Matrix, Rows, Then};
 pub(crate) use fourier::Fourier;
 pub(crate) use gemm::{PANEL, Packed, Product};
 
@@ -228,6 +257,10 @@ pub enum LevelError {
 pub(crate) struct Kernels {
     level: Level,
     product: unsafe fn(&Product<'_>, &mut [f32]),
+    layer: unsafe fn(&Layer<'_>, &mut [f32]),
+    scale_relu: unsafe fn(&Affine, &[f32], &mut [f32]),
+    spread: unsafe fn(&[f32], usize, &mut [f32]),
+    gather: unsafe fn(&Gather<'_>, &mut [f32]),
     convolve: unsafe fn(&[f32], &[f32], &mut [f32]),
     lay_abreast: unsafe fn(&[f32], &Begins, usize, &mut [MaybeUninit<Abreast>]),
     line_up: unsafe fn(&[Abreast], &Begins, &mut [f32]),
@@ -260,6 +293,36 @@ impl Kernels {
         product.check(output);
         // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
         unsafe { (self.product)(product, output) }
+    }
+
+    /// Many rows times a matrix: see [`Layer`].
+    pub(crate) fn layer(&self, layer: &Layer<'_>, output: &mut [f32]) {
+        layer.check(output);
+        // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
+        unsafe { (self.layer)(layer, output) }
+    }
+
+    /// Each channel's number becomes max(number · scale + shift, 0).
+    pub(crate) fn scale_relu(&self, affine: &Affine, input: &[f32], output: &mut [f32]) {
+        affine.check(input, output);
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.scale_relu)(affine, input, output) }
+    }
+
+    /// Turns inputs into the points of as many tiles as the output has room for: see [`winograd`].
+    pub(crate) fn spread(&self, input: &[f32], channels: usize, output: &mut [f32]) {
+        let tiles = output.len() / (winograd::POINTS * channels);
+        assert!(channels.is_multiple_of(2 * PANEL), "no number of channels for the loop");
+        assert!((winograd::TILE * tiles + 2) * channels <= input.len(), "inputs are missing");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.spread)(input, channels, output) }
+    }
+
+    /// Turns products of points into outputs: see [`winograd`].
+    pub(crate) fn gather(&self, gather: &Gather<'_>, output: &mut [f32]) {
+        gather.check(output);
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.gather)(gather, output) }
     }
 
     /// output[n] = Σ taps[k] · signal[n + k]: a filter whose taps are written backwards.

@@ -3,8 +3,10 @@
 use std::mem::MaybeUninit;
 
 use super::lanes::Lanes;
+use super::winograd::{self, Gather};
 use super::{
-    Abreast, Bank, Begins, Fourier, Kernels, Level, Product, abreast, elementwise, fir, fourier, gemm,
+    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir,
+    fourier, gemm,
 };
 
 #[derive(Clone, Copy)]
@@ -116,4 +118,4 @@ impl Lanes for Four {
     }
 }
 
-table!(Level::Portable, Four, 1, 4);
+table!(Level::Portable, Four, 1, 4, 3, 4);

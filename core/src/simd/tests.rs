@@ -76,6 +76,93 @@ proptest! {
     }
 
     #[test]
+    fn a_layer_is_the_sum_of_its_runs(
+        (runs, depth, panels, count) in (1usize..4, 1usize..40, 1usize..4, 0usize..30),
+        step in 1usize..9,
+        then in 0usize..3,
+        seed: u32,
+    ) {
+        let columns = 2 * PANEL * panels;
+        let (weights, bias) = (noise(runs * depth * columns, seed), noise(columns, seed ^ 1));
+        let matrix = Matrix::new(runs, depth, &bias, |row, column| weights[row * columns + column]);
+        // Runs overlap and are in no order, as those of bins that take turns.
+        let begins: Vec<usize> = (0..runs).map(|run| (runs - run) * 7).collect();
+        let input = noise(2 + count * step + runs * 7 + depth, seed ^ 2);
+        let (from, to) = (Rows { first: 2, step }, Rows { first: 3, step: columns + 5 });
+        let beside = noise(count * columns, seed ^ 3);
+        let then = [Then::Keep, Then::Relu, Then::AddRelu(&beside, Rows::packed(columns))][then];
+        for table in tables() {
+            let mut output = vec![7.0; 3 + count * to.step];
+            let layer = Layer { matrix: &matrix, input: &input, from, runs: &begins, count, then, to };
+            table.layer(&layer, &mut output);
+            prop_assert!(output[..3].iter().all(|value| *value == 7.0));
+            for row in 0..count {
+                for column in 0..columns {
+                    let mut exact = f64::from(bias[column]);
+                    for (run, begin) in begins.iter().enumerate() {
+                        for i in 0..depth {
+                            let weight = weights[(run * depth + i) * columns + column];
+                            exact += f64::from(input[2 + row * step + begin + i]) * f64::from(weight);
+                        }
+                    }
+                    exact = match then {
+                        Then::Keep => exact,
+                        Then::Relu => exact.max(0.0),
+                        Then::AddRelu(..) => (exact + f64::from(beside[row * columns + column])).max(0.0),
+                    };
+                    let found = output[3 + row * to.step + column];
+                    prop_assert!(close(found, exact, runs * depth), "{table:?}: {found} instead of {exact}");
+                }
+                let after = &output[3 + row * to.step + columns..3 + (row + 1) * to.step];
+                prop_assert!(after.iter().all(|value| *value == 7.0), "{table:?} wrote behind a row");
+            }
+        }
+    }
+
+    #[test]
+    fn winograds_convolution_is_the_plain_one(count in 1usize..30, panels in 1usize..3, seed: u32) {
+        let channels = 2 * PANEL * panels;
+        let tiles = winograd::tiles(count);
+        let input = noise((winograd::TILE * tiles + 2) * channels, seed);
+        let (taps, bias) = (noise(winograd::TAPS, seed ^ 1), noise(channels, seed ^ 2));
+        for table in tables() {
+            let mut points = vec![0.0; winograd::POINTS * tiles * channels];
+            table.spread(&input, channels, &mut points);
+            // Channels by themselves: the product with a matrix is another loop's.
+            for (point, values) in points.chunks_exact_mut(tiles * channels).enumerate() {
+                let weight = winograd::weight(point, [taps[0], taps[1], taps[2]]);
+                values.iter_mut().for_each(|value| *value *= weight);
+            }
+            let mut output = vec![7.0; count * channels];
+            let to = Rows::packed(channels);
+            let gather = Gather { products: &points, bias: &bias, count, then: Then::Keep, to };
+            table.gather(&gather, &mut output);
+            for (at, &found) in output.iter().enumerate() {
+                let plain: f64 = (0..winograd::TAPS)
+                    .map(|tap| f64::from(taps[tap]) * f64::from(input[at + tap * channels]))
+                    .sum();
+                let exact = plain + f64::from(bias[at % channels]);
+                prop_assert!((f64::from(found) - exact).abs() < 2e-5, "{table:?}: {found} instead of {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_scaled_shifted_and_cut_off_at_zero(panels in 1usize..4, seed: u32) {
+        let channels = 2 * PANEL * panels;
+        let (input, scale, shift) = (noise(channels, seed), noise(channels, seed ^ 1), noise(channels, seed ^ 2));
+        let affine = Affine { scale: scale.clone().into(), shift: shift.clone().into() };
+        for table in tables() {
+            let mut output = vec![7.0; channels];
+            table.scale_relu(&affine, &input, &mut output);
+            for (i, &found) in output.iter().enumerate() {
+                let exact = (f64::from(input[i]) * f64::from(scale[i]) + f64::from(shift[i])).max(0.0);
+                prop_assert!(close(found, exact, 1), "{table:?}: {found} instead of {exact}");
+            }
+        }
+    }
+
+    #[test]
     fn a_filtered_signal_is_the_sum_of_its_taps(taps in 1usize..40, length in 0usize..200, seed: u32) {
         let (response, signal) = (noise(taps, seed), noise(length + taps, seed ^ 1));
         for table in tables() {

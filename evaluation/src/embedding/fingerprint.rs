@@ -32,8 +32,7 @@ pub(super) fn of_engine(engine: &Engine, channel_type: ChannelType) -> Result<Ha
         rest = &rest[call.push(rest).consumed..];
     }
     let speech = call.finish();
-    let template =
-        engine.template(&speech).map_err(|source| ListenError::Inference { name: name(), source })?;
+    let template = engine.template(&speech);
     let mut hash = Sha256::new();
     hash.update(channel_type.name());
     hash.update(engine.newest_model().bytes());

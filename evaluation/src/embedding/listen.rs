@@ -151,10 +151,7 @@ impl<'a> Listener<'a> {
             rest = &rest[stream.push(rest).consumed..];
         }
         let speech = stream.finish();
-        let template = self
-            .engine
-            .template(&speech)
-            .map_err(|source| ListenError::Inference { name: name(), source })?;
+        let template = self.engine.template(&speech);
         Ok(Entry::new(speech.evidence(), template.as_ref().map(Template::values)))
     }
 

@@ -78,14 +78,6 @@ pub enum ListenError {
         /// Why.
         source: OpenError,
     },
-    /// The engine failed.
-    #[error("{name}: {source}")]
-    Inference {
-        /// The recording.
-        name: String,
-        /// Why.
-        source: peakstream::model::InferenceError,
-    },
     /// The cache cannot be written.
     #[error(transparent)]
     Cache(#[from] CacheError),

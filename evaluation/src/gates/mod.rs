@@ -174,8 +174,7 @@ impl Study<'_> {
         }
         let speech = stream.finish();
         let mut figures = speech.figures();
-        figures.one_voice =
-            engine.one_voice(&speech).map_err(|source| ListenError::Inference { name: name(), source })?;
+        figures.one_voice = engine.one_voice(&speech);
         Ok(figures)
     }
 }

@@ -165,7 +165,7 @@ impl Studio {
         }
         let spec = AnalysisSpec { model: model.unwrap_or_else(|| engine.newest_model()) };
         let failed = |source| OfflineError::Analysis { path: path.to_owned(), source };
-        let quality = engine.judge(&speech, &self.gates(kind)).map_err(|error| failed(error.into()))?;
+        let quality = engine.judge(&speech, &self.gates(kind));
         let analysis = engine.analyse(&speech, spec).map_err(failed)?;
         Ok(Heard { path: path.to_owned(), analysis, quality, net_speech: found, audio })
     }
