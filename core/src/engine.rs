@@ -1,6 +1,7 @@
 //! The engine: installed models enter, calls are opened, their speech is analysed, voices are compared.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::audio::polyphase::Filters;
@@ -68,12 +69,24 @@ pub enum AnalysisError {
 /// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
 ///
 /// About 0.2 GiB with the models of the shipped manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for Engine {
+    /// By name: the tables and networks would be millions of numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let models: Vec<_> = self.inner.all.iter().map(|model| (&model.name, model.hash)).collect();
+        let calibrations = [&self.inner.telephone, &self.inner.microphone].map(Calibration::identity);
+        f.debug_struct("Engine")
+            .field("models", &models)
+            .field("calibrations", &calibrations)
+            .field("options", &self.inner.options)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     tables: SharedTables,
     speaker: SpeakerModel,

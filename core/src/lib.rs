@@ -31,7 +31,7 @@ mod units;
 
 pub use audio::encoding::Encoding;
 pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields, Framing};
-pub use decision::{Calibration, Centre, CompareError, Evidence};
+pub use decision::{Calibration, Centre, CompareError, Evidence, NoThreshold, OperatingPoint, Voices};
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
 pub use quality::{Action, Figures, Gate, Gates, Shortfall};

@@ -62,3 +62,10 @@ fn a_calibration_that_turns_scores_upside_down_is_refused() {
     });
     assert!(matches!(negative, Err(LoadError::Invalid { .. })), "{:?}", negative.err());
 }
+
+#[test]
+fn an_engine_tells_its_models_and_calibrations_and_no_tables() {
+    let told = format!("{:?}", common::engine());
+    assert!(told.contains("campplus") && told.contains("telephone-channel@"), "{told}");
+    assert!(told.len() < 1_000, "{} characters", told.len());
+}

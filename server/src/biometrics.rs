@@ -10,7 +10,7 @@ use bytes::Bytes;
 use peakstream::credential::{self, Credential, CredentialError};
 use peakstream::{
     Action, AnalysisSpec, AudioFormat, Calibration, CallSpec, CallStream, Centre, CollectedSpeech, Engine,
-    Gate, Gates, ModelHash, OpenError, Shortfall, Template,
+    Gate, Gates, ModelHash, OpenError, Shortfall, Template, Voices,
 };
 
 use zeroize::Zeroizing;
@@ -19,7 +19,7 @@ use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
 use crate::session::event::{Finding, Measurement};
-use crate::session::policy::{GateSetting, Policy};
+use crate::session::policy::{Compared, Doubt, GateSetting, Grounds, Outcome, Policy};
 use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Kind, Purpose, SessionRequest};
 use crate::tenant::centre::{Centres, Voice};
 use crate::tenant::keyring::Keyring;
@@ -81,6 +81,7 @@ impl Biometrics {
         let template = &analysis.template;
         let mut calibration = self.engine.calibration(template.channel_type());
         let mut centre = None;
+        let mut compared = None;
         let (finding, voice) = match purpose {
             Purpose::Register { .. } => {
                 let credential = self.seal(tenant, template)?;
@@ -96,10 +97,16 @@ impl Biometrics {
                     Some(centre) => self.engine.compare_centred(&reference, template, centre),
                     None => self.engine.compare(&reference, template),
                 };
+                let score = score.map_err(|error| internal(&error))?;
+                let voices = if centre.is_some() { Voices::Centred } else { Voices::Whole };
+                compared = Some(Compared { score, threshold: request.score_threshold, calibration, voices });
                 let voice = self.centres.hears(tenant, template, credential.expose());
-                (Finding::Verified(score.map_err(|error| internal(&error))?), voice)
+                (Finding::Verified(score), voice)
             }
         };
+        let genuine = request.authenticity_threshold.passes_authenticity(analysis.authenticity);
+        let poor = !shortfalls.is_empty();
+        let grounds = Grounds { genuine, compared, net_speech: seconds, poor };
         // Wiped when the last who has it drops it.
         let wav = Some(Sensitive::new(Bytes::from_owner(Zeroizing::new(speech.to_wav()))));
         let calibration = calibration.identity().into();
@@ -108,7 +115,7 @@ impl Biometrics {
             finding,
             calibration,
             shortfalls,
-            outcome: None,
+            outcome: request.policy.doubt.map(|doubt| outcome(doubt, grounds, tenant)),
             centre: centre.map(|centre| centre.identity().into()),
             voice,
             wav,
@@ -149,6 +156,14 @@ impl Biometrics {
         let credential = Credential { template: template.clone(), calibration, created_at: now.as_secs() };
         Ok(Sensitive::new(credential::seal(&keys, tenant.name(), &credential, nonce)))
     }
+}
+
+/// What the result comes to. Where a bound is one that the calibration in force does not know, nobody is accepted or rejected by it.
+fn outcome(doubt: Doubt, grounds: Grounds<'_>, tenant: &Tenant) -> Outcome {
+    doubt.outcome(grounds).unwrap_or_else(|error| {
+        tracing::warn!(tenant = tenant.name(), %error, "the result is doubtful for want of a threshold");
+        Outcome::Doubtful
+    })
 }
 
 /// Engine errors hold no personal data: kinds and numbers only.

@@ -163,21 +163,44 @@ pub fn load_engine_from(dir: &Path, options: EngineOptions) -> Result<Engine, Mo
 /// # Errors
 /// A file that cannot be read or is no calibration, or two for one channel type.
 pub fn calibrated(mut engine: Engine, files: &[PathBuf]) -> Result<Engine, ModelDirError> {
-    let mut replaced = Vec::new();
+    for calibration in read_calibrations(files)? {
+        let channel_type = calibration.channel_type();
+        // Nobody else has the engine yet.
+        engine = engine.with_calibration(calibration).map_err(|_| ModelDirError::Twice { channel_type })?;
+    }
+    Ok(engine)
+}
+
+/// The calibrations that [`calibrated`] puts in force, one for each channel type, without the networks.
+///
+/// # Errors
+/// No models, or what [`calibrated`] refuses.
+pub fn calibrations(asked: Option<&Path>, files: &[PathBuf]) -> Result<Vec<Calibration>, ModelDirError> {
+    let mut all = read_calibrations(files)?;
+    let dir = find(asked, &Surroundings::of_process())?;
+    for channel_type in [ChannelType::Telephone, ChannelType::Microphone] {
+        if all.iter().all(|own| own.channel_type() != channel_type) {
+            let installed = Calibration::installed(&|name| read_within(&dir, name), channel_type);
+            all.push(installed.map_err(|source| ModelDirError::Load { dir: dir.clone(), source })?);
+        }
+    }
+    Ok(all)
+}
+
+fn read_calibrations(files: &[PathBuf]) -> Result<Vec<Calibration>, ModelDirError> {
+    let mut all: Vec<Calibration> = Vec::new();
     for path in files {
         let read = std::fs::read(path);
         let bytes = read.map_err(|source| ModelDirError::Unreadable { path: path.clone(), source })?;
         let calibration = Calibration::read(&path.display().to_string(), &bytes)
             .map_err(|source| ModelDirError::Calibration { source })?;
         let channel_type = calibration.channel_type();
-        if replaced.contains(&channel_type) {
+        if all.iter().any(|other| other.channel_type() == channel_type) {
             return Err(ModelDirError::Twice { channel_type });
         }
-        replaced.push(channel_type);
-        // Nobody else has the engine yet.
-        engine = engine.with_calibration(calibration).map_err(|_| ModelDirError::Twice { channel_type })?;
+        all.push(calibration);
     }
-    Ok(engine)
+    Ok(all)
 }
 
 /// Reads a file of the folder. Names come from the manifest; one that leads out of the folder is refused.

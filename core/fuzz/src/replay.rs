@@ -9,12 +9,14 @@ use std::path::Path;
 /// Changed versions of each input. The whole replay stays within seconds.
 const CHANGED: u64 = 1_000;
 
-/// Gives every file of `folder` to `target`, then versions of it with bytes changed, cut out, or copied.
+/// Gives every file of the corpus `name` to `target`, then versions of it with bytes changed, cut out, or copied. `package`: the
+/// folder of the caller's `Cargo.toml`.
 ///
 /// # Panics
-/// If the folder has no files, or if the target panics: then with the file and the bytes that did it.
-pub fn replay(folder: &Path, target: fn(&[u8])) {
-    let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+/// If the corpus has no files, or if the target panics: then with the file and the bytes that did it.
+pub fn replay(package: &str, name: &str, target: fn(&[u8])) {
+    let folder = Path::new(package).join("corpus").join(name);
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = files.map(|file| file.expect("a readable folder").path()).collect();
     assert!(!paths.is_empty(), "{} has no inputs to replay", folder.display());
     paths.sort();

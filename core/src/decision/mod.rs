@@ -15,18 +15,22 @@
 //!
 //! Where a [`Centre`] is known, what all callers' voices have in common is taken from both sides before their cosine, which then
 //! means something else: a calibration holds a second set of numbers for that, if it was fitted to it.
+//!
+//! With each set of numbers come the scores that one impostor in 100, in 1,000 and so on reaches ([`OperatingPoint`]).
 
 mod centre;
 mod evidence;
+mod operating_point;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::{LoadError, Source};
-use crate::{ChannelType, Llr, ModelHash, Score, Template};
+use crate::{ChannelType, Llr, ModelHash, Score, Template, Threshold};
 
 pub use centre::Centre;
 pub use evidence::{Conditions, Evidence};
+pub use operating_point::{NoThreshold, OperatingPoint, ParsePointError, Voices};
 
 /// Why two templates cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,8 +99,8 @@ impl Parameters {
 /// From a cosine to a log-likelihood ratio, for one channel type.
 #[derive(Clone, Debug)]
 pub struct Calibration {
-    parameters: Parameters,
-    centred: Option<Box<Parameters>>,
+    whole: Numbers,
+    centred: Option<Numbers>,
     channel_type: ChannelType,
     identity: String,
 }
@@ -105,11 +109,31 @@ pub struct Calibration {
 struct File {
     name: String,
     #[serde(flatten)]
+    whole: Numbers,
+    centred: Option<Numbers>,
+}
+
+/// What was fitted to one kind of [`Voices`], and measured with it.
+#[derive(Clone, Debug, Deserialize)]
+struct Numbers {
+    #[serde(flatten)]
     parameters: Parameters,
-    centred: Option<Box<Parameters>>,
+    #[serde(default)]
+    operating_points: Vec<operating_point::Measured>,
 }
 
 impl Calibration {
+    /// The calibration that lies beside the models; `read` as in [`crate::Engine::load`].
+    ///
+    /// # Errors
+    /// See [`Calibration::read`].
+    pub fn installed(
+        read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+        channel_type: ChannelType,
+    ) -> Result<Self, LoadError> {
+        Self::load(&Source { read }, channel_type)
+    }
+
     pub(crate) fn load(source: &Source<'_>, channel_type: ChannelType) -> Result<Self, LoadError> {
         let file = format!("calibration/{channel_type}.json");
         let calibration = Self::read(&file, &source.bytes(&file)?)?;
@@ -127,25 +151,38 @@ impl Calibration {
     /// # Errors
     /// [`LoadError::Invalid`]: no such file, or one whose scores would not rise with the cosine.
     pub fn read(file: &str, bytes: &[u8]) -> Result<Self, LoadError> {
-        let File { name, parameters, centred } =
+        let File { name, whole, centred } =
             serde_json::from_slice(bytes).map_err(|error| LoadError::invalid(file, error))?;
         let channel_type = name.parse().map_err(|error| LoadError::invalid(file, error))?;
-        if !parameters.is_rising() || !centred.as_ref().is_none_or(|centred| centred.is_rising()) {
+        if !std::iter::once(&whole).chain(&centred).all(|numbers| numbers.parameters.is_rising()) {
             return Err(LoadError::invalid(file, "a higher cosine must give a higher score"));
         }
         let digest = Sha256::digest(bytes);
         let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { parameters, centred, channel_type, identity: format!("{name}@{hex}") })
+        Ok(Self { whole, centred, channel_type, identity: format!("{name}@{hex}") })
     }
 
     /// Its numbers.
     pub const fn parameters(&self) -> &Parameters {
-        &self.parameters
+        &self.whole.parameters
     }
 
     /// Its numbers for centred voices, if it was fitted to them.
     pub fn centred(&self) -> Option<&Parameters> {
-        self.centred.as_deref()
+        self.centred.as_ref().map(|numbers| &numbers.parameters)
+    }
+
+    /// The score that so many impostors reach, measured on speakers that the calibration was not fitted to.
+    ///
+    /// # Errors
+    /// A point that its file does not name, or for which there were too few trials; centred voices that it was not fitted to.
+    pub fn threshold(&self, point: OperatingPoint, voices: Voices) -> Result<Threshold, NoThreshold> {
+        let numbers = match voices {
+            Voices::Whole => Some(&self.whole),
+            Voices::Centred => self.centred.as_ref(),
+        };
+        let measured = numbers.map_or(&[][..], |numbers| &numbers.operating_points);
+        operating_point::threshold(measured, point, &self.identity, voices)
     }
 
     /// What it is for.
@@ -160,7 +197,7 @@ impl Calibration {
 
     /// The log-likelihood ratio that two voices are one.
     pub fn llr(&self, cosine: f64, conditions: Conditions) -> Llr {
-        self.parameters.llr(cosine, conditions)
+        self.whole.parameters.llr(cosine, conditions)
     }
 
     /// Compares two templates of one model and channel type, without what `centre` says that all voices have in common.
@@ -252,6 +289,50 @@ mod tests {
         assert!(score.value() < fitted.score(&one, &other).expect("a score").value());
         let refused = calibration().centred_score(&one, &other, &centre);
         assert!(matches!(refused, Err(CompareError::NotCalibrated(ChannelType::Telephone))));
+    }
+
+    #[test]
+    fn a_threshold_is_asked_for_by_name_and_told_what_there_is() {
+        let text = br#"{"name": "telephone-channel", "scale": 20.0, "offset": -11.0,
+            "operating_points": [{"name": "far=1%", "score": 0.9}, {"name": "far=0.1%", "score": null, "has": 3}],
+            "centred": {"scale": 10.0, "offset": -2.0, "operating_points": [{"name": "far=1%", "score": 0.7}]}}"#;
+        let (fitted, point) = (Calibration::read("test", text).expect("a calibration"), |text: &str| {
+            text.parse().expect("a name")
+        });
+        let score = |voices| fitted.threshold(point("far=1%"), voices).map(Threshold::value);
+        assert_eq!([score(Voices::Whole), score(Voices::Centred)], [Ok(0.9), Ok(0.7)]);
+        let refused = |text, voices| fitted.threshold(point(text), voices).expect_err("none").to_string();
+        let too_few = refused("far=0.1%", Voices::Whole);
+        assert!(
+            too_few.contains("trials did not suffice") && too_few.ends_with("there are far=1% (0.900)"),
+            "{too_few}"
+        );
+        let unknown = refused("far=0.2%", Voices::Centred);
+        assert!(
+            !unknown.contains("trials") && unknown.contains("centred") && unknown.ends_with("far=1% (0.700)"),
+            "{unknown}"
+        );
+        let none = calibration().threshold(point("far=1%"), Voices::Centred).expect_err("none").to_string();
+        assert!(none.contains("telephone-channel@") && none.ends_with("it has none"), "{none}");
+        for wrong in [r#"{"name": "frr=1%", "score": 0.5}"#, r#"{"name": "far=1%", "score": 1.5}"#] {
+            let text = format!(
+                r#"{{"name": "telephone-channel", "scale": 1, "offset": 0, "operating_points": [{wrong}]}}"#
+            );
+            assert!(Calibration::read("test", text.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_calibrations_have_thresholds_for_one_and_ten_impostors_in_a_thousand() {
+        for file in ["telephone-channel", "microphone-channel"] {
+            let path = format!("{}/../models/calibration/{file}.json", env!("CARGO_MANIFEST_DIR"));
+            let shipped =
+                Calibration::read(file, &std::fs::read(&path).expect(&path)).expect("a calibration");
+            let score = |name: &str| {
+                shipped.threshold(name.parse().expect("a name"), Voices::Whole).expect("a threshold")
+            };
+            assert!(score("far=0.1%") > score("far=1%"), "{file}");
+        }
     }
 
     #[test]

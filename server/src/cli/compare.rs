@@ -6,10 +6,8 @@ use std::process::ExitCode;
 use peakstream::{Score, Threshold};
 use serde_json::{Value, json};
 
-use super::offline::{Heard, Studio};
-use super::options::{
-    AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions,
-};
+use super::offline::{Heard, Studio, StudioOptions};
+use super::options::{AuthenticityOptions, ChannelOptions, ScoreOptions};
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::session::event::six_decimals;
 use crate::session::policy;
@@ -18,6 +16,7 @@ use crate::session::request::Kind;
 const EXAMPLES: &str = "\
 Examples:
   peakstream compare monday.wav tuesday.flac
+  peakstream compare --score-threshold far=0.1% monday.wav tuesday.flac
   peakstream compare --channel 2 agent-and-caller.wav caller.wav
   peakstream compare --codec mulaw one.ulaw two.ulaw --json
 ";
@@ -40,11 +39,7 @@ pub struct Args {
     #[command(flatten)]
     channel: ChannelOptions,
     #[command(flatten)]
-    speech: SpeechOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    studio: StudioOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -56,15 +51,17 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn compare(args: &Args) -> Result<Answer, CliError> {
-    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
-    let a = studio.listen(&args.a, args.channel.channel_type, None, Kind::Verify)?;
-    let b = studio.listen(&args.b, args.channel.channel_type, None, Kind::Verify)?;
+    let studio = Studio::new(&args.studio)?;
+    let channel_type = args.channel.channel_type;
+    let score_threshold = studio.score(args.score.score_threshold, channel_type, channel_type)?;
+    let a = studio.listen(&args.a, channel_type, None, Kind::Verify)?;
+    let b = studio.listen(&args.b, channel_type, None, Kind::Verify)?;
     let score = studio.compare(&a.analysis.template, &b.analysis.template)?;
     let model = a.analysis.template.model();
-    let calibration = studio.engine()?.calibration(args.channel.channel_type).identity();
+    let calibration = studio.engine()?.calibration(channel_type).identity();
     let verdict = Verdict {
         score,
-        score_threshold: args.score.score_threshold,
+        score_threshold,
         authenticity_threshold: args.authenticity.authenticity_threshold,
         heard: [a, b],
     };

@@ -10,7 +10,7 @@ use peakstream_evaluation::gates::{Calls, Defect, Report, Study, defects, markdo
 use peakstream_evaluation::metrics::Share;
 
 use super::calibrate::speakers_in;
-use super::hearing::{Progress, failed, processors};
+use super::hearing::{JobOptions, Progress, failed};
 use super::library::Folder;
 use super::options::{InputOptions, ModelOptions};
 use super::output::{self, Answer, CliError};
@@ -49,9 +49,8 @@ pub struct Args {
     /// Calls that go through each defect; 0 measures false alarms only
     #[arg(long, value_name = "N", default_value_t = 120)]
     defective: usize,
-    /// Threads [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobOptions,
     /// Write a page of documentation to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -88,8 +87,8 @@ fn command(args: &Args) -> Result<Answer, CliError> {
         conditions.extend(defects().map_err(failed)?);
     }
     let engine = args.models.engine()?;
-    let jobs = args.jobs.map_or_else(processors, usize::from);
-    let study = Study { conditions: &conditions, defective: args.defective, seconds: args.seconds, jobs };
+    let (defective, seconds, jobs) = (args.defective, args.seconds, args.jobs.threads());
+    let study = Study { conditions: &conditions, defective, seconds, jobs };
     let progress = Progress::new();
     let heard = study.hear(&engine, &folder, &calls, &|done, of| progress.show(done, of)).map_err(failed)?;
     progress.finish();

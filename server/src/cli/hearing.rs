@@ -19,9 +19,8 @@ pub(super) struct HearingOptions {
     /// Keep embeddings in this file, and use those that it holds
     #[arg(long, value_name = "FILE")]
     cache: Option<PathBuf>,
-    /// Threads [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobOptions,
     #[command(flatten)]
     pub(super) channel: ChannelOptions,
     #[command(flatten)]
@@ -56,7 +55,7 @@ impl HearingOptions {
         let cache = self.cache.as_deref().map(Cache::open).transpose().map_err(failed)?;
         let engine = self.models.engine()?;
         let listener = Listener::new(&engine, folder, cache.as_ref()).map_err(failed)?;
-        let jobs = self.jobs.map_or_else(processors, usize::from);
+        let jobs = self.jobs.threads();
         let run = Run { list, speakers: &speakers, conditions, enrollment, jobs };
         let progress = Progress::new();
         let outcomes = run.outcomes(&listener, &|done, of| progress.show(done, of)).map_err(failed)?;
@@ -66,9 +65,20 @@ impl HearingOptions {
     }
 }
 
-/// How many threads there is work for.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// `--jobs`.
+#[derive(Debug, clap::Args)]
+pub(super) struct JobOptions {
+    /// Threads [default: all processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+}
+
+impl JobOptions {
+    /// How many threads are to work.
+    pub(super) fn threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.map_or_else(processors, usize::from)
+    }
 }
 
 /// Seconds of net speech; `None` is all.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use peakstream::{
     Action, Analysis, AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, CompareError,
-    Encoding, Engine, Gates, ModelHash, OpenError, SampleRate, Score, Shortfall, Template,
+    Encoding, Engine, Gates, ModelHash, OpenError, SampleRate, Score, Shortfall, Template, Threshold, Voices,
 };
 
 use crate::audio_file::{self, ReadOptions, Recording};
@@ -14,6 +14,7 @@ use crate::cli::output::CliError;
 use crate::session::error::MIN_SPEECH_SECONDS;
 use crate::session::policy::{GateSetting, Policy, TenantQuality};
 use crate::session::request::Kind;
+use crate::session::score_threshold::ScoreThreshold;
 
 /// Why a readable file gives no template.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,17 @@ impl Heard {
     }
 }
 
+/// What every command has that listens to files.
+#[derive(Debug, clap::Args)]
+pub struct StudioOptions {
+    #[command(flatten)]
+    speech: SpeechOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    #[command(flatten)]
+    models: ModelOptions,
+}
+
 /// How to listen to files. The models are loaded when the first file has turned out to be audio: they take seconds, and
 /// a mistyped name should not.
 #[derive(Debug)]
@@ -96,11 +108,8 @@ impl Studio {
     ///
     /// # Errors
     /// A codec that does not exist.
-    pub fn new(
-        models: &ModelOptions,
-        input: &InputOptions,
-        speech: &SpeechOptions,
-    ) -> Result<Self, CliError> {
+    pub fn new(options: &StudioOptions) -> Result<Self, CliError> {
+        let StudioOptions { speech, input, models } = options;
         Ok(Self {
             models: models.clone(),
             engine: OnceCell::new(),
@@ -172,6 +181,18 @@ impl Studio {
             return Err(OfflineError::NarrowBand { path: path.to_owned(), rate: recording.rate() }.into());
         }
         Ok(recording.at(rate)?)
+    }
+
+    /// The score that a threshold stands for between voices that came through these.
+    ///
+    /// # Errors
+    /// A name that the calibration has no threshold for, or no models.
+    pub fn score(&self, said: ScoreThreshold, a: ChannelType, b: ChannelType) -> Result<Threshold, CliError> {
+        if let ScoreThreshold::Score(score) = said {
+            return Ok(score);
+        }
+        let found = said.by(self.engine()?.calibration_between(a, b), Voices::Whole);
+        found.map_err(|error| CliError::Usage(format!("--score-threshold: {error}")))
     }
 
     /// Calibrated similarity of two voices.

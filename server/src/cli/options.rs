@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use peakstream::{ChannelType, Engine, EngineOptions, Threshold};
+use peakstream::{Calibration, ChannelType, Engine, EngineOptions, Threshold};
 
 use crate::audio_file::{self, RawForm, ReadOptions};
 use crate::cli::output::CliError;
@@ -11,6 +11,7 @@ use crate::model_dir;
 use crate::session::error::MIN_SPEECH_SECONDS;
 use crate::session::policy::GateSetting;
 use crate::session::request::MAX_SPEECH_SECONDS;
+use crate::session::score_threshold::ScoreThreshold;
 
 /// Where the models are.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -32,6 +33,14 @@ impl ModelOptions {
     pub fn engine(&self) -> Result<Engine, CliError> {
         let engine = model_dir::load_engine(self.models.as_deref(), EngineOptions::default())?;
         Ok(model_dir::calibrated(engine, &self.calibration)?)
+    }
+
+    /// The engine's calibrations, one for each channel type. Reads no models.
+    ///
+    /// # Errors
+    /// No models or calibrations there.
+    pub fn calibrations(&self) -> Result<Vec<Calibration>, CliError> {
+        Ok(model_dir::calibrations(self.models.as_deref(), &self.calibration)?)
     }
 }
 
@@ -100,9 +109,10 @@ pub struct AuthenticityOptions {
 /// `--score-threshold`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ScoreOptions {
-    /// Least score at which two voices count as one, 0 to 1
-    #[arg(long, value_name = "0..1", default_value = "0.5", value_parser = threshold)]
-    pub score_threshold: Threshold,
+    /// Least score at which two voices count as one, 0 to 1; or far=1%, far=0.1%: the score that so many impostors reach, as the
+    /// calibration says
+    #[arg(long, value_name = "0..1|far=X%", default_value = "0.5")]
+    pub score_threshold: ScoreThreshold,
 }
 
 /// Parses an amount of speech that one operation can use.

@@ -9,8 +9,8 @@ use peakstream::{Engine, ModelHash, Template};
 use serde_json::json;
 
 use super::keys::{self, KeyOptions};
-use super::offline::{Heard, Studio};
-use super::options::{AuthenticityOptions, ChannelOptions, InputOptions, ModelOptions, SpeechOptions};
+use super::offline::{Heard, Studio, StudioOptions};
+use super::options::{AuthenticityOptions, ChannelOptions};
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::ids::DEFAULT_TENANT;
 use crate::session::event::six_decimals;
@@ -50,11 +50,7 @@ pub struct Args {
     #[command(flatten)]
     channel: ChannelOptions,
     #[command(flatten)]
-    speech: SpeechOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    studio: StudioOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -84,7 +80,7 @@ impl Registered {
 }
 
 fn register(args: &Args) -> Result<Answer, CliError> {
-    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
+    let studio = Studio::new(&args.studio)?;
     if let Some(model) = args.model
         && !studio.engine()?.has_model(model)
     {

@@ -7,10 +7,8 @@ use peakstream::{ChannelType, credential};
 use serde_json::json;
 
 use super::keys::{self, KeyError, KeyOptions};
-use super::offline::Studio;
-use super::options::{
-    AuthenticityOptions, InputOptions, ModelOptions, ScoreOptions, SpeechOptions, channel_type,
-};
+use super::offline::{Studio, StudioOptions};
+use super::options::{AuthenticityOptions, ScoreOptions, channel_type};
 use super::output::{self, Answer, CliError, two_decimals};
 use crate::ids::DEFAULT_TENANT;
 use crate::session::error::MIN_SPEECH_SECONDS;
@@ -22,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   peakstream verify --credential alice.credential call.wav
   peakstream verify --credential \"$CREDENTIAL\" --score-threshold 0.7 --json call.flac
+  peakstream verify --credential alice.credential --score-threshold far=0.1% call.wav
   peakstream verify --credential by-microphone.credential --channel-type telephone call.wav
 ";
 
@@ -47,11 +46,7 @@ pub struct Args {
     #[command(flatten)]
     keys: KeyOptions,
     #[command(flatten)]
-    speech: SpeechOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    studio: StudioOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -66,13 +61,13 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
     let text = keys::credential_text(&args.credential)?;
     let keys = args.keys.existing()?;
     let registered = credential::open(&keys, DEFAULT_TENANT, text.expose()).map_err(KeyError::from)?;
-    let studio = Studio::new(&args.models, &args.input, &args.speech)?;
+    let studio = Studio::new(&args.studio)?;
     let (model, registered_by) = (registered.template.model(), registered.template.channel_type());
     let channel_type = args.channel_type.unwrap_or(registered_by);
+    let score_threshold = studio.score(args.score.score_threshold, registered_by, channel_type)?;
     let heard = studio.listen(&args.file, channel_type, Some(model), Kind::Verify)?;
     let score = studio.compare(&registered.template, &heard.analysis.template)?;
-    let (score_threshold, authenticity_threshold) =
-        (args.score.score_threshold, args.authenticity.authenticity_threshold);
+    let authenticity_threshold = args.authenticity.authenticity_threshold;
     let authenticity = heard.analysis.authenticity;
     let (same, live) =
         (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));

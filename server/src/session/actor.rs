@@ -225,7 +225,6 @@ fn rules(services: &SessionServices, request: &SessionRequest) -> Rules {
         wanted: request.wanted,
         authenticity: request.authenticity_threshold,
         score: request.score_threshold,
-        doubt: request.policy.doubt,
         accept_short: services.accept_short,
         timeouts: services.timeouts,
     }

@@ -15,7 +15,6 @@ use peakstream::Threshold;
 
 use crate::session::error::{AudioFault, EngineFault, MIN_SPEECH_SECONDS, SessionError};
 use crate::session::event::{Event, Finding, Measurement, Progress};
-use crate::session::policy::{Doubt, Grounds};
 
 /// The times a session may take. All of them are configuration; the defaults are in [`crate::config`].
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +42,6 @@ pub struct Rules {
     pub authenticity: Threshold,
     /// The least score that passes; only a verification uses it.
     pub score: Threshold,
-    /// When a result is doubtful; `None`: results do not say.
-    pub doubt: Option<Doubt>,
     /// Whether an early end with at least [`MIN_SPEECH_SECONDS`] of speech is decided instead of refused.
     pub accept_short: bool,
     /// The times it may take.
@@ -276,19 +273,12 @@ impl Machine {
     }
 
     /// Thresholds: equality passes; if both fail, the spoof is what is reported.
-    fn conclude(&mut self, mut measured: Measurement) {
+    fn conclude(&mut self, measured: Measurement) {
         let genuine = self.rules.authenticity.passes_authenticity(measured.authenticity);
         let similar = match measured.finding {
             Finding::Registered(_) => true,
             Finding::Verified(score) => self.rules.score.passes_score(score),
         };
-        let score = match measured.finding {
-            Finding::Registered(_) => None,
-            Finding::Verified(score) => Some((score, self.rules.score.value())),
-        };
-        let (net_speech, poor) = (self.progress.net_speech, !measured.shortfalls.is_empty());
-        let grounds = Grounds { genuine, score, net_speech, poor };
-        measured.outcome = self.rules.doubt.map(|doubt| doubt.outcome(grounds));
         let event = match (genuine, similar) {
             (false, _) => Event::fail_spoof(measured, &self.progress),
             (true, false) => Event::fail_score(measured, &self.progress),

@@ -27,7 +27,6 @@ fn rules() -> Rules {
         wanted: 5.0,
         authenticity: Threshold::new(0.8).unwrap(),
         score: Threshold::new(0.5).unwrap(),
-        doubt: None,
         accept_short: false,
         timeouts: timeouts(),
     }

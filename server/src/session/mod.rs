@@ -3,6 +3,7 @@
 //! * [`request`]: the one validation of `initialize` for every signalling channel
 //! * [`event`]: every event a client can receive; [`error`]: every way a session can fail
 //! * [`machine`]: the sans-IO state machine; [`actor`]: the task that gives it a clock, an inbox and a client
+//! * [`policy`]: quality gates and doubt, by tenant; [`score_threshold`]: a threshold as a number or by name
 //! * [`record`]: what is kept of a session and shown over REST; [`journal`]: where sessions are found by their id
 //! * [`registry`]: which sessions live, by tenant and call id, and which audio connections wait for one
 
@@ -15,3 +16,4 @@ pub mod policy;
 pub mod record;
 pub mod registry;
 pub mod request;
+pub mod score_threshold;

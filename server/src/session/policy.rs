@@ -6,11 +6,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use peakstream::Score;
 use peakstream::quality::{Gate, Gates, ParseGateError, Setting, Shortfall};
+use peakstream::{Calibration, NoThreshold, Score, Threshold, Voices};
 use serde::{Deserialize, Serialize};
 
 use crate::session::request::Kind;
+use crate::session::score_threshold::ScoreThreshold;
 
 /// One thing said about one gate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,12 +88,12 @@ impl<'de> Deserialize<'de> for GateSetting {
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Doubt {
-    /// Verifications with a lower score are rejected, 0…1; without it the session's score threshold decides.
+    /// Verifications with a lower score are rejected; without it the session's score threshold decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reject_below: Option<f64>,
-    /// Verifications with this score or more are accepted, 0…1; without it the session's score threshold decides.
+    pub reject_below: Option<ScoreThreshold>,
+    /// Verifications with this score or more are accepted; without it the session's score threshold decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accept_from: Option<f64>,
+    pub accept_from: Option<ScoreThreshold>,
     /// Less net speech than this, in seconds, does not suffice for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net_speech: Option<f64>,
@@ -125,15 +126,28 @@ impl Outcome {
 
 /// What a decision rests on, for [`Doubt::outcome`].
 #[derive(Clone, Copy, Debug)]
-pub struct Grounds {
+pub struct Grounds<'a> {
     /// Whether the authenticity reaches its threshold.
     pub genuine: bool,
-    /// Score and the session's score threshold; a registration has none.
-    pub score: Option<(Score, f64)>,
+    /// What a verification found; a registration compares nothing.
+    pub compared: Option<Compared<'a>>,
     /// Seconds of net speech.
     pub net_speech: f64,
     /// Whether a quality gate was not passed.
     pub poor: bool,
+}
+
+/// A score, and what it is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<'a> {
+    /// The score.
+    pub score: Score,
+    /// The session's own threshold.
+    pub threshold: Threshold,
+    /// What made the score of a cosine, and has the thresholds that go by names.
+    pub calibration: &'a Calibration,
+    /// What the cosine was of.
+    pub voices: Voices,
 }
 
 impl Doubt {
@@ -142,37 +156,53 @@ impl Doubt {
         *self == Self::default()
     }
 
-    /// Whether it is one that can be meant: numbers in their ranges, the band not upside down.
+    /// Whether it is one that can be meant: the speech within its range, the band not upside down whatever the calibration.
     pub fn is_sound(&self) -> bool {
-        let band = [self.reject_below, self.accept_from];
-        let scores = band.iter().flatten().all(|score| (0.0..=1.0).contains(score));
-        let order = !matches!(band, [Some(low), Some(high)] if low > high);
-        let speech = self.net_speech.is_none_or(|seconds| (0.0..=120.0).contains(&seconds));
-        scores && order && speech
+        let order =
+            !self.reject_below.zip(self.accept_from).is_some_and(|(low, high)| low.is_surely_above(high));
+        order && self.net_speech.is_none_or(|seconds| (0.0..=120.0).contains(&seconds))
+    }
+
+    /// The two scores, where they are said: reject below, accept from.
+    ///
+    /// # Errors
+    /// A name for which the calibration has no threshold.
+    pub fn band(
+        &self,
+        calibration: &Calibration,
+        voices: Voices,
+    ) -> Result<[Option<Threshold>; 2], NoThreshold> {
+        let score = |said: Option<ScoreThreshold>| said.map(|said| said.by(calibration, voices)).transpose();
+        Ok([score(self.reject_below)?, score(self.accept_from)?])
     }
 
     /// What the result comes to. A voice that is not genuine is rejected; evidence that does not suffice makes everything else
     /// doubtful, whatever the score.
-    pub fn outcome(&self, grounds: Grounds) -> Outcome {
+    ///
+    /// # Errors
+    /// A name for which the calibration has no threshold, where the score would have to answer.
+    pub fn outcome(&self, grounds: Grounds<'_>) -> Result<Outcome, NoThreshold> {
         let insufficient = self.net_speech.is_some_and(|least| grounds.net_speech < least);
-        match grounds.score {
-            _ if !grounds.genuine => Outcome::Rejected,
-            _ if insufficient || (self.poor_quality && grounds.poor) => Outcome::Doubtful,
-            None => Outcome::Accepted,
-            Some((score, threshold)) => {
-                let score = f64::from(score.value());
-                if score < self.reject_below.unwrap_or_else(|| threshold.min(self.accept_from.unwrap_or(1.0)))
-                {
-                    Outcome::Rejected
-                } else if score
-                    >= self.accept_from.unwrap_or_else(|| threshold.max(self.reject_below.unwrap_or(0.0)))
-                {
-                    Outcome::Accepted
-                } else {
-                    Outcome::Doubtful
-                }
-            }
+        match grounds.compared {
+            _ if !grounds.genuine => Ok(Outcome::Rejected),
+            _ if insufficient || (self.poor_quality && grounds.poor) => Ok(Outcome::Doubtful),
+            None => Ok(Outcome::Accepted),
+            Some(compared) => self.by_score(compared),
         }
+    }
+
+    /// By the band; a bound that is not said is the session's threshold, or the other bound if that is beyond it.
+    fn by_score(&self, compared: Compared<'_>) -> Result<Outcome, NoThreshold> {
+        let [low, high] =
+            self.band(compared.calibration, compared.voices)?.map(|bound| bound.map(Threshold::value));
+        let (score, threshold) = (f64::from(compared.score.value()), compared.threshold.value());
+        let reject_below = low.unwrap_or_else(|| threshold.min(high.unwrap_or(1.0)));
+        let accept_from = high.unwrap_or_else(|| threshold.max(low.unwrap_or(0.0)));
+        Ok(match score {
+            _ if score < reject_below => Outcome::Rejected,
+            _ if score >= accept_from => Outcome::Accepted,
+            _ => Outcome::Doubtful,
+        })
     }
 }
 
@@ -265,49 +295,75 @@ mod tests {
         }
     }
 
+    /// One impostor in a hundred reaches 0.8, one in a thousand 0.95.
+    fn calibration() -> Calibration {
+        let text = br#"{"name": "telephone-channel", "scale": 20, "offset": -11, "operating_points":
+            [{"name": "far=1%", "score": 0.8}, {"name": "far=0.1%", "score": 0.95}, {"name": "far=0.01%", "score": null}]}"#;
+        Calibration::read("test", text).unwrap()
+    }
+
+    fn doubt(reject_below: Option<&str>, accept_from: Option<&str>) -> Doubt {
+        let bound = |said: Option<&str>| said.map(|said| said.parse().unwrap());
+        Doubt { reject_below: bound(reject_below), accept_from: bound(accept_from), ..Doubt::default() }
+    }
+
+    /// What a verification with that score comes to, the session's threshold being a half.
+    fn outcome(doubt: Doubt, score: f32) -> Result<Outcome, NoThreshold> {
+        let (score, threshold) = (Score::new(score).unwrap(), Threshold::new(0.5).unwrap());
+        let compared = Compared { score, threshold, calibration: &calibration(), voices: Voices::Whole };
+        doubt.outcome(Grounds { genuine: true, compared: Some(compared), net_speech: 5.0, poor: true })
+    }
+
     #[test]
     fn between_the_two_scores_a_verification_is_doubtful() {
-        let doubt = Doubt { reject_below: Some(0.2), accept_from: Some(0.9), ..Doubt::default() };
-        let of = |score| {
-            let score = Some((Score::new(score).unwrap(), 0.5));
-            doubt.outcome(Grounds { genuine: true, score, net_speech: 5.0, poor: true })
-        };
+        let doubt = doubt(Some("0.2"), Some("0.9"));
         assert_eq!(
-            [0.1, 0.21, 0.6, 0.91].map(of),
+            [0.1, 0.21, 0.6, 0.91].map(|score| outcome(doubt, score).unwrap()),
             [Outcome::Rejected, Outcome::Doubtful, Outcome::Doubtful, Outcome::Accepted]
         );
     }
 
     #[test]
     fn half_a_band_ends_at_the_sessions_threshold() {
-        let of = |doubt: Doubt, score| {
-            let score = Some((Score::new(score).unwrap(), 0.5));
-            doubt.outcome(Grounds { genuine: true, score, net_speech: 5.0, poor: false })
-        };
-        let careful = Doubt { accept_from: Some(0.9), ..Doubt::default() };
+        let of = |doubt: Doubt, score| outcome(doubt, score).unwrap();
+        let careful = doubt(None, Some("0.9"));
         assert_eq!(
             [0.4, 0.6, 0.95].map(|s| of(careful, s)),
             [Outcome::Rejected, Outcome::Doubtful, Outcome::Accepted]
         );
-        let lenient = Doubt { accept_from: Some(0.3), ..Doubt::default() };
+        let lenient = doubt(None, Some("0.3"));
         assert_eq!([0.2, 0.4].map(|s| of(lenient, s)), [Outcome::Rejected, Outcome::Accepted]);
-        let strict = Doubt { reject_below: Some(0.7), ..Doubt::default() };
+        let strict = doubt(Some("0.7"), None);
         assert_eq!([0.6, 0.8].map(|s| of(strict, s)), [Outcome::Rejected, Outcome::Accepted]);
+    }
+
+    #[test]
+    fn a_bound_by_name_is_the_score_that_the_calibration_has_for_it() {
+        let named = doubt(Some("far=1%"), Some("far=0.1%"));
+        assert_eq!(
+            [0.79, 0.81, 0.96].map(|score| outcome(named, score).unwrap()),
+            [Outcome::Rejected, Outcome::Doubtful, Outcome::Accepted]
+        );
+        let error = outcome(doubt(None, Some("far=0.01%")), 0.99).unwrap_err().to_string();
+        assert!(error.contains("trials did not suffice"), "{error}");
     }
 
     #[test]
     fn evidence_that_does_not_suffice_is_doubtful_but_a_spoof_is_rejected() {
         let doubt = Doubt { net_speech: Some(4.0), poor_quality: true, ..Doubt::default() };
-        let good = Grounds { genuine: true, score: None, net_speech: 5.0, poor: false };
-        assert_eq!(doubt.outcome(good), Outcome::Accepted);
-        assert_eq!(doubt.outcome(Grounds { net_speech: 3.5, ..good }), Outcome::Doubtful);
-        assert_eq!(doubt.outcome(Grounds { poor: true, ..good }), Outcome::Doubtful);
-        assert_eq!(doubt.outcome(Grounds { poor: true, genuine: false, ..good }), Outcome::Rejected);
+        let good = Grounds { genuine: true, compared: None, net_speech: 5.0, poor: false };
+        let of = |grounds| doubt.outcome(grounds).unwrap();
+        assert_eq!(of(good), Outcome::Accepted);
+        assert_eq!(of(Grounds { net_speech: 3.5, ..good }), Outcome::Doubtful);
+        assert_eq!(of(Grounds { poor: true, ..good }), Outcome::Doubtful);
+        assert_eq!(of(Grounds { poor: true, genuine: false, ..good }), Outcome::Rejected);
     }
 
     #[test]
     fn a_band_upside_down_is_not_sound() {
-        assert!(!Doubt { reject_below: Some(0.9), accept_from: Some(0.2), ..Doubt::default() }.is_sound());
+        assert!(!doubt(Some("0.9"), Some("0.2")).is_sound());
+        assert!(!doubt(Some("far=0.1%"), Some("far=1%")).is_sound());
+        assert!(doubt(Some("far=1%"), Some("far=0.1%")).is_sound());
         assert!(!Doubt { net_speech: Some(f64::NAN), ..Doubt::default() }.is_sound());
         assert!(Doubt::default().is_sound() && Doubt::default().is_never());
     }

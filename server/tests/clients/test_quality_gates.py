@@ -1,13 +1,16 @@
 """Poor speech and doubt, as the real clients hear of them: beside the result, instead of it, or as a third answer."""
 
 import array
+import json
 import random
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from support import audio, calls
 from support.rest import Rest
-from support.server import Server
+from support.server import BINARY, Server
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,21 @@ def test_a_tenant_hears_of_doubt_if_it_asks_for_it(strict_gates):
     assert (short.name, short.data["outcome"]) == ("result-success", "doubtful"), short.data
     assert Rest(strict_gates).session({"id": short.data["session_id"]}, "verify")["outcome"] == "doubtful"
     assert strict_gates.tenant("doubt", "--net-speech", "none")["doubt"] is None
+
+
+def test_a_tenants_bound_may_go_by_the_impostors_that_reach_it(strict_gates):
+    calibration = json.loads((Path(__file__).parents[3] / "models/installed/calibration/telephone-channel.json").read_text())
+    bounds = {point["name"]: point["score"] for point in calibration["operating_points"]}
+    credential = calls.register(strict_gates).data["credential"]
+    said = strict_gates.tenant("doubt", "--reject-below", "far=1%", "--accept-from", "far=0.1%")["doubt"]
+    assert said == {"reject_below": "far=1%", "accept_from": "far=0.1%"}
+    for recording in (audio.same(), audio.mulaw(audio.files("other")[0])):
+        result = calls.verify(strict_gates, credential, recording)
+        low, high = (result.data["score"] >= bounds[name] for name in ("far=1%", "far=0.1%"))
+        assert result.data["outcome"] == ("accepted" if high else "doubtful" if low else "rejected"), result.data
+    assert bounds["far=0.01%"] is None, "too few trials"
+    command = [BINARY, "tenant", "doubt", "default", "--accept-from", "far=0.01%", "--data-dir", strict_gates.data_dir]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "trials did not suffice" in refused.stderr and "far=0.1%" in refused.stderr
+    strict_gates.tenant("doubt", "--reject-below", "none", "--accept-from", "none")

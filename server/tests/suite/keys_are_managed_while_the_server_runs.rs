@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use peakstream_server::data_dir::DataDir;
 use peakstream_server::tenant::file::KeyFile;
 use serde_json::{Value, json};
 
 use crate::support::carrier::Carrier;
 use crate::support::signalling::{Client, Introduction, Packet};
-use crate::support::{TestServer, call, mulaw, register_request, serve, verify_request};
+use crate::support::{TestServer, call, models, mulaw, register_request, serve, verify_request};
 
 async fn peakstream(server: &TestServer, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peakstream"));
@@ -127,6 +128,43 @@ async fn carriers_get_keys_that_are_shown_once_or_taken_over_from_a_file() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && error.contains(advice), "{args:?}: {error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_doubt_goes_by_names_that_the_calibrations_know() {
+    let server = serve(|_| ()).await;
+    let models = models();
+    let doubt = |options: &[&'static str]| {
+        [&["tenant", "doubt", "default", "--models", models.to_str().unwrap()], options].concat()
+    };
+    let said = json_of(&server, &doubt(&["--reject-below", "far=1%", "--accept-from", "far=0.1%"])).await;
+    assert_eq!(said["doubt"], json!({"reject_below": "far=1%", "accept_from": "far=0.1%"}));
+    for (options, advice) in [
+        (
+            ["--accept-from", "far=0.01%"],
+            "far=0.01%: its trials did not suffice to measure one; there are far=1%",
+        ),
+        (["--accept-from", "far=0.2%"], "no threshold for far=0.2%; there are far=1%"),
+        (["--accept-from", "0,9"], "such as far=0.1%, or none"),
+        (["--accept-from", "far=10%"], "must not be above"),
+        (["--accept-from", "0.1"], "must not be above"),
+    ] {
+        let refused = peakstream(&server, &doubt(&options)).await;
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && error.contains(advice), "{options:?}: {error}");
+    }
+    let file = KeyFile::read(&DataDir::existing(&server.data_dir).unwrap()).unwrap().unwrap();
+    let kept = file.tenant("default").unwrap().doubt.unwrap();
+    assert_eq!(
+        kept.accept_from,
+        Some("far=0.1%".parse().unwrap()),
+        "by its name, and unchanged by what was refused"
+    );
+    let shown = peakstream(&server, &["tenant", "show", "default"]).await;
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("rejected below far=1%, accepted from far=0.1%"), "{shown}");
+    let nothing = peakstream(&server, &["tenant", "doubt", "default"]).await;
+    assert_eq!(nothing.status.code(), Some(2), "nothing was said");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::support::rest::Rest;
 use crate::support::signalling::{Client, Event};
 use crate::support::{TestServer, call, engine, mulaw, register_request, serve, verify_request};
 use peakstream::quality::Gates;
-use peakstream::{Action, AudioFormat, CallSpec, ChannelType, Encoding, Gate, SampleRate};
+use peakstream::{Action, AudioFormat, CallSpec, ChannelType, Encoding, Gate, SampleRate, Voices};
 use peakstream_evaluation::channel::Simulation;
 use peakstream_server::session::policy::{Doubt, GateSetting};
 use reqwest::Method;
@@ -47,6 +47,12 @@ fn tenant_says(server: &TestServer, gates: &[&str], doubt: Option<Doubt>) {
         (tenant.gates, tenant.doubt) = (gates, doubt);
         Ok(())
     });
+}
+
+/// Rejected below the one, accepted from the other.
+fn band(low: &str, high: &str) -> Doubt {
+    let bound = |text: &str| Some(text.parse().unwrap());
+    Doubt { reject_below: bound(low), accept_from: bound(high), ..Doubt::default() }
 }
 
 /// What all gates together say of a call, whatever they are set to do.
@@ -173,15 +179,28 @@ async fn a_doubtful_result_says_so_beside_the_documented_one_and_only_if_it_is_w
     let verify = async |call_id: &str, samples: &[i16]| {
         result(&server, "verify", &verify_request(call_id, credential), call_id, samples).await
     };
-    tenant_says(
-        &server,
-        &[],
-        Some(Doubt { reject_below: Some(0.0), accept_from: Some(1.0), ..Doubt::default() }),
-    );
+    tenant_says(&server, &[], Some(band("0", "1")));
     let doubtful = verify("verify", &call("allison-en-verify.wav")).await;
     assert_eq!((doubtful.name.as_str(), &doubtful.data()["outcome"]), ("result-success", &json!("doubtful")));
     let other = verify("other", &call("other-man-it.wav")).await;
     assert_eq!((other.name.as_str(), &other.data()["outcome"]), ("result-fail-score", &json!("doubtful")));
+
+    // By name, the calibration says where the band lies; a name that it does not know accepts and rejects nobody.
+    tenant_says(&server, &[], Some(band("far=1%", "far=0.1%")));
+    let named = verify("verify", &call("allison-en-verify.wav")).await;
+    let engine = engine();
+    let calibration = engine.calibration(ChannelType::Telephone);
+    let bound = |name: &str| calibration.threshold(name.parse().unwrap(), Voices::Whole).unwrap().value();
+    let expected = match named.data()["score"].as_f64().unwrap() {
+        score if score < bound("far=1%") => "rejected",
+        score if score < bound("far=0.1%") => "doubtful",
+        _ => "accepted",
+    };
+    assert_eq!(named.data()["outcome"], expected, "{:?}", named.data());
+    tenant_says(&server, &[], Some(band("far=5%", "far=5%")));
+    for samples in [call("allison-en-verify.wav"), call("other-man-it.wav")] {
+        assert_eq!(verify("unknown", &samples).await.data()["outcome"], "doubtful");
+    }
 
     tenant_says(&server, &[], Some(Doubt { poor_quality: true, ..Doubt::default() }));
     let accepted = verify("verify", &call("allison-en-verify.wav")).await;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::{call, models, register_request, serve, signalling::Client};
+use crate::support::{call, engine, models, register_request, serve, signalling::Client};
+use peakstream::{ChannelType, Voices};
 use serde_json::Value;
 
 fn peakstream(args: &[&str]) -> Output {
@@ -109,6 +110,30 @@ fn a_voice_registered_from_a_file_is_recognised_in_another_file_and_nobody_else_
     let refused = peakstream(&["verify", "--key-file", foreign, "--credential", file, &same]);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     assert!(stderr(&refused).contains("unknown key"), "{refused:?}");
+}
+
+#[test]
+fn a_threshold_that_goes_by_a_name_is_the_one_of_the_calibration() {
+    let dir = tempfile::tempdir().unwrap();
+    let [enrol, same] = ["allison-en-enrol.wav", "allison-en-verify.wav"]
+        .map(|name| wav(dir.path(), name).to_str().unwrap().to_owned());
+    let compare =
+        |threshold| peakstream(&["compare", "--json", "--score-threshold", threshold, &enrol, &same]);
+    let compared = json(&compare("far=1%"));
+    let engine = engine();
+    let calibration = engine.calibration(ChannelType::Telephone);
+    let said = calibration.threshold("far=1%".parse().unwrap(), Voices::Whole).unwrap();
+    assert_eq!(compared["score_threshold"], said.value());
+    assert_eq!(compared["same_voice"], compared["score"].as_f64().unwrap() >= said.value());
+    let refused = compare("far=0.01%");
+    let error = json(&refused)["error"].as_str().unwrap().to_owned();
+    assert_eq!(refused.status.code(), Some(2), "{error}");
+    for told in ["--score-threshold", "far=0.01%: its trials did not suffice", "far=1% (", "far=0.1% ("] {
+        assert!(error.contains(told), "{error}");
+    }
+    let mistyped = compare("far=1");
+    assert_eq!(mistyped.status.code(), Some(2));
+    assert!(stderr(&mistyped).contains("such as far=0.1%"), "{mistyped:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use peakstream::Gate;
+use peakstream::{Gate, Voices};
 use serde_json::{Value, json};
 
 use super::AdminOptions;
+use crate::cli::options::ModelOptions;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::session::policy::{Doubt, GateSetting, ParseSettingError};
 use crate::session::request::Kind;
+use crate::session::score_threshold::{ParseThresholdError, ScoreThreshold};
 use crate::tenant::centre::TenantCentre;
 use crate::tenant::file::{KeyFile, StoredTenant};
 use crate::tenant::limits::TenantLimits;
@@ -20,6 +22,7 @@ Examples:
   peakstream tenant limit acme --live-sessions 50 --requests-per-second 20
   peakstream tenant gates acme music=refuse verify.signal_noise_ratio=warn:12
   peakstream tenant doubt acme --reject-below 0.2 --accept-from 0.9 --poor-quality yes
+  peakstream tenant doubt acme --reject-below far=1% --accept-from far=0.1%
   peakstream tenant centre acme on
   peakstream tenant disable acme
 ";
@@ -97,18 +100,22 @@ struct Gates {
 struct DoubtArgs {
     /// Name of the tenant
     name: String,
-    /// Verifications with a lower score are rejected, those between are doubtful
-    #[arg(long, value_name = "0..1|none", value_parser = score, group = "what")]
-    reject_below: Option<Setting<f64>>,
+    /// Verifications with a lower score are rejected, those between are doubtful; far=1%, far=0.1%: the score that so many impostors
+    /// reach, as the calibration in force says
+    #[arg(long, value_name = "0..1|far=X%|none", value_parser = score, group = "what")]
+    reject_below: Option<Setting<ScoreThreshold>>,
     /// Verifications with this score or more are accepted, those between are doubtful
-    #[arg(long, value_name = "0..1|none", value_parser = score, group = "what")]
-    accept_from: Option<Setting<f64>>,
+    #[arg(long, value_name = "0..1|far=X%|none", value_parser = score, group = "what")]
+    accept_from: Option<Setting<ScoreThreshold>>,
     /// Less net speech makes results doubtful, in seconds
     #[arg(long, value_name = "S|none", value_parser = rate, group = "what")]
     net_speech: Option<Setting<f64>>,
     /// Speech that does not pass a quality gate makes results doubtful: yes or no
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no, group = "what")]
     poor_quality: Option<bool>,
+    /// Whose calibrations have to know the names: the server's
+    #[command(flatten)]
+    models: ModelOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -144,8 +151,13 @@ fn gate(text: &str) -> Result<GateChange, ParseSettingError> {
     }
 }
 
-fn score(text: &str) -> Result<Setting<f64>, String> {
-    setting(text, |number: &f64| (0.0..=1.0).contains(number)).map_err(|_| "0 to 1, or none".to_owned())
+fn score(text: &str) -> Result<Setting<ScoreThreshold>, String> {
+    if text == "none" {
+        return Ok(Setting(None));
+    }
+    text.parse()
+        .map(|said| Setting(Some(said)))
+        .map_err(|error: ParseThresholdError| format!("{error}, or none"))
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -215,10 +227,10 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             show(options, &options.read()?, name)?;
         }
         Command::Doubt(args) => {
-            let doubt = doubted(options.read()?.tenant(&args.name)?.doubt.unwrap_or_default(), args);
-            if !doubt.is_sound() {
-                return Err(CliError::Usage("--reject-below must not be above --accept-from".to_owned()));
-            }
+            let file = options.read()?;
+            let tenant = file.tenant(&args.name)?;
+            let doubt = doubted(tenant.doubt.unwrap_or_default(), args);
+            check(doubt, tenant, args)?;
             options.edit(|file| {
                 file.tenant_mut(&args.name)?.doubt = Some(doubt).filter(|doubt| !doubt.is_never());
                 Ok(())
@@ -287,6 +299,31 @@ fn doubted(mut doubt: Doubt, args: &DoubtArgs) -> Doubt {
     }
     doubt.poor_quality = args.poor_quality.unwrap_or(doubt.poor_quality);
     doubt
+}
+
+/// A name must be one that the calibrations know now, and the band not upside down by any of them.
+fn check(doubt: Doubt, tenant: &StoredTenant, args: &DoubtArgs) -> Result<(), CliError> {
+    let upside_down = || CliError::Usage("--reject-below must not be above --accept-from".to_owned());
+    if !doubt.is_sound() {
+        return Err(upside_down());
+    }
+    let is_new = args.reject_below.is_some() || args.accept_from.is_some();
+    let bounds = [doubt.reject_below, doubt.accept_from];
+    if !is_new || !bounds.iter().flatten().any(|bound| matches!(bound, ScoreThreshold::At(_))) {
+        return Ok(());
+    }
+    let has_centre = tenant.centre.as_ref().is_some_and(|centre| centre.in_use);
+    for calibration in args.models.calibrations()? {
+        let centred = has_centre && calibration.centred().is_some();
+        for voices in [Voices::Whole].into_iter().chain(centred.then_some(Voices::Centred)) {
+            let band = doubt.band(&calibration, voices);
+            let [low, high] = band.map_err(|error| CliError::Usage(error.to_string()))?;
+            if low.zip(high).is_some_and(|(low, high)| low > high) {
+                return Err(upside_down());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn centred(known: Option<TenantCentre>, change: CentreChange) -> Option<TenantCentre> {
