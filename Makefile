@@ -69,6 +69,7 @@ accuracy: models ## docs/accuracy*.md again: what may be promised (needs DATA, b
 	cargo build -q --release -p peakstream-server
 	python3 models/calibration/calls.py --data $(DATA) --seconds 11 > target/eval/calls-of-11s.csv
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --html target/eval/accuracy.html --markdown docs/accuracy.md
+	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --centre --html target/eval/accuracy-centre.html --markdown docs/accuracy-centre.md
 	$(ACCURACY) --through clean --channel-type microphone --html target/eval/accuracy-microphone.html --markdown docs/accuracy-microphone.md
 
 speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)

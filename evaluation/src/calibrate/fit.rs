@@ -23,6 +23,8 @@ const ENOUGH: f64 = 1e-7;
 pub struct Sample {
     /// Of the two templates.
     pub cosine: f64,
+    /// The same without the centre of the source, if it has one.
+    pub centred: Option<f64>,
     /// What the templates were made of.
     pub conditions: Conditions,
     /// Whether they are of one speaker.
@@ -237,7 +239,7 @@ mod tests {
                 let (cosine, conditions) = (uniform(), Conditions::of(side, side));
                 let odds = truth.llr(cosine, conditions).0;
                 let same = uniform() < 1.0 / (1.0 + (-odds).exp());
-                Sample { cosine, conditions, same, pair: Pair(0, 0), source: 0, condition: 0 }
+                Sample { cosine, centred: None, conditions, same, pair: Pair(0, 0), source: 0, condition: 0 }
             })
             .collect()
     }
@@ -261,6 +263,7 @@ mod tests {
         let side = Conditions::of(None, None);
         let sample = |cosine, same| Sample {
             cosine,
+            centred: None,
             conditions: side,
             same,
             pair: Pair(0, 0),
@@ -275,8 +278,16 @@ mod tests {
     #[test]
     fn each_source_and_answer_weighs_the_same() {
         let conditions = Conditions::of(None, None);
-        let sample =
-            |source, same| Sample { cosine: 0.5, conditions, same, pair: Pair(0, 0), source, condition: 0 };
+        let (cosine, centred) = (0.5, None);
+        let sample = |source, same| Sample {
+            cosine,
+            centred,
+            conditions,
+            same,
+            pair: Pair(0, 0),
+            source,
+            condition: 0,
+        };
         let all = [
             sample(0, true),
             sample(0, false),

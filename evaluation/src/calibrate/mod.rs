@@ -4,16 +4,19 @@
 //! Everything that is said about the calibration is measured on speakers it has not learnt from: speakers are dealt into
 //! `FOLDS` folds, and a trial is judged by the parameters fitted without the folds of its two speakers. Which covariates
 //! stay is decided the same way.
+//!
+//! All of it twice: for cosines of voices as they are, and for those without the centre of their source, which mean something else.
 
 mod fit;
 mod folder;
 
 use serde::Serialize;
 
+use peakstream::Calibration;
 use peakstream::decision::Parameters;
 
 use crate::metrics::{Bootstrap, Levels, OperatingPoint, Pair, Rates, ThresholdAt, Trial};
-use crate::report::{ThresholdRow, score};
+use crate::report::{ThresholdRow, no_centre, score};
 
 pub use fit::{Covariates, Sample};
 pub use folder::{Speaker, all_trials};
@@ -54,9 +57,20 @@ pub enum CalibrateError {
     },
 }
 
-/// A calibration, and what it is worth.
+/// The numbers of a calibration's two kinds of cosine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Calibrated {
+    /// For voices as they are.
+    #[serde(flatten)]
+    pub plain: Fitted,
+    /// For voices without a centre, if some source has enough of them for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub centred: Option<Fitted>,
+}
+
+/// The numbers of one kind of cosine, and what they are worth.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fitted {
     /// The numbers.
     #[serde(flatten)]
     pub parameters: Parameters,
@@ -154,17 +168,44 @@ pub struct ConditionErrors {
     pub at: Vec<(&'static str, Rates)>,
 }
 
-/// Fits and judges. `sources` and `conditions`: names for the numbers in the samples; `in_force`: what is in use now, from which
-/// few speakers do not move far. Takes some seconds for a million samples.
+/// Fits and judges both kinds of cosine. `sources` and `conditions`: names for the numbers in the samples; `in_force`: what is in
+/// use now, from which few speakers do not move far. Takes some seconds for a million samples.
 ///
 /// # Errors
-/// See [`CalibrateError`].
+/// See [`CalibrateError`]. Without numbers for centred voices there is a warning, and no error.
 pub fn calibrate(
     samples: &[Sample],
     sources: &[String],
     conditions: &[String],
-    in_force: &Parameters,
+    in_force: &Calibration,
 ) -> Result<Calibrated, CalibrateError> {
+    let mut plain = fitted(samples, sources, conditions, in_force.parameters())?;
+    let without_centre = |sample: &Sample| Some(Sample { cosine: sample.centred?, ..*sample });
+    let samples_centred: Vec<Sample> = samples.iter().filter_map(without_centre).collect();
+    let has = |samples: &[Sample], source: usize| samples.iter().any(|s| s.source as usize == source);
+    for (number, source) in sources.iter().enumerate() {
+        if has(samples, number) && !has(&samples_centred, number) {
+            plain.warnings.push(no_centre(source, "the numbers for centred voices are without it"));
+        }
+    }
+    let centred = if samples_centred.is_empty() {
+        None
+    } else {
+        let prior = in_force.centred().unwrap_or(in_force.parameters());
+        let fitted = fitted(&samples_centred, sources, conditions, prior);
+        fitted
+            .inspect_err(|error| plain.warnings.push(format!("No numbers for centred voices: {error}.")))
+            .ok()
+    };
+    Ok(Calibrated { plain, centred })
+}
+
+fn fitted(
+    samples: &[Sample],
+    sources: &[String],
+    conditions: &[String],
+    in_force: &Parameters,
+) -> Result<Fitted, CalibrateError> {
     let same = samples.iter().filter(|sample| sample.same).count();
     if same == 0 || same == samples.len() {
         return Err(CalibrateError::OneKind { same, other: samples.len() - same });
@@ -189,7 +230,7 @@ pub fn calibrate(
     let of = |(number, name): (usize, &String)| {
         Some(Condition::of(samples, llrs, number as u32)?.errors(name, &operating_points))
     };
-    let mut calibrated = Calibrated {
+    let mut found = Fitted {
         parameters,
         prior: 0.5,
         cross_validation: CrossValidation {
@@ -204,8 +245,8 @@ pub fn calibrate(
         operating_points,
         warnings: Vec::new(),
     };
-    calibrated.warnings = warnings(&calibrated, speakers);
-    Ok(calibrated)
+    found.warnings = warnings(&found, speakers);
+    Ok(found)
 }
 
 fn speakers<'a>(samples: impl Iterator<Item = &'a Sample>) -> usize {
@@ -357,7 +398,7 @@ impl Condition {
     }
 }
 
-fn warnings(calibrated: &Calibrated, speakers: usize) -> Vec<String> {
+fn warnings(fitted: &Fitted, speakers: usize) -> Vec<String> {
     let mut warnings = Vec::new();
     if speakers < FEW_SPEAKERS {
         warnings.push(format!(
@@ -365,7 +406,7 @@ fn warnings(calibrated: &Calibrated, speakers: usize) -> Vec<String> {
              before you rely on a threshold."
         ));
     }
-    for point in &calibrated.operating_points {
+    for point in &fitted.operating_points {
         if let ThresholdAt::TooFewTrials { has, needs } = point.at {
             warnings.push(format!(
                 "{}: not enough trials for a threshold ({has} of two speakers, {needs} are needed: 30 errors to be expected).",
@@ -373,7 +414,7 @@ fn warnings(calibrated: &Calibrated, speakers: usize) -> Vec<String> {
             ));
         }
     }
-    for left_out in &calibrated.cross_validation.source_left_out {
+    for left_out in &fitted.cross_validation.source_left_out {
         if left_out.costs.are_avoidable() {
             warnings.push(format!(
                 "{}: fitted without it, scores cost {:.3} bits where {:.3} were possible: speech of another kind is not calibrated by this.",

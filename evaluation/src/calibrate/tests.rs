@@ -1,5 +1,5 @@
-//! Calibrations of made-up voices: each speaker a direction, each recording that direction and noise, the more of it the shorter
-//! the recording.
+//! Calibrations of made-up voices: each speaker a direction, each recording that direction, what all of its source have in common, and
+//! noise, the more of it the shorter the recording.
 
 use peakstream::{ChannelType, Evidence, ModelHash, Template};
 
@@ -10,12 +10,10 @@ use crate::metrics::SplitMix;
 use crate::run::{Condition as Heard, Ear, Enrollment, Outcome, Run};
 use crate::trials::Speakers;
 
-const IN_FORCE: Parameters = Parameters {
-    scale: 22.0,
-    offset: -11.0,
-    duration: peakstream::decision::Shift { scale: 0.0, offset: 0.0 },
-    quality: peakstream::decision::Shift { scale: 0.0, offset: 0.0 },
-};
+fn in_force() -> Calibration {
+    let text = br#"{"name": "telephone-channel", "scale": 22.0, "offset": -11.0}"#;
+    Calibration::read("test", text).expect("a calibration")
+}
 
 struct MadeUp;
 
@@ -33,7 +31,8 @@ impl Ear for MadeUp {
         let mut noise =
             SplitMix::new(number(speaker) ^ number(recording).rotate_left(32) ^ seconds.to_bits());
         let loud = (1.5 + 8.0 / seconds as f32).sqrt();
-        let values = std::array::from_fn(|_| normal(&mut voice) + 0.6 + loud * normal(&mut noise));
+        let common = if speaker.starts_with("alike") { 1.6 } else { 0.6 };
+        let values = std::array::from_fn(|_| normal(&mut voice) + common + loud * normal(&mut noise));
         let evidence = Evidence { net_speech: seconds as f32, snr: 40.0 };
         let template = Template::new(self.model(), hearing.channel_type, values)
             .map(|t| t.with_evidence(Some(evidence)));
@@ -46,9 +45,17 @@ impl Ear for MadeUp {
 }
 
 fn samples(speakers: usize, recordings: usize, seconds: &[Option<f64>]) -> Vec<Sample> {
-    let names = |s: usize| (0..recordings).map(|r| format!("s{s}/r{r}")).collect();
-    let speakers: Vec<_> =
-        (0..speakers).map(|s| Speaker { source: "made up".to_owned(), recordings: names(s) }).collect();
+    samples_of(&["made up"], speakers, recordings, seconds)
+}
+
+/// So many speakers of each source.
+fn samples_of(sources: &[&str], speakers: usize, recordings: usize, seconds: &[Option<f64>]) -> Vec<Sample> {
+    let names = |source, s| (0..recordings).map(|r| format!("{source}{s}/r{r}")).collect();
+    let speakers: Vec<_> = sources
+        .iter()
+        .flat_map(|source| (0..speakers).map(move |s| (source, s)))
+        .map(|(source, s)| Speaker { source: (*source).to_owned(), recordings: names(source, s) })
+        .collect();
     let list = all_trials(&speakers);
     let speakers = Speakers::of(&list);
     let hearing =
@@ -69,6 +76,7 @@ fn samples(speakers: usize, recordings: usize, seconds: &[Option<f64>]) -> Vec<S
             if let Outcome::Scored(heard) = outcome {
                 samples.push(Sample {
                     cosine: heard.cosine,
+                    centred: heard.centred,
                     conditions: heard.conditions,
                     same: list.trials[number].same,
                     pair: speakers.pair(&list, number),
@@ -83,13 +91,13 @@ fn samples(speakers: usize, recordings: usize, seconds: &[Option<f64>]) -> Vec<S
 
 fn calibrated(speakers: usize, recordings: usize, seconds: &[Option<f64>]) -> Calibrated {
     let names: Vec<_> = seconds.iter().map(|s| format!("{s:?}")).collect();
-    calibrate(&samples(speakers, recordings, seconds), &["made up".into()], &names, &IN_FORCE)
+    calibrate(&samples(speakers, recordings, seconds), &["made up".into()], &names, &in_force())
         .expect("a calibration")
 }
 
 #[test]
 fn twelve_speakers_get_a_calibration_and_are_told_what_it_is_not_worth() {
-    let calibrated = calibrated(12, 4, &[None]);
+    let Calibrated { plain: calibrated, centred } = calibrated(12, 4, &[None]);
     assert!(calibrated.parameters.is_rising());
     let warnings = calibrated.warnings.join("\n");
     assert!(
@@ -99,46 +107,81 @@ fn twelve_speakers_get_a_calibration_and_are_told_what_it_is_not_worth() {
         "{warnings}"
     );
     assert!(calibrated.operating_points.iter().all(|point| point.score.is_none()));
+    // 48 voices.
+    assert!(centred.is_none() && warnings.contains("made up: too few voices for a centre"), "{warnings}");
 }
 
 #[test]
 fn two_hundred_speakers_take_less_than_a_minute_and_their_ratios_mean_what_they_say() {
     let began = std::time::Instant::now();
-    let calibrated = calibrated(200, 10, &[None, Some(3.0), Some(2.0)]);
+    let Calibrated { plain, centred } = calibrated(200, 10, &[None, Some(3.0), Some(2.0)]);
     let took = began.elapsed();
     println!(
         "200 speakers, 10 recordings each, made-up embeddings, 3 durations: {:.1} s",
         took.as_secs_f64()
     );
     assert!(took.as_secs() < 60, "{took:?}");
-    assert_eq!(calibrated.warnings, [] as [&str; 0]);
-    assert!(calibrated.operating_points.iter().all(|point| point.score.is_some()));
-    // Duration is what the noise depends on: learnt from other speakers, it makes scores mean more.
-    assert_ne!(calibrated.cross_validation.chosen, Covariates::None);
-    for condition in &calibrated.conditions {
-        assert!(condition.cllr <= 1.1 * condition.min_cllr + 0.002, "{condition:?}");
+    for fitted in [plain, centred.expect("2,000 voices")] {
+        assert_eq!(fitted.warnings, [] as [&str; 0]);
+        assert!(fitted.operating_points.iter().all(|point| point.score.is_some()));
+        // Duration is what the noise depends on: learnt from other speakers, it makes scores mean more.
+        assert_ne!(fitted.cross_validation.chosen, Covariates::None);
+        for condition in &fitted.conditions {
+            assert!(condition.cllr <= 1.1 * condition.min_cllr + 0.002, "{condition:?}");
+        }
+        let point = &fitted.operating_points[0];
+        let [low, high] = point.score_interval.expect("200 speakers");
+        assert!(low <= point.score.expect("enough") && point.score.expect("enough") <= high);
     }
-    let point = &calibrated.operating_points[0];
-    let [low, high] = point.score_interval.expect("200 speakers");
-    assert!(low <= point.score.expect("enough") && point.score.expect("enough") <= high);
+}
+
+#[test]
+fn tenants_whose_callers_are_alike_in_other_ways_share_a_calibration_once_that_is_taken_away() {
+    let sources = ["other".to_owned(), "alike".to_owned()];
+    let samples = samples_of(&["other", "alike"], 40, 4, &[None]);
+    let calibrated = calibrate(&samples, &sources, &["all".into()], &in_force()).expect("a calibration");
+    let by_the_other = |fitted: &Fitted| {
+        fitted.cross_validation.sources_left_out.expect("two sources, each fitted without the other")
+    };
+    let (plain, centred) =
+        (by_the_other(&calibrated.plain), by_the_other(&calibrated.centred.expect("318 voices")));
+    assert!(plain.cllr > 2.0 * plain.min_cllr, "{plain:?}");
+    assert!(centred.cllr < 1.1 * centred.min_cllr + 0.01, "{centred:?}");
+}
+
+#[test]
+fn a_source_without_a_centre_has_no_part_in_the_numbers_for_centred_voices_and_is_named() {
+    let mut samples = samples_of(&["many", "few"], 30, 3, &[None]);
+    samples.iter_mut().filter(|sample| sample.source == 1).for_each(|sample| sample.centred = None);
+    let sources = ["many".to_owned(), "few".to_owned()];
+    let calibrated = calibrate(&samples, &sources, &["all".into()], &in_force()).expect("a calibration");
+    let warnings = calibrated.plain.warnings.join("\n");
+    assert!(
+        warnings.contains("few: too few voices for a centre") && !warnings.contains("many: too few"),
+        "{warnings}"
+    );
+    samples.retain(|sample| sample.source == 0);
+    let alone = calibrate(&samples, &sources, &["all".into()], &in_force()).expect("a calibration");
+    let cosines = |calibrated: Calibrated| calibrated.centred.expect("88 voices").cross_validation.cllr;
+    assert_eq!(cosines(calibrated), cosines(alone));
 }
 
 #[test]
 fn scores_of_short_speech_are_worth_less_after_calibration_than_before() {
     let samples = samples(60, 4, &[None, Some(2.0)]);
     let names = ["all".to_owned(), "2 s".to_owned()];
-    let calibrated = calibrate(&samples, &["made up".into()], &names, &IN_FORCE).expect("a calibration");
-    let [none, duration] = [0, 1].map(|choice| calibrated.cross_validation.cllr[choice].1);
+    let calibrated = calibrate(&samples, &["made up".into()], &names, &in_force()).expect("a calibration");
+    let [none, duration] = [0, 1].map(|choice| calibrated.plain.cross_validation.cllr[choice].1);
     assert!(duration < none, "{duration} with duration, {none} without");
 }
 
 #[test]
 fn speakers_who_cannot_be_compared_are_refused() {
-    let one_each = calibrate(&samples(20, 1, &[None]), &["made up".into()], &["all".into()], &IN_FORCE);
+    let one_each = calibrate(&samples(20, 1, &[None]), &["made up".into()], &["all".into()], &in_force());
     assert_eq!(
         one_each.expect_err("no trials of one speaker"),
         CalibrateError::OneKind { same: 0, other: 190 }
     );
-    let few = calibrate(&samples(4, 3, &[None]), &["made up".into()], &["all".into()], &IN_FORCE);
+    let few = calibrate(&samples(4, 3, &[None]), &["made up".into()], &["all".into()], &in_force());
     assert_eq!(few.expect_err("too few"), CalibrateError::TooFewSpeakers(4));
 }

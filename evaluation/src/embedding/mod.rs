@@ -78,6 +78,9 @@ pub enum ListenError {
         /// Why.
         source: OpenError,
     },
+    /// Voices of several networks have no centre.
+    #[error(transparent)]
+    Foreign(#[from] peakstream::CompareError),
     /// The cache cannot be written.
     #[error(transparent)]
     Cache(#[from] CacheError),

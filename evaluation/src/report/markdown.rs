@@ -9,9 +9,10 @@ use crate::metrics::{Estimate, Share, ThresholdAt};
 /// The page. `command`: how it was made.
 pub fn page(report: &Report, command: &str) -> String {
     let mut page = format!(
-        "# What may be promised\n\n<!-- Written by a command; do not edit: {command} -->\n\n\
+        "# What may be promised{}\n\n<!-- Written by a command; do not edit: {command} -->\n\n\
          Measured on {} trials of {} recordings and {} speakers (`{}`), speaker network `{}…`, calibration `{}`. Brackets hold 95 % \
          intervals, made by resampling speakers; for thresholds, Wilson's.\n\n",
+        report.subject.supposing(),
         report.trials,
         report.recordings,
         report.speakers,

@@ -8,11 +8,13 @@ mod figures;
 pub mod html;
 pub mod markdown;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::embedding::Hearing;
 use crate::metrics::{Bootstrap, OperatingPoint, Pair, Trial};
-use crate::run::{Condition, Enrollment, Outcome};
+use crate::run::{Condition, Enrollment, Outcome, Score};
 use crate::trials::{Group, Grouping, Speakers, TrialList};
 
 pub use curves::{Bin, Curves};
@@ -48,9 +50,18 @@ pub struct Subject {
     pub list_sha256: String,
     /// How enrolments are made.
     pub enrollment: Enrollment,
+    /// Whether scores are of voices without the centre of their source.
+    pub centred: bool,
     /// What whoever had it made wants its readers to know.
     #[serde(skip)]
     pub note: Option<String>,
+}
+
+impl Subject {
+    /// The end of a title.
+    fn supposing(&self) -> &'static str {
+        if self.centred { " where a tenant's centre is learnt" } else { "" }
+    }
 }
 
 /// An evaluation.
@@ -97,7 +108,10 @@ pub struct ConditionReport {
 /// What groups may have in common.
 type Aspect = fn(&Group) -> &String;
 
-/// Computes all figures. `llr` turns the outcome of a trial into a log-likelihood ratio.
+/// The log-likelihood ratio of a trial that was heard, if it has one.
+pub type Llr<'a> = &'a dyn Fn(&Score) -> Option<f64>;
+
+/// Computes all figures. `llr` turns the outcome of a trial into a log-likelihood ratio; trials without one are left out.
 pub fn report(
     subject: Subject,
     list: &TrialList,
@@ -105,7 +119,7 @@ pub fn report(
     conditions: &[Condition],
     outcomes: &[Vec<Outcome>],
     questions: &Questions,
-    llr: &dyn Fn(&crate::run::Score) -> f64,
+    llr: Llr<'_>,
 ) -> Report {
     let pairs: Vec<Pair> = (0..list.trials.len()).map(|trial| speakers.pair(list, trial)).collect();
     let of = |(condition, outcomes): (&Condition, &Vec<Outcome>)| {
@@ -123,14 +137,24 @@ pub fn report(
         cautions: Vec::new(),
     };
     report.cautions = cautions(&report);
+    report.cautions.extend(left_out(list, outcomes, llr));
     report
+}
+
+/// What whoever reads figures of centred voices must know of a source that has none.
+pub(crate) fn no_centre(source: &str, consequence: &str) -> String {
+    let source = if source.is_empty() { "the list" } else { source };
+    format!(
+        "{source}: too few voices for a centre ({} are needed beside those of any two speakers): {consequence}.",
+        peakstream::Centre::FEWEST
+    )
 }
 
 struct Scored<'a> {
     list: &'a TrialList,
     pairs: &'a [Pair],
     outcomes: &'a [Outcome],
-    llr: &'a dyn Fn(&crate::run::Score) -> f64,
+    llr: Llr<'a>,
 }
 
 impl Scored<'_> {
@@ -201,16 +225,37 @@ impl Scored<'_> {
         let all = self.list.trials.iter().zip(self.outcomes).zip(self.pairs);
         all.filter(|((trial, _), _)| chosen(&self.list.groups[trial.group as usize]))
             .filter_map(|((trial, outcome), pair)| match outcome {
-                Outcome::Scored(score) => Some((Trial { score: (self.llr)(score), same: trial.same }, *pair)),
+                Outcome::Scored(score) => {
+                    Some((Trial { score: (self.llr)(score)?, same: trial.same }, *pair))
+                }
                 Outcome::TooLittleSpeech => None,
             })
             .unzip()
     }
 }
 
+/// Sources of which trials were heard, but none has a ratio: those without a centre.
+fn left_out(list: &TrialList, outcomes: &[Vec<Outcome>], llr: Llr<'_>) -> Vec<String> {
+    let mut sources = BTreeMap::new();
+    for (trial, outcome) in outcomes.iter().flat_map(|outcomes| list.trials.iter().zip(outcomes)) {
+        if let Outcome::Scored(score) = outcome {
+            *sources.entry(&list.groups[trial.group as usize].source).or_insert(false) |=
+                llr(score).is_some();
+        }
+    }
+    let without = sources.into_iter().filter(|(_, has_some)| !has_some);
+    without.map(|(source, _)| no_centre(source, "its trials are left out")).collect()
+}
+
+const CENTRED: &str = "Scores are those of a tenant whose centre is learnt: each source of the list is a tenant, and the mean of all its \
+                       voices that were heard, without those of the trial's two speakers, is taken from both sides before their cosine.";
+
 /// What the figures cannot say by themselves.
 fn cautions(report: &Report) -> Vec<String> {
     let mut cautions: Vec<_> = report.subject.note.iter().cloned().collect();
+    if report.subject.centred {
+        cautions.push(CENTRED.to_owned());
+    }
     if report.speakers < 50 {
         cautions.push(format!(
             "{} speakers: intervals are made by resampling speakers and are too narrow with fewer than about 50.",
@@ -241,12 +286,16 @@ fn cautions(report: &Report) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::Score;
     use crate::trials::{Ids, parse};
     use peakstream::ChannelType;
 
-    /// 30 speakers, two sources, one of them with trials of two speakers only; scores that depend on the numbers alone.
     pub(super) fn report_of(name: &str) -> Report {
+        report_where(name, false)
+    }
+
+    /// 30 speakers, two sources, one of them with trials of two speakers only; scores that depend on the numbers alone. Only the even
+    /// ones have a centre.
+    pub(super) fn report_where(name: &str, centred: bool) -> Report {
         let mut text = "label,enroll,test,source,gender,condition\n".to_owned();
         for a in 0..30 {
             for b in 0..30 {
@@ -266,7 +315,9 @@ mod tests {
         let conditions = [None, Some(3.0)].map(|s| Condition { enroll: hearing(None), test: hearing(s) });
         let outcome = |(i, trial): (usize, &crate::trials::ListedTrial)| {
             let cosine = f64::from(u8::from(trial.same)) * 0.4 + (i * 37 % 100) as f64 / 250.0;
-            Outcome::Scored(Score { cosine, conditions: peakstream::decision::Conditions::of(None, None) })
+            let conditions = peakstream::decision::Conditions::of(None, None);
+            let has_centre = list.groups[trial.group as usize].source == "even";
+            Outcome::Scored(Score { cosine, centred: has_centre.then_some(cosine), conditions })
         };
         let all: Vec<_> = list.trials.iter().enumerate().map(outcome).collect();
         let mut some = all.clone();
@@ -279,10 +330,15 @@ mod tests {
             list: name.into(),
             list_sha256: "cd".into(),
             enrollment: Enrollment::OneCall,
+            centred,
             note: None,
         };
         let questions = Questions { points: vec![OperatingPoint::of_prior(0.01)], fars: vec![0.04, 0.001] };
-        report(subject, &list, &speakers, &conditions, &[all, some], &questions, &|s| 20.0 * s.cosine - 8.0)
+        let llr = |score: &Score| {
+            let cosine = if centred { score.centred } else { Some(score.cosine) };
+            cosine.map(|cosine| 20.0 * cosine - 8.0)
+        };
+        report(subject, &list, &speakers, &conditions, &[all, some], &questions, &llr)
     }
 
     #[test]
@@ -311,6 +367,28 @@ mod tests {
         assert_eq!((figures.same, figures.other, figures.speakers), (30, 871, 30));
         assert!(report.cautions.iter().any(|caution| caution.contains("30 speakers")));
         assert!(!report.cautions.iter().any(|caution| caution.contains("Simulated")));
+    }
+
+    #[test]
+    fn a_report_of_centred_voices_says_so_and_names_the_sources_that_have_no_centre() {
+        let report = report_where("list.csv", true);
+        let [all, even, _, odd] = &report.conditions[0].parts[..4] else { panic!("all, and three sources") };
+        assert_eq!(all.row.figures().expect("both kinds").same, 15);
+        assert_eq!(even.row.figures().expect("both kinds").same, 15);
+        assert!(odd.row.figures().is_none());
+        let cautions = report.cautions.join("\n");
+        for said in [
+            "each source of the list is a tenant",
+            "odd: too few voices for a centre",
+            "lonely: too few voices",
+        ] {
+            assert!(cautions.contains(said), "{said}: {cautions}");
+        }
+        assert!(!cautions.contains("even: too few"));
+        for page in [html::page(&report), markdown::page(&report, "")] {
+            assert!(page.contains("where a tenant's centre is learnt"), "{page}");
+        }
+        assert!(!report_of("list.csv").cautions.join("\n").contains("centre"));
     }
 
     #[test]

@@ -29,9 +29,8 @@ pub(super) struct HearingOptions {
     models: ModelOptions,
 }
 
-/// What was heard, and by what.
+/// What was heard.
 pub(super) struct Heard {
-    pub(super) engine: Engine,
     pub(super) speakers: Speakers,
     /// For each condition, what came of each trial.
     pub(super) outcomes: Vec<Vec<Outcome>>,
@@ -43,9 +42,15 @@ impl HearingOptions {
         Hearing { channel: channel.clone(), channel_type: self.channel.channel_type, seconds }
     }
 
+    /// Who listens.
+    pub(super) fn engine(&self) -> Result<Engine, CliError> {
+        self.models.engine()
+    }
+
     /// Hears all trials under all conditions: minutes, with a bar.
     pub(super) fn hear(
         &self,
+        engine: &Engine,
         list: &TrialList,
         folder: &Folder,
         conditions: &[Condition],
@@ -53,15 +58,13 @@ impl HearingOptions {
     ) -> Result<Heard, CliError> {
         let speakers = Speakers::of(list);
         let cache = self.cache.as_deref().map(Cache::open).transpose().map_err(failed)?;
-        let engine = self.models.engine()?;
-        let listener = Listener::new(&engine, folder, cache.as_ref()).map_err(failed)?;
+        let listener = Listener::new(engine, folder, cache.as_ref()).map_err(failed)?;
         let jobs = self.jobs.threads();
         let run = Run { list, speakers: &speakers, conditions, enrollment, jobs };
         let progress = Progress::new();
         let outcomes = run.outcomes(&listener, &|done, of| progress.show(done, of)).map_err(failed)?;
         progress.finish();
-        drop(listener);
-        Ok(Heard { engine, speakers, outcomes })
+        Ok(Heard { speakers, outcomes })
     }
 }
 

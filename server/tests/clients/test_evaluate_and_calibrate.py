@@ -107,6 +107,7 @@ def test_a_calibration_is_made_warned_about_and_loaded(folder, tmp_path):
     done = peakstream("calibrate", folder, "--output", made, "--seconds", "all", "--json")
     document = json.loads(done.stdout)
     assert any("6 speakers" in warning for warning in document["warnings"])
+    assert "centred" not in document and any("too few voices for a centre" in warning for warning in document["warnings"])
     assert [point["too_few_trials"]["needs"] for point in document["operating_points"]] == [3_000, 30_000, 300_000]
     identity = document["identity"]
     listed = json.loads(peakstream("models", "--calibration", made, "--json").stdout)
@@ -115,6 +116,44 @@ def test_a_calibration_is_made_warned_about_and_loaded(folder, tmp_path):
     compared = json.loads(peakstream("compare", a, b, "--authenticity-threshold", "0", "--score-threshold", "0", "--calibration", made, "--json").stdout)
     assert compared["calibration"] == identity
     assert "two calibrations" in peakstream("models", "--calibration", made, "--calibration", made, code=4).stderr
+
+
+# Six speakers, without any two of whom fifty voices must be left: everything is heard several times.
+MANY_VOICES = ("--through", "mulaw,gsm", "--seconds", "all,5,4,3,2,1")
+
+
+@pytest.fixture(scope="module")
+def centred(folder, tmp_path_factory):
+    """A calibration with numbers for centred voices."""
+    made = tmp_path_factory.mktemp("centred") / "mine.json"
+    text = peakstream("calibrate", folder, "--output", made, *MANY_VOICES[:2], "--seconds", "all,4,3,2", "--cache", made.with_suffix(".cache")).stdout
+    assert "Centred voices" in text
+    return made
+
+
+def test_a_report_of_centred_voices_judges_them_by_their_own_numbers_and_says_so(trials, folder, centred, tmp_path):
+    document = json.loads(centred.read_text())
+    assert document["centred"]["scale"] > 0 and len(document["centred"]["conditions"]) == len(document["conditions"])
+    pages = {kind: tmp_path / f"report.{kind}" for kind in ("html", "markdown")}
+    arguments = ("evaluate", trials, "--audio", folder, *MANY_VOICES, "--calibration", centred, "--cache", centred.with_suffix(".cache"))
+    plain = json.loads(peakstream(*arguments, "--json").stdout)
+    report = json.loads(peakstream(*arguments, "--centre", "--json", *[word for kind, page in pages.items() for word in (f"--{kind}", page)]).stdout)
+    assert (plain["centred"], report["centred"]) == (False, True)
+    cllr = [found["conditions"][0]["parts"][0]["figures"]["cllr"]["value"] for found in (plain, report)]
+    assert cllr[0] != cllr[1]
+    assert any("each source of the list is a tenant" in caution for caution in report["cautions"])
+    assert all("each source of the list is a tenant" in page.read_text() for page in pages.values())
+    assert "centred voices" in peakstream(*arguments, "--centre").stdout
+
+
+def test_centred_voices_are_refused_where_there_is_no_centre_or_nothing_says_what_they_mean(trials, folder, centred, tmp_path):
+    few = ("evaluate", trials, "--audio", folder, "--centre")
+    assert "no source of the list has a centre: 50 voices" in peakstream(*few, "--calibration", centred, code=3).stderr
+    document = json.loads(centred.read_text())
+    del document["centred"]
+    without = tmp_path / "without.json"
+    without.write_text(json.dumps(document))
+    assert "has no numbers for centred voices" in peakstream(*few, "--calibration", without, code=3).stderr
 
 
 def test_too_few_speakers_are_refused_with_what_is_needed(folder, tmp_path):

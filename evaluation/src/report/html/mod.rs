@@ -36,7 +36,7 @@ macro_rules! put {
 }
 
 fn head(body: &mut String, report: &Report) {
-    put!(body, "<h1>What this installation can promise</h1>");
+    put!(body, "<h1>What this installation can promise{}</h1>", report.subject.supposing());
     put!(
         body,
         "<p class=\"lead\">{} trials of {} recordings and {} speakers, from <b>{}</b>. {}</p>",
@@ -200,6 +200,10 @@ fn about(body: &mut String, report: &Report) {
         ("front end", subject.channel_type.clone()),
         ("list", format!("{}, SHA-256 {}", subject.list, subject.list_sha256)),
         ("enrolment", format!("{:?}", subject.enrollment)),
+        (
+            "voices",
+            if subject.centred { "without the centre of their source" } else { "as they are" }.to_owned(),
+        ),
         ("speakers told apart by", format!("{:?}", report.speakers_found_by)),
     ];
     for (name, value) in facts {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use peakstream::decision::Parameters;
+use peakstream::{Calibration, Centre};
 use peakstream_evaluation::channel::{PARTS, Simulation};
 use peakstream_evaluation::metrics::OperatingPoint;
 use peakstream_evaluation::report::{Questions, Report, Subject, html, markdown, report};
-use peakstream_evaluation::run::{Condition, Enrollment};
+use peakstream_evaluation::run::{Condition, Enrollment, Outcome, Score};
 use peakstream_evaluation::trials::{Form, Ids, TrialList, parse};
 use sha2::{Digest, Sha256};
 
@@ -69,6 +71,13 @@ pub struct Args {
     /// Several recordings of an enrolment: heard as one-call, as a registration is, or their mean, as papers do
     #[arg(long, value_name = "HOW", default_value = "one-call", value_parser = enrollment)]
     enrollment: Enrollment,
+    /// Score as a tenant does that has learnt a centre: what all its callers have in common
+    ///
+    /// Each source of the list is a tenant. The mean of all its voices is taken from both sides of a trial before they are compared,
+    /// but of the trial's two speakers it has learnt nothing. A source with fewer than 50 other voices has no centre; its trials are
+    /// left out, and the report names it.
+    #[arg(long)]
+    centre: bool,
     /// Shares of genuine callers for which detection costs are given, both errors costing the same
     #[arg(long, value_name = "SHARE", value_delimiter = ',', default_value = "0.01,0.5", value_parser = share)]
     priors: Vec<f64>,
@@ -125,9 +134,11 @@ fn evaluate(args: &Args) -> Result<Answer, CliError> {
     let folder = Folder::new(root, args.hearing.input.reading()?);
     all_there(&list, &folder, root)?;
     let conditions = conditions(args);
-    let Heard { engine, speakers, outcomes } =
-        args.hearing.hear(&list, &folder, &conditions, args.enrollment)?;
+    let engine = args.hearing.engine()?;
     let calibration = engine.calibration(args.hearing.channel.channel_type);
+    let parameters = parameters(args, calibration)?;
+    let Heard { speakers, outcomes } =
+        args.hearing.hear(&engine, &list, &folder, &conditions, args.enrollment)?;
     let subject = Subject {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: engine.newest_model().to_string(),
@@ -136,16 +147,38 @@ fn evaluate(args: &Args) -> Result<Answer, CliError> {
         list: args.list.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         list_sha256: sha256,
         enrollment: args.enrollment,
+        centred: args.centre,
         note: args.note.clone(),
     };
     let questions = Questions {
         points: args.priors.iter().map(|&prior| OperatingPoint::of_prior(prior)).collect(),
         fars: args.fars.clone(),
     };
-    let llr = |score: &peakstream_evaluation::run::Score| calibration.llr(score.cosine, score.conditions).0;
+    let cosine = |score: &Score| if args.centre { score.centred } else { Some(score.cosine) };
+    let llr = |score: &Score| cosine(score).map(|cosine| parameters.llr(cosine, score.conditions).0);
+    let has_ratio = |outcome: &Outcome| matches!(outcome, Outcome::Scored(score) if llr(score).is_some());
+    if args.centre && !outcomes.iter().flatten().any(has_ratio) {
+        return Err(failed(format!(
+            "no source of the list has a centre: {} voices beside those of any two of its speakers are needed",
+            Centre::FEWEST
+        )));
+    }
     let report = report(subject, &list, &speakers, &conditions, &outcomes, &questions, &llr);
     print(args, &report)?;
     Ok(Answer::Yes)
+}
+
+/// What cosines mean: told before minutes of listening where there is no answer.
+fn parameters<'a>(args: &Args, calibration: &'a Calibration) -> Result<&'a Parameters, CliError> {
+    if !args.centre {
+        return Ok(calibration.parameters());
+    }
+    calibration.centred().ok_or_else(|| {
+        failed(format!(
+            "the calibration {} has no numbers for centred voices; peakstream calibrate fits them to sources with enough of them",
+            calibration.identity()
+        ))
+    })
 }
 
 fn print(args: &Args, report: &Report) -> Result<(), CliError> {

@@ -9,8 +9,13 @@ use crate::cli::output;
 /// The whole text.
 pub(super) fn of(report: &Report) -> String {
     let mut text = format!(
-        "{}: {} trials of {} recordings and {} speakers; {}\n\n",
-        report.subject.list, report.trials, report.recordings, report.speakers, report.subject.calibration
+        "{}: {} trials of {} recordings and {} speakers; {}{}\n\n",
+        report.subject.list,
+        report.trials,
+        report.recordings,
+        report.speakers,
+        report.subject.calibration,
+        if report.subject.centred { ", centred voices" } else { "" },
     );
     text += &section("What can be promised (95 % intervals in brackets)", &promises(report));
     for condition in &report.conditions {

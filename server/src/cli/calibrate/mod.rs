@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use peakstream::{Calibration, ChannelType};
 use peakstream_evaluation::calibrate::{Calibrated, Sample, Speaker, all_trials, calibrate};
 use peakstream_evaluation::channel::Simulation;
-use peakstream_evaluation::metrics::ThresholdAt;
 use peakstream_evaluation::run::{Condition, Enrollment, Outcome};
 use peakstream_evaluation::trials::{Ids, Speakers, TrialList, parse};
 use serde_json::{Value, json};
@@ -15,6 +14,8 @@ use super::hearing::{Amount, Heard, HearingOptions, all_there, failed, seconds};
 use super::library::Folder;
 use super::output::{self, Answer, CliError};
 use crate::audio_file::ReadOptions;
+
+mod text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +36,9 @@ it, a run that is interrupted goes on where it was.
 /// Hears recordings of known speakers, compares everyone with everyone, and fits what a similarity means: a log-likelihood ratio,
 /// from the cosine, the amount of speech and its quality. Prints thresholds for one false accept in 100, 1,000 and 10,000, measured
 /// on speakers left out of the fit, and says which of them there are too few trials for.
+///
+/// Where a tenant has learnt its centre, the mean of its callers' voices, cosines mean something else: the calibration gets numbers for
+/// that too, if there are enough voices. Each FOLDER, or source of a list, is taken for a tenant.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
 pub struct Args {
@@ -71,11 +75,12 @@ pub fn run(args: &Args) -> ExitCode {
 fn command(args: &Args) -> Result<Answer, CliError> {
     let (list, folder) = material(args)?;
     let (conditions, names) = conditions(args);
-    let Heard { engine, speakers, outcomes } =
-        args.hearing.hear(&list, &folder, &conditions, Enrollment::OneCall)?;
+    let engine = args.hearing.engine()?;
+    let Heard { speakers, outcomes } =
+        args.hearing.hear(&engine, &list, &folder, &conditions, Enrollment::OneCall)?;
     let samples = samples(&list, &speakers, &outcomes);
     let sources: Vec<String> = list.groups.iter().map(|group| group.source.clone()).collect();
-    let in_force = engine.calibration(args.hearing.channel.channel_type).parameters();
+    let in_force = engine.calibration(args.hearing.channel.channel_type);
     let calibrated = calibrate(&samples, &sources, &names, in_force).map_err(failed)?;
     let facts = Facts { list: &list, speakers: &speakers, model: engine.newest_model().to_string() };
     let document = document(args, &calibrated, &facts);
@@ -85,7 +90,7 @@ fn command(args: &Args) -> Result<Answer, CliError> {
         document["identity"] = identity.into();
         output::print_json(&document)?;
     } else {
-        output::print(&text(args, &calibrated, &identity))?;
+        output::print(&text::of(&args.output, &calibrated, &identity))?;
     }
     Ok(Answer::Yes)
 }
@@ -186,6 +191,7 @@ fn samples(list: &TrialList, speakers: &Speakers, outcomes: &[Vec<Outcome>]) -> 
             if let Outcome::Scored(heard) = outcome {
                 samples.push(Sample {
                     cosine: heard.cosine,
+                    centred: heard.centred,
                     conditions: heard.conditions,
                     same: trial.same,
                     pair: speakers.pair(list, number),
@@ -230,6 +236,10 @@ fn document(args: &Args, calibrated: &Calibrated, facts: &Facts<'_>) -> Value {
     {
         document.extend(numbers);
     }
+    if let Some(centred) = document.get_mut("centred") {
+        centred["input"] =
+            "as above, without the mean voice of the source, to which neither speaker is known".into();
+    }
     document
 }
 
@@ -239,64 +249,4 @@ fn write(path: &Path, channel_type: ChannelType, document: &Value) -> Result<Str
     let calibration = Calibration::read(channel_type.name(), &bytes).map_err(failed)?;
     output::write(path, bytes)?;
     Ok(calibration.identity().to_owned())
-}
-
-fn text(args: &Args, calibrated: &Calibrated, identity: &str) -> String {
-    let mut text = format!(
-        "{identity} in {}; fitted with {:?}, on speakers left out\n\n",
-        args.output.display(),
-        calibrated.cross_validation.chosen
-    );
-    let mut table =
-        output::table(["operating point", "score at least", "callers rejected", "impostors accepted"]);
-    for point in &calibrated.operating_points {
-        table.add_row(match (point.at, point.score) {
-            (ThresholdAt::Found { rates, .. }, Some(score)) => [
-                point.name.to_owned(),
-                format!("{score:.3}{}", interval(point.score_interval, 1.0, 3)),
-                format!("{:.2} %{}", 100.0 * rates.frr.rate, interval(point.frr_interval, 100.0, 2)),
-                format!("{:.3} %{}", 100.0 * rates.far.rate, interval(Some(rates.far.interval), 100.0, 3)),
-            ],
-            (ThresholdAt::TooFewTrials { has, needs }, _) => [
-                point.name.to_owned(),
-                format!("not enough trials for this row: {has} of {needs}"),
-                String::new(),
-                String::new(),
-            ],
-            (ThresholdAt::Found { .. }, None) => {
-                [point.name.to_owned(), String::new(), String::new(), String::new()]
-            }
-        });
-    }
-    text += &format!("{}\n\n", table.trim_fmt());
-    let mut table = output::table(["condition", "Cllr", "least possible"]);
-    for condition in &calibrated.conditions {
-        table.add_row([
-            condition.condition.clone(),
-            format!("{:.3}", condition.cllr),
-            format!("{:.3}", condition.min_cllr),
-        ]);
-    }
-    text += &format!("{}\n\n", table.trim_fmt());
-    let validation = &calibrated.cross_validation;
-    if let Some(together) = validation.sources_left_out {
-        let mut table =
-            output::table(["by the other sources", "Cllr", "least possible", "DCF(0.01)", "least possible"]);
-        let each =
-            validation.source_left_out.iter().map(|left_out| (left_out.source.as_str(), left_out.costs));
-        for (source, costs) in each.chain([("all", together)]) {
-            let figures = [costs.cllr, costs.min_cllr, costs.dcf, costs.min_dcf];
-            let figures = figures.map(|figure| format!("{figure:.3}"));
-            table.add_row(std::iter::once(source.to_owned()).chain(figures));
-        }
-        text += &format!("{}\n\n", table.trim_fmt());
-    }
-    for warning in &calibrated.warnings {
-        text += &format!("! {warning}\n");
-    }
-    text.trim_end().to_owned()
-}
-
-fn interval(ends: Option<[f64; 2]>, scale: f64, digits: usize) -> String {
-    ends.map_or(String::new(), |[low, high]| format!(" [{:.digits$}–{:.digits$}]", scale * low, scale * high))
 }

@@ -3,14 +3,17 @@
 //! Deterministic: what leaves depends on the recordings, the list, the conditions, the engine and the processor's level of
 //! instructions, not on the number of threads, their order, or what a cache held before.
 
-use std::collections::HashMap;
+mod centres;
+
+use std::collections::{HashMap, HashSet};
 
 use peakstream::decision::Conditions;
 use peakstream::{ChannelType, Evidence, ModelHash, Template};
 
 use crate::embedding::{Hearing, ListenError, Listener, Voice};
 use crate::parallel;
-use crate::trials::{Speakers, TrialList};
+use crate::trials::{Group, ListedTrial, Speakers, TrialList};
+use centres::Centres;
 
 /// Other people in babble: enough that nobody is understood.
 const BABBLE: usize = 6;
@@ -48,6 +51,9 @@ pub enum Outcome {
 pub struct Score {
     /// −1…1.
     pub cosine: f64,
+    /// The same without the [`peakstream::Centre`] of the trial's source, to which its speakers are not known; `None` where
+    /// the source has too few other voices for one.
+    pub centred: Option<f64>,
     /// How much speech the two were made of, and how clean it was.
     pub conditions: Conditions,
 }
@@ -84,6 +90,9 @@ struct Tasks<'a> {
 impl<'a> Tasks<'a> {
     fn add(&mut self, side: &'a [u32], hearing: &'a Hearing) {
         let number = self.hearing(hearing);
+        if number == self.hearings.len() {
+            self.hearings.push(hearing);
+        }
         let next = self.tasks.len();
         self.numbers.entry((side, number)).or_insert_with(|| {
             self.tasks.push((side, hearing));
@@ -91,11 +100,27 @@ impl<'a> Tasks<'a> {
         });
     }
 
-    fn hearing(&mut self, hearing: &'a Hearing) -> usize {
-        self.hearings.iter().position(|known| *known == hearing).unwrap_or_else(|| {
-            self.hearings.push(hearing);
-            self.hearings.len() - 1
-        })
+    /// The number of the task that was added so.
+    fn number(&self, side: &[u32], hearing: &Hearing) -> usize {
+        self.numbers[&(side, self.hearing(hearing))]
+    }
+
+    fn hearing(&self, hearing: &Hearing) -> usize {
+        self.hearings.iter().position(|known| *known == hearing).unwrap_or(self.hearings.len())
+    }
+}
+
+/// What was heard, once each.
+struct Heard<'a> {
+    tasks: Tasks<'a>,
+    voices: Vec<Voice>,
+    centres: Centres,
+    model: ModelHash,
+}
+
+impl Heard<'_> {
+    fn voice(&self, side: &[u32], hearing: &Hearing) -> &Voice {
+        &self.voices[self.tasks.number(side, hearing)]
     }
 }
 
@@ -126,17 +151,29 @@ impl Run<'_> {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Vec<Vec<Outcome>>, ListenError> {
         let mut tasks = Tasks { tasks: Vec::new(), numbers: HashMap::new(), hearings: Vec::new() };
-        for condition in self.conditions {
-            for trial in &self.list.trials {
-                for part in self.parts(trial.enroll) {
-                    tasks.add(part, &condition.enroll);
-                }
-                tasks.add(&self.list.sides[trial.test as usize], &condition.test);
-            }
+        for (_, piece, hearing) in self.pieces() {
+            tasks.add(piece, hearing);
         }
         let voices = self.hear(ear, &tasks, progress)?;
-        let model = ear.model();
-        Ok(self.conditions.iter().map(|condition| self.compare(condition, &tasks, &voices, model)).collect())
+        let centres = self.centres(ear.model(), &tasks, &voices)?;
+        let heard = Heard { tasks, voices, centres, model: ear.model() };
+        Ok(self.conditions.iter().map(|condition| self.compare(condition, &heard)).collect())
+    }
+
+    /// Everything that is to be heard of every trial under every condition.
+    fn pieces(&self) -> impl Iterator<Item = (&ListedTrial, &[u32], &Hearing)> {
+        let trials =
+            move |condition| self.list.trials.iter().flat_map(move |trial| self.pieces_of(condition, trial));
+        self.conditions.iter().flat_map(trials)
+    }
+
+    fn pieces_of<'a>(
+        &'a self,
+        condition: &'a Condition,
+        trial: &'a ListedTrial,
+    ) -> impl Iterator<Item = (&'a ListedTrial, &'a [u32], &'a Hearing)> {
+        let enrolled = self.parts(trial.enroll).map(move |part| (trial, part, &condition.enroll));
+        enrolled.chain(std::iter::once((trial, self.test(trial), &condition.test)))
     }
 
     /// The pieces in which an enrolment is heard.
@@ -147,6 +184,10 @@ impl Run<'_> {
             Enrollment::Mean => 1,
         };
         side.chunks(size)
+    }
+
+    fn test(&self, trial: &ListedTrial) -> &[u32] {
+        &self.list.sides[trial.test as usize]
     }
 
     fn hear(
@@ -186,43 +227,58 @@ impl Run<'_> {
         others
     }
 
-    fn compare(
-        &self,
-        condition: &Condition,
-        tasks: &Tasks<'_>,
-        voices: &[Voice],
-        model: ModelHash,
-    ) -> Vec<Outcome> {
-        let number = |hearing: &Hearing| tasks.hearings.iter().position(|known| **known == *hearing);
-        let (Some(enroll), Some(test)) = (number(&condition.enroll), number(&condition.test)) else {
-            return Vec::new();
-        };
-        let voice = |side, hearing| &voices[tasks.numbers[&(side, hearing)]];
+    /// What each source has learnt of its calls: every voice that was heard for it, once.
+    fn centres(&self, model: ModelHash, tasks: &Tasks<'_>, voices: &[Voice]) -> Result<Centres, ListenError> {
+        let sources = self.sources();
+        let (mut centres, mut learnt) = (Centres::new(model), HashSet::new());
+        for (trial, piece, hearing) in self.pieces() {
+            let (source, number) = (sources[trial.group as usize], tasks.number(piece, hearing));
+            if let Some(template) = &voices[number].template
+                && learnt.insert((source, number))
+            {
+                centres.learn(source, self.speakers.of_recording[piece[0] as usize], template)?;
+            }
+        }
+        Ok(centres.ready())
+    }
+
+    /// For each group of the list, the number of the first with the same source.
+    fn sources(&self) -> Vec<usize> {
+        let groups = &self.list.groups;
+        let first = |group: &Group| groups.iter().position(|known| known.source == group.source);
+        groups.iter().filter_map(first).collect()
+    }
+
+    fn compare(&self, condition: &Condition, heard: &Heard<'_>) -> Vec<Outcome> {
+        let Condition { enroll, test } = condition;
         let enrolled: HashMap<u32, Option<Voice>> = {
             let mut sides: Vec<u32> = self.list.trials.iter().map(|trial| trial.enroll).collect();
             sides.sort_unstable();
             sides.dedup();
             let of = |side| {
-                let parts: Vec<_> = self.parts(side).map(|part| voice(part, enroll)).collect();
-                mean(&parts, model, condition.enroll.channel_type)
+                let parts: Vec<_> = self.parts(side).map(|part| heard.voice(part, enroll)).collect();
+                mean(&parts, heard.model, enroll.channel_type)
             };
             sides.into_iter().map(|side| (side, of(side))).collect()
         };
         let long_enough = |voice: &Voice, hearing: &Hearing| {
             hearing.seconds.is_none_or(|wanted| f64::from(voice.evidence.net_speech) >= wanted)
         };
-        let outcome = |trial: &crate::trials::ListedTrial| {
+        let sources = self.sources();
+        let outcome = |(number, trial): (usize, &ListedTrial)| {
             let enrolled = enrolled[&trial.enroll].as_ref()?;
-            let tested = voice(self.list.sides[trial.test as usize].as_slice(), test);
-            let enough = long_enough(enrolled, &condition.enroll) && long_enough(tested, &condition.test);
+            let tested = heard.voice(self.test(trial), test);
+            let enough = long_enough(enrolled, enroll) && long_enough(tested, test);
             let (a, b) = (enrolled.template.as_ref()?, tested.template.as_ref()?);
-            enough.then(|| {
-                let conditions = Conditions::of(Some(enrolled.evidence), Some(tested.evidence));
-                Score { cosine: a.cosine(b), conditions }
+            let (source, speakers) = (sources[trial.group as usize], self.speakers.pair(self.list, number));
+            enough.then(|| Score {
+                cosine: a.cosine(b),
+                centred: heard.centres.cosine(source, speakers, a, b),
+                conditions: Conditions::of(Some(enrolled.evidence), Some(tested.evidence)),
             })
         };
         let or_too_little = |score| Option::map_or(score, Outcome::TooLittleSpeech, Outcome::Scored);
-        self.list.trials.iter().map(|trial| or_too_little(outcome(trial))).collect()
+        self.list.trials.iter().enumerate().map(|trial| or_too_little(outcome(trial))).collect()
     }
 }
 
@@ -242,3 +298,6 @@ fn mean(voices: &[&Voice], model: ModelHash, channel_type: ChannelType) -> Optio
     };
     Some(Voice { template, evidence })
 }
+
+#[cfg(test)]
+mod tests;
