@@ -328,10 +328,12 @@ mod tests {
             let path = format!("{}/../models/calibration/{file}.json", env!("CARGO_MANIFEST_DIR"));
             let shipped =
                 Calibration::read(file, &std::fs::read(&path).expect(&path)).expect("a calibration");
-            let score = |name: &str| {
-                shipped.threshold(name.parse().expect("a name"), Voices::Whole).expect("a threshold")
-            };
-            assert!(score("far=0.1%") > score("far=1%"), "{file}");
+            for voices in [Voices::Whole, Voices::Centred] {
+                let score = |name: &str| {
+                    shipped.threshold(name.parse().expect("a name"), voices).expect("a threshold")
+                };
+                assert!(score("far=0.1%") > score("far=1%"), "{file}, {voices:?}");
+            }
         }
     }
 

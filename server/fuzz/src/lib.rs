@@ -23,6 +23,7 @@ use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
     SessionRequest,
 };
+use peakstream_server::session::score_threshold::ScoreThreshold;
 use peakstream_server::signalling::engineio::packet::{Packet as Transported, Piece, payload};
 use peakstream_server::signalling::socketio::packet::{Body, Packet, event};
 use serde_json::{Map, Value};
@@ -128,6 +129,25 @@ pub fn gate_setting(data: &[u8]) {
         }
         // 64 characters, each escaped at the most.
         Err(error) => assert!(error.to_string().len() < 1_000, "{error}"),
+    }
+}
+
+/// A threshold of scores, as flags and, in JSON, the key file have it: what is accepted means something and survives being written,
+/// both ways.
+///
+/// # Panics
+/// If that does not hold.
+pub fn score_threshold(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let read = [text.parse().ok(), serde_json::from_str(text).ok()];
+    for said in read.into_iter().flatten() {
+        match said {
+            ScoreThreshold::Score(score) => assert!((0.0..=1.0).contains(&score.value())),
+            ScoreThreshold::At(point) => assert!(point.false_accepts() > 0.0 && point.false_accepts() <= 1.0),
+        }
+        assert_eq!(said.to_string().parse(), Ok(said), "it changed when it was written");
+        let json = serde_json::to_string(&said).expect("a number or a name");
+        assert_eq!(serde_json::from_str(&json).ok(), Some(said), "it changed in JSON: {json}");
     }
 }
 

@@ -25,6 +25,11 @@ fn settings_of_quality_gates() {
 }
 
 #[test]
+fn thresholds_of_scores() {
+    replay(HERE, "score_threshold", peakstream_server_fuzz::score_threshold);
+}
+
+#[test]
 fn bytes_of_asterisk() {
     replay(HERE, "audiosocket", peakstream_server_fuzz::audiosocket);
 }
