@@ -132,23 +132,28 @@ pub fn gate_setting(data: &[u8]) {
     }
 }
 
-/// A threshold of scores, as flags and, in JSON, the key file have it: what is accepted means something and survives being written,
-/// both ways.
+/// A threshold of scores, as flags and the key file have it: what is accepted means something and survives being written, both ways.
 ///
 /// # Panics
 /// If that does not hold.
 pub fn score_threshold(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let read = [text.parse().ok(), serde_json::from_str(text).ok()];
-    for said in read.into_iter().flatten() {
+    let in_file = |text: &str| toml::from_str::<Bound>(text).ok().map(|bound| bound.bound);
+    for said in [text.parse().ok(), in_file(&format!("bound = {text}"))].into_iter().flatten() {
         match said {
             ScoreThreshold::Score(score) => assert!((0.0..=1.0).contains(&score.value())),
             ScoreThreshold::At(point) => assert!(point.false_accepts() > 0.0 && point.false_accepts() <= 1.0),
         }
         assert_eq!(said.to_string().parse(), Ok(said), "it changed when it was written");
-        let json = serde_json::to_string(&said).expect("a number or a name");
-        assert_eq!(serde_json::from_str(&json).ok(), Some(said), "it changed in JSON: {json}");
+        let written = toml::to_string(&Bound { bound: said }).expect("a number or a name");
+        assert_eq!(in_file(&written), Some(said), "it changed in the file: {written}");
     }
+}
+
+/// As it stands in the key file.
+#[derive(serde::Deserialize, serde::Serialize)]
+struct Bound {
+    bound: ScoreThreshold,
 }
 
 /// A carrier's messages in any dialect, one a line (a line that is not UTF-8 is a binary message, an empty one lets time
