@@ -6,7 +6,7 @@ length-normalised embeddings, the score is the cosine. No network has learnt any
 microphone and verifies by telephone, and its ratios are calibrated on other corpora than those they are tested on. Writes
 target/eval/report.json.
 
-exit status: 0 no source is worse than the reference by more than 0.3 % absolute EER; 1 one is, or the engine did not
+exit status: 0 no source is worse than the reference by more than 0.3 % absolute EER, or one error; 1 one is, or the engine did not
 run; 2 the recorded speech is not there (the message says what is needed)
 """
 
@@ -105,7 +105,8 @@ def judge(theirs, ours):
         if row["judged"]:
             worse = row["eer"] - theirs[part]["eer"]
             one_error = 100 / min(row["targets"], row["impostors"])
-            row["within_limit"] = worse <= LIMIT
+            # Less than one error cannot be told from none.
+            row["within_limit"] = worse <= max(LIMIT, one_error + 1e-6)
             row["verdict"] = "ok" if worse <= LIMIT else f"worse by {worse:.2f} % (one error: {one_error:.2f} %)"
             good &= row["within_limit"]
     return good
@@ -149,25 +150,29 @@ def promises(data, listing):
     import pipelines
 
     product = pipelines.Product(data, listing, prepare.FOLDER)
-    rows = {name: product.evaluated(name) for name in ("mulaw", "clean")}
-    print("\nThe product's own `evaluate`: registered as one call, 8 kHz mu-law calls verify\n")
-    print("| registered by | EER % | minDCF | min Cllr |\n|---|---|---|---|")
-    for through, name in (("mulaw", "telephone"), ("clean", "microphone")):
-        row = rows[through]
-        print(f"| {name} | {100 * row['eer']['value']:.2f} | {row['min_dcf']['value']:.3f} | {row['min_cllr']['value']:.3f} |")
-    across, within = rows["clean"]["eer"]["value"], rows["mulaw"]["eer"]["value"]
-    print(f"\nBy microphone no worse than by telephone: {'met' if across <= within else 'NOT met'} (EER).")
+    words = {True: "met", False: "NOT met"}
+    rows, met = {}, {}
+    print("\nThe product's own `evaluate`: registered as one call, 8 kHz mu-law calls verify; a tenant's centre: each corpus is a tenant\n")
+    print("| voices | registered by | EER % | minDCF | min Cllr |\n|---|---|---|---|---|")
+    for kind, options in (("as they are", []), ("with a tenant's centre", ["--centre"])):
+        by = {name: product.evaluated(through, *options) for through, name in (("mulaw", "telephone"), ("clean", "microphone"))}
+        for name, row in by.items():
+            print(f"| {kind} | {name} | {100 * row['eer']['value']:.2f} | {row['min_dcf']['value']:.3f} | {row['min_cllr']['value']:.3f} |")
+        rows[kind] = by
+        met[kind] = {"by_microphone": by["microphone"]["eer"]["value"] <= by["telephone"]["eer"]["value"]}
+    for kind in met:
+        print(f"\n{kind}, by microphone no worse than by telephone (EER): {words[met[kind]['by_microphone']]}.")
     costs = product.calibrated_by_other_sources()
     print("\nThe product's own `calibrate`: each corpus' ratios by a calibration that the other corpora gave\n")
-    print("| corpus | Cllr | min Cllr | ratio | DCF(0.01) | minDCF | ratio |\n|---|---|---|---|---|---|---|")
-    for name, cost in costs.items():
-        cells = [f"{cost[kind]:.3f} | {cost[f'min_{kind}']:.3f} | {times(cost[kind], cost[f'min_{kind}'])}" for kind in ("cllr", "dcf")]
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    pooled = costs["all"]
-    met = {"cllr": pooled["cllr"] <= 1.1 * pooled["min_cllr"], "dcf": pooled["dcf"] <= 1.1 * pooled["min_dcf"]}
-    words = {True: "met", False: "NOT met"}
-    print(f"\nPooled, Cllr at most 1.1 times its minimum: {words[met['cllr']]}; DCF within 10 % of its minimum: {words[met['dcf']]}.")
-    return {"registered_by": rows, "calibrated_by_other_sources": costs, "met": {**met, "by_microphone": across <= within}}
+    print("| voices | corpus | Cllr | min Cllr | ratio | DCF(0.01) | minDCF | ratio |\n|---|---|---|---|---|---|---|---|")
+    for kind, parts in costs.items():
+        for name, cost in parts.items():
+            cells = [f"{cost[c]:.3f} | {cost[f'min_{c}']:.3f} | {times(cost[c], cost[f'min_{c}'])}" for c in ("cllr", "dcf")]
+            print(f"| {kind} | {name} | " + " | ".join(cells) + " |")
+        met[kind] |= {c: parts["all"][c] <= 1.1 * parts["all"][f"min_{c}"] for c in ("cllr", "dcf")}
+    for kind in met:
+        print(f"\n{kind}, pooled: Cllr at most 1.1 times its minimum: {words[met[kind]['cllr']]}; DCF within 10 % of its minimum: {words[met[kind]['dcf']]}.")
+    return {"registered_by": rows, "calibrated_by_other_sources": costs, "met": met}
 
 
 def main():

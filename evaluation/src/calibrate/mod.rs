@@ -3,7 +3,7 @@
 //!
 //! Everything that is said about the calibration is measured on speakers it has not learnt from: speakers are dealt into
 //! `FOLDS` folds, and a trial is judged by the parameters fitted without the folds of its two speakers. Which covariates
-//! stay is decided the same way.
+//! stay is decided the same way; of noise, where there are several sources, by leaving out one of them after the other.
 //!
 //! All of it twice: for cosines of voices as they are, and for those without the centre of their source, which mean something else.
 
@@ -111,6 +111,8 @@ pub struct CrossValidation {
     pub folds: u32,
     /// Cost of the log-likelihood ratios of speakers left out, in bits, sources weighing the same, for each choice.
     pub cllr: Vec<(Covariates, f64)>,
+    /// The same of whole sources left out, if there are several.
+    pub cllr_by_other_sources: Vec<(Covariates, f64)>,
     /// The choice.
     pub chosen: Covariates,
     /// For each source, what its trials cost by the parameters fitted without it: what speech of another kind has to expect.
@@ -222,10 +224,17 @@ fn fitted(
         .zip(&judged)
         .map(|(covariates, llrs)| (covariates, fit::cost(llrs, &all)))
         .collect();
-    let (chosen, parameters) = choose(&costs, &fitted, speakers, in_force);
-    let llrs = &judged[Covariates::ALL.iter().position(|choice| *choice == chosen).unwrap_or(0)];
+    let by_others = Covariates::ALL.map(|covariates| LeftOut::of(&fitted, sources, covariates, in_force));
+    let costs_by_others: Vec<_> = Covariates::ALL
+        .into_iter()
+        .zip(&by_others)
+        .filter_map(|(c, left_out)| Some((c, left_out.cllr()?)))
+        .collect();
+    let (chosen, parameters) = first_rising(&ranked(&costs, &costs_by_others), &fitted, speakers, in_force);
+    let number = Covariates::ALL.iter().position(|choice| *choice == chosen).unwrap_or(0);
+    let llrs = &judged[number];
     let first = Condition::of(samples, llrs, 0);
-    let (source_left_out, sources_left_out) = sources_left_out(&fitted, sources, chosen, in_force);
+    let LeftOut { each: source_left_out, all: sources_left_out } = by_others[number].clone();
     let operating_points = first.as_ref().map(Condition::points).unwrap_or_default();
     let of = |(number, name): (usize, &String)| {
         Some(Condition::of(samples, llrs, number as u32)?.errors(name, &operating_points))
@@ -236,6 +245,7 @@ fn fitted(
         cross_validation: CrossValidation {
             folds: FOLDS,
             cllr: costs,
+            cllr_by_other_sources: costs_by_others,
             chosen,
             source_left_out,
             sources_left_out,
@@ -309,41 +319,68 @@ fn left_out(
     samples.iter().map(llr).collect()
 }
 
-/// The covariates that cost least on speakers left out, if a higher cosine is a higher score with them.
-fn choose(
-    costs: &[(Covariates, f64)],
+/// Covariates, the best first. Whether duration helps, speakers left out say: the same recordings were heard for several
+/// durations. Quality differs between sources more than within them, and what it seems to explain may be something else of theirs: whether
+/// it helps, sources left out say, if there are several.
+fn ranked(by_speakers: &[(Covariates, f64)], by_others: &[(Covariates, f64)]) -> [Covariates; 3] {
+    let cost = |costs: &[(Covariates, f64)], wanted| {
+        costs.iter().find(|(covariates, _)| *covariates == wanted).map_or(f64::INFINITY, |(_, cost)| *cost)
+    };
+    let [none, duration] = [Covariates::None, Covariates::Duration].map(|choice| cost(by_speakers, choice));
+    let (plain, other) = match duration < none {
+        true => (Covariates::Duration, Covariates::None),
+        false => (Covariates::None, Covariates::Duration),
+    };
+    let asked = if by_others.is_empty() { by_speakers } else { by_others };
+    match cost(asked, Covariates::DurationAndQuality) < cost(asked, plain) {
+        true => [Covariates::DurationAndQuality, plain, other],
+        false => [plain, other, Covariates::DurationAndQuality],
+    }
+}
+
+/// The first covariates with which a higher cosine is a higher score.
+fn first_rising(
+    ranked: &[Covariates],
     fitted: &[&Sample],
     speakers: usize,
     in_force: &Parameters,
 ) -> (Covariates, Parameters) {
-    let mut ranked = costs.to_vec();
-    ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let fits = ranked.iter().map(|(choice, _)| (*choice, fit::fit(fitted, *choice, speakers, in_force)));
-    fits.into_iter().find(|(_, parameters)| parameters.is_rising()).unwrap_or((Covariates::None, *in_force))
+    let mut fits = ranked.iter().map(|choice| (*choice, fit::fit(fitted, *choice, speakers, in_force)));
+    fits.find(|(_, parameters)| parameters.is_rising()).unwrap_or((Covariates::None, *in_force))
 }
 
-fn sources_left_out(
-    fitted: &[&Sample],
-    sources: &[String],
-    covariates: Covariates,
-    in_force: &Parameters,
-) -> (Vec<SourceLeftOut>, Option<Costs>) {
-    let mut all = Vec::new();
-    let of = |(number, source): (usize, &String)| {
-        let (own, rest): (Vec<&Sample>, Vec<&Sample>) =
-            fitted.iter().partition(|s| s.source == number as u32);
-        if rest.iter().all(|sample| sample.same) || !rest.iter().any(|sample| sample.same) {
-            return None;
-        }
-        let parameters = fit::fit(&rest, covariates, speakers(rest.iter().copied()), in_force);
-        let trial = |s: &&Sample| Trial { score: parameters.llr(s.cosine, s.conditions).0, same: s.same };
-        let trials: Vec<_> = own.iter().map(trial).collect();
-        let costs = Costs::of(&trials)?;
-        all.extend(trials);
-        Some(SourceLeftOut { source: source.clone(), costs })
-    };
-    let each = sources.iter().enumerate().filter_map(of).collect();
-    (each, Costs::of(&all))
+/// What sources cost by the parameters fitted without them.
+#[derive(Clone)]
+struct LeftOut {
+    each: Vec<SourceLeftOut>,
+    all: Option<Costs>,
+}
+
+impl LeftOut {
+    fn of(fitted: &[&Sample], sources: &[String], covariates: Covariates, in_force: &Parameters) -> Self {
+        let mut all = Vec::new();
+        let of = |(number, source): (usize, &String)| {
+            let (own, rest): (Vec<&Sample>, Vec<&Sample>) =
+                fitted.iter().partition(|s| s.source == number as u32);
+            if rest.iter().all(|sample| sample.same) || !rest.iter().any(|sample| sample.same) {
+                return None;
+            }
+            let parameters = fit::fit(&rest, covariates, speakers(rest.iter().copied()), in_force);
+            let trial = |s: &&Sample| Trial { score: parameters.llr(s.cosine, s.conditions).0, same: s.same };
+            let trials: Vec<_> = own.iter().map(trial).collect();
+            let costs = Costs::of(&trials)?;
+            all.extend(trials);
+            Some(SourceLeftOut { source: source.clone(), costs })
+        };
+        let each = sources.iter().enumerate().filter_map(of).collect();
+        Self { each, all: Costs::of(&all) }
+    }
+
+    /// Cost of the ratios in bits, sources weighing the same.
+    fn cllr(&self) -> Option<f64> {
+        let count = self.each.len();
+        (count > 1).then(|| self.each.iter().map(|left_out| left_out.costs.cllr).sum::<f64>() / count as f64)
+    }
 }
 
 /// Trials of one channel and duration, with ratios of speakers left out.

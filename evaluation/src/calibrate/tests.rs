@@ -176,6 +176,19 @@ fn scores_of_short_speech_are_worth_less_after_calibration_than_before() {
 }
 
 #[test]
+fn speakers_judge_duration_and_other_sources_judge_quality() {
+    let costs = |none, duration, quality| {
+        Covariates::ALL.into_iter().zip([none, duration, quality]).collect::<Vec<_>>()
+    };
+    let by_speakers = costs(0.3, 0.2, 0.1);
+    let first = |others: &[(Covariates, f64)]| ranked(&by_speakers, others)[0];
+    assert_eq!(first(&[]), Covariates::DurationAndQuality);
+    assert_eq!(first(&costs(0.1, 0.2, 0.3)), Covariates::Duration, "quality did not carry over");
+    assert_eq!(first(&costs(0.1, 0.3, 0.2)), Covariates::DurationAndQuality);
+    assert_eq!(ranked(&costs(0.1, 0.2, 0.3), &[])[0], Covariates::None);
+}
+
+#[test]
 fn speakers_who_cannot_be_compared_are_refused() {
     let one_each = calibrate(&samples(20, 1, &[None]), &["made up".into()], &["all".into()], &in_force());
     assert_eq!(
