@@ -328,10 +328,12 @@ fn check(doubt: Doubt, tenant: &StoredTenant, args: &DoubtArgs) -> Result<(), Cl
 
 fn centred(known: Option<TenantCentre>, change: CentreChange) -> Option<TenantCentre> {
     match (known, change) {
-        (None, CentreChange::On) => Some(TenantCentre::begin()),
+        (None, CentreChange::On) => Some(TenantCentre::begin(None)),
         (Some(known), CentreChange::On) => Some(TenantCentre { in_use: true, ..known }),
         (known, CentreChange::Off) => known.map(|known| TenantCentre { in_use: false, ..known }),
-        (known, CentreChange::Forget) => known.filter(|known| known.in_use).map(|_| TenantCentre::begin()),
+        (known, CentreChange::Forget) => {
+            known.filter(|known| known.in_use).map(|known| TenantCentre::begin(Some(&known)))
+        }
     }
 }
 
@@ -410,7 +412,7 @@ fn in_words(doubt: Doubt) -> String {
 
 fn in_short(centre: &TenantCentre) -> String {
     let state = if centre.in_use { "on" } else { "off" };
-    let learnt: Vec<String> = centre.learnt.iter().map(|learnt| learnt.0.identity()).collect();
+    let learnt: Vec<String> = centre.centres().map(|learnt| learnt.identity()).collect();
     match (&learnt[..], centre.in_use) {
         ([], true) => format!("{state}, learning since {}", centre.since),
         ([], false) => format!("{state}, nothing learnt"),
@@ -431,7 +433,7 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
             json!({
                 "in_use": centre.in_use,
                 "since": centre.since.to_string(),
-                "learnt": centre.learnt.iter().map(|learnt| learnt.0.identity()).collect::<Vec<_>>(),
+                "learnt": centre.centres().map(|learnt| learnt.identity()).collect::<Vec<_>>(),
             })
         }),
         "keys": keys,
