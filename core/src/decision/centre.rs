@@ -4,7 +4,6 @@
 //! speaks, and is taken away from both sides before they are compared (`docs/normalisation.md` has what that saves).
 //! A mean of [`Centre::FEWEST`] voices that point to many sides ([`Centre::is_of_many`]) is nobody's template.
 
-use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::CompareError;
@@ -103,9 +102,7 @@ impl Centre {
 
     /// Channel type and the first 8 hex digits of the SHA-256 of [`Centre::to_bytes`], such as `telephone-channel@1f3a90c2`.
     pub fn identity(&self) -> String {
-        let digest = Sha256::digest(self.to_bytes());
-        let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}@{hex}", self.channel_type)
+        super::identity(self.channel_type, &self.to_bytes())
     }
 
     /// For keeping. Only when it is ready, and of many: it would be biometric data, and is not read again.

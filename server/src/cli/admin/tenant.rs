@@ -108,7 +108,7 @@ struct DoubtArgs {
     #[arg(long, value_name = "0..1|far=X%|none", value_parser = score, group = "what")]
     accept_from: Option<Setting<ScoreThreshold>>,
     /// Less net speech makes results doubtful, in seconds
-    #[arg(long, value_name = "S|none", value_parser = rate, group = "what")]
+    #[arg(long, value_name = "S|none", value_parser = seconds, group = "what")]
     net_speech: Option<Setting<f64>>,
     /// Speech that does not pass a quality gate makes results doubtful: yes or no
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no, group = "what")]
@@ -187,6 +187,11 @@ fn count(text: &str) -> Result<Setting<usize>, String> {
 
 fn rate(text: &str) -> Result<Setting<f64>, String> {
     setting(text, |number: &f64| number.is_finite() && *number > 0.0)
+}
+
+fn seconds(text: &str) -> Result<Setting<f64>, String> {
+    let sound = |number: &f64| *number > 0.0 && *number <= Doubt::MOST_SECONDS;
+    setting(text, sound).map_err(|_| format!("seconds above 0, at most {}, or none", Doubt::MOST_SECONDS))
 }
 
 fn setting<T: std::str::FromStr>(text: &str, sound: impl Fn(&T) -> bool) -> Result<Setting<T>, String> {
