@@ -10,7 +10,7 @@ use peakstream::quality::{Gate, Gates, ParseGateError, Setting, Shortfall};
 use peakstream::{Calibration, NoThreshold, Score, Threshold, Voices};
 use serde::{Deserialize, Serialize};
 
-use crate::session::request::Kind;
+use crate::session::request::{Kind, UnknownKind};
 use crate::session::score_threshold::ScoreThreshold;
 
 /// One thing said about one gate.
@@ -32,8 +32,8 @@ pub enum ParseSettingError {
     #[error("{0:?} is not written GATE=ACTION, as in music=refuse or verify.signal_noise_ratio=warn:12")]
     Form(String),
     /// No such kind of session.
-    #[error("{0:?} is neither register nor verify")]
-    Kind(String),
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
     /// What is said about the gate.
     #[error(transparent)]
     Gate(#[from] ParseGateError),
@@ -45,10 +45,8 @@ impl GateSetting {
     /// # Errors
     /// See [`ParseSettingError`].
     pub fn parse_target(text: &str) -> Result<(Option<Kind>, Gate), ParseSettingError> {
-        let Some((kind, gate)) = text.split_once('.') else { return Ok((None, text.parse()?)) };
-        let known = Kind::from_name(kind);
-        let kind = known.ok_or_else(|| ParseSettingError::Kind(kind.chars().take(64).collect()))?;
-        Ok((Some(kind), gate.parse()?))
+        let (kind, gate) = Kind::prefix_of(text)?;
+        Ok((kind, gate.parse()?))
     }
 }
 
