@@ -17,9 +17,10 @@ use zeroize::Zeroizing;
 
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
+use crate::session::countermeasure::{Consequence, Countermeasure, Response};
 use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
 use crate::session::event::{Finding, Measurement};
-use crate::session::policy::{Compared, Doubt, GateSetting, Grounds, Outcome, Policy};
+use crate::session::policy::{Compared, Doubt, Grounds, Outcome, Policy, Wishes};
 use crate::session::request::{Catalogue, CredentialFacts, CredentialRefusal, Kind, Purpose, SessionRequest};
 use crate::tenant::centre::{Centres, Voice};
 use crate::tenant::keyring::Keyring;
@@ -30,16 +31,16 @@ pub struct Biometrics {
     engine: Engine,
     /// Asked for the keys at each use: they may be rotated while the server runs.
     keyring: Arc<Keyring>,
-    /// What the operator says of quality gates; tenants may say something else.
-    gates: Box<[GateSetting]>,
+    /// What the operator says of sessions; tenants may say something else.
+    wishes: Wishes,
     centres: Centres,
 }
 
 impl Biometrics {
     /// An engine whose models are proved, and the keys of the data directory.
-    pub fn new(engine: Engine, keyring: Arc<Keyring>, gates: &[GateSetting]) -> Self {
+    pub fn new(engine: Engine, keyring: Arc<Keyring>, wishes: Wishes) -> Self {
         let centres = Centres::new(Arc::clone(&keyring));
-        Self { engine, keyring, gates: gates.into(), centres }
+        Self { engine, keyring, wishes, centres }
     }
 
     /// The models and credentials as `tenant` sees them.
@@ -74,52 +75,70 @@ impl Biometrics {
         if seconds < MIN_SPEECH_SECONDS {
             return Err(EngineFault::TooLittleSpeech { centiseconds: (seconds * 100.0) as u32 });
         }
-        let (purpose, shortfalls) = (&request.purpose, self.shortfalls(&request.policy.gates, speech)?);
-        let (Purpose::Register { model } | Purpose::Verify { model, .. }) = purpose;
+        let shortfalls = self.shortfalls(&request.policy.gates, speech)?;
+        let (Purpose::Register { model } | Purpose::Verify { model, .. }) = &request.purpose;
         let analysis =
             self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
-        let template = &analysis.template;
-        let mut calibration = self.engine.calibration(template.channel_type());
-        let mut centre = None;
-        let mut compared = None;
-        let (finding, voice) = match purpose {
-            Purpose::Register { .. } => {
-                let credential = self.seal(tenant, template)?;
-                let voice = self.centres.hears(tenant, template, credential.expose());
-                (Finding::Registered(credential), voice)
-            }
+        let found = match &request.purpose {
+            Purpose::Register { .. } => self.register(tenant, &analysis.template)?,
             Purpose::Verify { credential, .. } => {
-                let reference = self.open_credential(tenant, credential.expose())?;
-                calibration =
-                    self.engine.calibration_between(reference.channel_type(), template.channel_type());
-                centre = self.centre(tenant, *model, calibration);
-                let score = match &centre {
-                    Some(centre) => self.engine.compare_centred(&reference, template, centre),
-                    None => self.engine.compare(&reference, template),
-                };
-                let score = score.map_err(|error| internal(&error))?;
-                let voices = if centre.is_some() { Voices::Centred } else { Voices::Whole };
-                compared = Some(Compared { score, threshold: request.score_threshold, calibration, voices });
-                let voice = self.centres.hears(tenant, template, credential.expose());
-                (Finding::Verified(score), voice)
+                self.verify(tenant, request, credential.expose(), &analysis.template)?
             }
         };
-        let genuine = request.authenticity_threshold.passes_authenticity(analysis.authenticity);
-        let poor = !shortfalls.is_empty();
-        let grounds = Grounds { genuine, compared, net_speech: seconds, poor };
+        let (policy, judgement) = (&request.policy, analysis.judgement);
+        let authenticity = policy.authenticity.authenticity(judgement);
+        let follows = policy.authenticity.consequence(judgement, request.authenticity_threshold);
+        let response = Response::default().with(Countermeasure::Authenticity, follows);
+        let (consequence, poor) = (response.consequence(), !shortfalls.is_empty());
+        let grounds = Grounds { consequence, compared: found.compared, net_speech: seconds, poor };
+        // A question that is to be asked is a doubt, whether the tenant wants to hear of other doubts or not.
+        let doubt = policy.doubt.or((consequence == Consequence::StepUp).then(Doubt::default));
+        let outcome = doubt.map(|doubt| outcome(doubt, grounds, tenant));
+        // A voice that does not seem genuine is nobody's, even where that is only told.
+        let genuine = request.authenticity_threshold.passes_authenticity(authenticity);
         // Wiped when the last who has it drops it.
         let wav = Some(Sensitive::new(Bytes::from_owner(Zeroizing::new(speech.to_wav()))));
-        let calibration = calibration.identity().into();
         Ok(Measurement {
-            authenticity: analysis.authenticity,
-            finding,
-            calibration,
+            judgement,
+            authenticity,
+            response,
+            finding: found.finding,
+            calibration: found.calibration.identity().into(),
             shortfalls,
-            outcome: request.policy.doubt.map(|doubt| outcome(doubt, grounds, tenant)),
-            centre: centre.map(|centre| centre.identity().into()),
-            voice,
+            outcome,
+            centre: found.centre.map(|centre| centre.identity().into()),
+            voice: found.voice.filter(|_| genuine),
             wav,
         })
+    }
+
+    fn register(&self, tenant: &Tenant, template: &Template) -> Result<Found<'_>, EngineFault> {
+        let credential = self.seal(tenant, template)?;
+        let voice = self.centres.hears(tenant, template, credential.expose());
+        let calibration = self.engine.calibration(template.channel_type());
+        let finding = Finding::Registered(credential);
+        Ok(Found { finding, calibration, compared: None, centre: None, voice })
+    }
+
+    fn verify(
+        &self,
+        tenant: &Tenant,
+        request: &SessionRequest,
+        credential: &str,
+        template: &Template,
+    ) -> Result<Found<'_>, EngineFault> {
+        let reference = self.open_credential(tenant, credential)?;
+        let calibration = self.engine.calibration_between(reference.channel_type(), template.channel_type());
+        let centre = self.centre(tenant, template.model(), calibration);
+        let score = match &centre {
+            Some(centre) => self.engine.compare_centred(&reference, template, centre),
+            None => self.engine.compare(&reference, template),
+        };
+        let score = score.map_err(|error| internal(&error))?;
+        let voices = if centre.is_some() { Voices::Centred } else { Voices::Whole };
+        let compared = Some(Compared { score, threshold: request.score_threshold, calibration, voices });
+        let voice = self.centres.hears(tenant, template, credential);
+        Ok(Found { finding: Finding::Verified(score), calibration, compared, centre, voice })
     }
 
     /// Lets the tenant's centre learn from a caller who was accepted. May write a file.
@@ -158,6 +177,18 @@ impl Biometrics {
     }
 }
 
+/// What a registration or a verification made of a voice.
+struct Found<'a> {
+    finding: Finding,
+    /// What decides what a similarity means.
+    calibration: &'a Calibration,
+    compared: Option<Compared<'a>>,
+    /// What was taken from both voices.
+    centre: Option<Arc<Centre>>,
+    /// What the tenant's centre may learn from.
+    voice: Option<Box<Voice>>,
+}
+
 /// What the result comes to. Where a bound is one that the calibration in force does not know, nobody is accepted or rejected by it.
 fn outcome(doubt: Doubt, grounds: Grounds<'_>, tenant: &Tenant) -> Outcome {
     doubt.outcome(grounds).unwrap_or_else(|error| {
@@ -189,7 +220,7 @@ impl Catalogue for TenantCatalogue<'_> {
     }
 
     fn policy(&self, kind: Kind) -> Policy {
-        Policy::of(kind, &self.biometrics.gates, &self.biometrics.keyring.quality(self.tenant))
+        Policy::of(kind, &self.biometrics.wishes, &self.biometrics.keyring.wishes(self.tenant))
     }
 
     fn inspect(&self, text: &str) -> Result<CredentialFacts, CredentialRefusal> {

@@ -173,11 +173,7 @@ impl Bound {
         } = self;
         let limits = &config.limits;
         let sessions = Arc::new(SessionServices {
-            biometrics: Arc::new(Biometrics::new(
-                engine,
-                Arc::clone(&keyring),
-                &config.sessions.quality_gates,
-            )),
+            biometrics: Arc::new(Biometrics::new(engine, Arc::clone(&keyring), config.sessions.wishes())),
             pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
                 .map_err(StartError::Threads)?,
             registry: Registry::new(limits.max_sessions, limits.max_parked),

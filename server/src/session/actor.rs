@@ -227,7 +227,6 @@ pub fn start(
 fn rules(services: &SessionServices, request: &SessionRequest) -> Rules {
     Rules {
         wanted: request.wanted,
-        authenticity: request.authenticity_threshold,
         score: request.score_threshold,
         accept_short: services.accept_short,
         timeouts: services.timeouts,
