@@ -2,14 +2,16 @@
 //!
 //! Recordings of one speaker are joined to calls ([`Calls`]). Each is heard once as an enrolment, and once through every line as
 //! somebody would replay it, begun late. Every enrolment is then compared with its own replays, which are to be caught, and
-//! with the replays of all other calls of the *same speaker*, which are other utterances and must not be.
+//! with the replays of all other calls of the *same speaker*, which are other utterances and must not be. Two calls that are much
+//! alike are looked at again by their samples: where a piece of one recording lies in both, they are counted apart.
 
 pub mod markdown;
 mod report;
+mod waveform;
 
 use std::convert::Infallible;
 
-use peakstream::replay::{Agreement, Fingerprint};
+use peakstream::replay::{Agreement, Fingerprint, Similarity};
 use peakstream::{ChannelType, Engine};
 
 use crate::channel::Simulation;
@@ -43,6 +45,10 @@ pub struct Study<'a> {
     pub jobs: usize,
 }
 
+/// Pairs of calls that are more alike than this are compared by their samples too. Well under the threshold in force: what is under
+/// it is no false alarm, whatever it is.
+const LOOKED_AT_AGAIN: Similarity = Similarity(Similarity::SAME_RECORDING.0 / 2);
+
 /// One fingerprint compared with another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trial {
@@ -63,13 +69,21 @@ impl Trial {
     pub const fn is_replay(&self) -> bool {
         self.calls[0] == self.calls[1]
     }
+
+    /// Its calls, whichever was enrolled.
+    fn pair(&self) -> [usize; 2] {
+        let [a, b] = self.calls;
+        [a.min(b), a.max(b)]
+    }
 }
 
 /// Everything that was heard and compared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
-    /// All comparisons.
+    /// All comparisons, but those of calls with a piece of one recording in both.
     pub trials: Vec<Trial>,
+    /// Those calls, each pair once.
+    pub one_recording: Vec<[usize; 2]>,
     /// Enrolments and replays that had too little speech.
     pub too_little_speech: usize,
     /// Bytes of a kept fingerprint for each second of net speech, on average.
@@ -112,8 +126,15 @@ impl Study<'_> {
             all.into_iter().map(|one| (one.net_speech >= self.least).then_some(one)).collect();
         let too_little_speech = kept.iter().filter(|one| one.is_none()).count();
         let by_call: Vec<&[Option<Kept>]> = kept.chunks_exact(hearings).collect();
-        let trials = self.compare(calls, &by_call);
-        Ok(Heard { trials, too_little_speech, bytes_per_second: bytes as f64 / seconds.max(1.0) })
+        let mut trials = self.compare(calls, &by_call);
+        let one_recording = self.of_one_recording(library, calls, &trials)?;
+        trials.retain(|trial| !one_recording.contains(&trial.pair()));
+        Ok(Heard {
+            trials,
+            one_recording,
+            too_little_speech,
+            bytes_per_second: bytes as f64 / seconds.max(1.0),
+        })
     }
 
     /// Every enrolment with every replay of the same speaker.
@@ -135,6 +156,27 @@ impl Study<'_> {
         };
         let Ok(trials) = parallel::in_order(self.jobs, heard.len(), of_enrolled, &|_, _| ());
         trials.into_iter().flatten().collect()
+    }
+}
+
+impl Study<'_> {
+    /// Pairs of calls that are no two utterances.
+    fn of_one_recording(
+        &self,
+        library: &dyn Library,
+        calls: &Calls,
+        trials: &[Trial],
+    ) -> Result<Vec<[usize; 2]>, ListenError> {
+        let alike = |trial: &&Trial| !trial.is_replay() && trial.agreement.similarity() >= LOOKED_AT_AGAIN;
+        let mut pairs: Vec<[usize; 2]> = trials.iter().filter(alike).map(Trial::pair).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let look = |number: usize| -> Result<bool, ListenError> {
+            let [one, other] = pairs[number].map(|call| calls.calls[call].clip(library));
+            Ok(waveform::have_a_piece_in_common(&one?, &other?))
+        };
+        let found = parallel::in_order(self.jobs, pairs.len(), look, &|_, _| ())?;
+        Ok(pairs.into_iter().zip(found).filter_map(|(pair, found)| found.then_some(pair)).collect())
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Report {
     pub all: SourceRow,
     /// The falsest of them, each pair of calls once.
     pub most_alike: Vec<Agreeing>,
+    /// Recordings of calls that are left out because a piece of one recording lies in both, by their samples.
+    pub one_recording: Vec<[Vec<String>; 2]>,
 }
 
 /// Judges.
@@ -125,6 +127,7 @@ pub fn report(study: &Study<'_>, calls: &Calls, heard: &Heard) -> Report {
         sources: calls.sources.iter().enumerate().map(of_source).collect(),
         all: source_row("all".to_owned(), &others, chosen),
         most_alike: most_alike(study, calls, &others),
+        one_recording: heard.one_recording.iter().map(|pair| recordings(calls, *pair)).collect(),
     }
 }
 
@@ -192,19 +195,22 @@ fn source_row(source: String, others: &[&Trial], chosen: [u32; 2]) -> SourceRow 
     }
 }
 
+fn recordings(calls: &Calls, pair: [usize; 2]) -> [Vec<String>; 2] {
+    pair.map(|call| calls.calls[call].recordings.clone())
+}
+
 fn most_alike(study: &Study<'_>, calls: &Calls, others: &[&Trial]) -> Vec<Agreeing> {
     let mut sorted = others.to_vec();
     sorted.sort_by_key(|trial| std::cmp::Reverse(trial.agreement.similarity()));
     let mut seen = Vec::new();
     sorted.retain(|trial| {
-        let mut pair = trial.calls;
-        pair.sort_unstable();
+        let pair = trial.pair();
         let new = seen.len() < MOST_ALIKE && !seen.contains(&pair);
         seen.extend(new.then_some(pair));
         new
     });
     let agreeing = |trial: &&Trial| Agreeing {
-        recordings: trial.calls.map(|call| calls.calls[call].recordings.clone()),
+        recordings: recordings(calls, trial.calls),
         line: study.lines[trial.line].to_string(),
         similarity: trial.agreement.similarity().0,
         bit_error_rate: trial.agreement.bit_error_rate().unwrap_or_default(),
