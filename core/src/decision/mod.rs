@@ -96,6 +96,12 @@ impl Parameters {
     }
 }
 
+/// Channel type and the first 8 hex digits of the SHA-256 of some bytes.
+fn identity(channel_type: ChannelType, bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{channel_type}@{hex}")
+}
+
 /// From a cosine to a log-likelihood ratio, for one channel type.
 #[derive(Clone, Debug)]
 pub struct Calibration {
@@ -157,9 +163,7 @@ impl Calibration {
         if !std::iter::once(&whole).chain(&centred).all(|numbers| numbers.parameters.is_rising()) {
             return Err(LoadError::invalid(file, "a higher cosine must give a higher score"));
         }
-        let digest = Sha256::digest(bytes);
-        let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { whole, centred, channel_type, identity: format!("{name}@{hex}") })
+        Ok(Self { whole, centred, channel_type, identity: identity(channel_type, bytes) })
     }
 
     /// Its numbers.

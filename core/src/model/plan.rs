@@ -1,6 +1,6 @@
 //! An ONNX graph with one input of a fixed shape, optimised by tract: numbers enter, numbers leave.
 //!
-//! Shapes are fixed because a symbolic length costs three times the time (`docs/engine.md`).
+//! Shapes are fixed: the network has learnt from windows of one length, and a symbolic one would cost three times the time.
 
 use std::sync::Arc;
 

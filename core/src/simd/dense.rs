@@ -64,9 +64,11 @@ impl Rows {
         Self { first: 0, step }
     }
 
-    /// Where the last of so many ends that are so long.
-    pub(super) const fn end(self, count: usize, length: usize) -> usize {
-        if count == 0 { 0 } else { self.first + (count - 1) * self.step + length }
+    /// Whether so many rows, so long, lie inside a slice.
+    pub(super) fn lie_in(self, count: usize, length: usize, slice: &[f32]) -> bool {
+        let Some(last) = count.checked_sub(1) else { return true };
+        let begin = last.checked_mul(self.step).and_then(|steps| steps.checked_add(self.first));
+        begin.and_then(|begin| begin.checked_add(length)).is_some_and(|end| end <= slice.len())
     }
 }
 
@@ -85,7 +87,7 @@ impl Then<'_> {
     /// What [`Then::of`] relies on.
     pub(super) fn check(&self, count: usize, columns: usize) {
         if let Then::AddRelu(added, rows) = self {
-            assert!(rows.end(count, columns) <= added.len(), "a row ends behind what is added");
+            assert!(rows.lie_in(count, columns, added), "a row ends behind what is added");
         }
     }
 
@@ -134,11 +136,9 @@ impl Layer<'_> {
         let matrix = self.matrix;
         assert_eq!(self.runs.len(), matrix.runs, "another number of runs than the matrix");
         let furthest = self.runs.iter().max().copied().unwrap_or_default();
-        assert!(
-            self.from.end(self.count, furthest + matrix.depth) <= self.input.len(),
-            "a row ends behind the input"
-        );
-        assert!(self.to.end(self.count, matrix.columns) <= output.len(), "a row ends behind the output");
+        let length = furthest.saturating_add(matrix.depth);
+        assert!(self.from.lie_in(self.count, length, self.input), "a row ends behind the input");
+        assert!(self.to.lie_in(self.count, matrix.columns, output), "a row ends behind the output");
         self.then.check(self.count, matrix.columns);
     }
 }
@@ -196,7 +196,11 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
             }
         }
         let mut loaded = [V::splat(0.0); VECTORS];
-        for &run in layer.runs {
+        for (number, &run) in layer.runs.iter().enumerate() {
+            let mut weights = weights;
+            for weights in &mut weights {
+                *weights = weights.add(number * matrix.depth * PANEL);
+            }
             let mut inputs = [layer.input.as_ptr(); ROWS];
             for (r, input) in inputs.iter_mut().enumerate() {
                 *input = input.add(layer.from.first + (row + r) * layer.from.step + run);
@@ -211,9 +215,6 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
                         *sum = weights.mul_add(factor, *sum);
                     }
                 }
-            }
-            for weights in &mut weights {
-                *weights = weights.add(matrix.depth * PANEL);
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {

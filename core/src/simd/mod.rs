@@ -311,8 +311,11 @@ impl Kernels {
 
     /// Turns inputs into the points of as many tiles as the output has room for: see [`winograd`].
     pub(crate) fn spread(&self, input: &[f32], channels: usize, output: &mut [f32]) {
+        assert!(
+            channels > 0 && channels.is_multiple_of(dense::GRANULE),
+            "no number of channels for the loop"
+        );
         let tiles = output.len() / (winograd::POINTS * channels);
-        assert!(channels.is_multiple_of(2 * PANEL), "no number of channels for the loop");
         assert!((winograd::TILE * tiles + 2) * channels <= input.len(), "inputs are missing");
         // SAFETY: this machine has the table's instructions; the lengths were just checked.
         unsafe { (self.spread)(input, channels, output) }

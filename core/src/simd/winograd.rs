@@ -55,8 +55,9 @@ impl Gather<'_> {
     pub(super) fn check(&self, output: &[f32]) {
         let channels = self.bias.len();
         assert!(channels.is_multiple_of(GRANULE), "no number of channels for the loop");
-        assert!(POINTS * tiles(self.count) * channels <= self.products.len(), "products are missing");
-        assert!(self.to.end(self.count, channels) <= output.len(), "an output ends behind its slice");
+        let needed = tiles(self.count).checked_mul(POINTS * channels);
+        assert!(needed.is_some_and(|needed| needed <= self.products.len()), "products are missing");
+        assert!(self.to.lie_in(self.count, channels, output), "an output ends behind its slice");
         self.then.check(self.count, channels);
     }
 }

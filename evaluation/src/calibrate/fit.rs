@@ -96,7 +96,7 @@ pub(super) fn fit(
         same: samples.iter().map(|sample| sample.same).collect(),
         weights: weights(samples),
         // The cosine's slope and offset at a typical comparison, where a part of the prior's covariates is left out.
-        centre: numbers(prior),
+        prior: numbers(prior),
         penalty: DEVIATIONS.map(|deviation| 1.0 / (speakers.max(1) as f64 * deviation * deviation)),
         count: covariates.parameters(),
     };
@@ -126,7 +126,7 @@ struct Problem {
     rows: Vec<[f64; COUNT]>,
     same: Vec<bool>,
     weights: Vec<f64>,
-    centre: [f64; COUNT],
+    prior: [f64; COUNT],
     penalty: [f64; COUNT],
     /// How many parameters are free; the others are 0.
     count: usize,
@@ -135,7 +135,7 @@ struct Problem {
 impl Problem {
     /// Newton's method with halved steps where a whole one would cost more.
     fn solve(&self) -> [f64; COUNT] {
-        let mut at = self.centre;
+        let mut at = self.prior;
         at[self.count..].fill(0.0);
         let mut cost = self.cost(&at);
         for _ in 0..MOST_STEPS {
@@ -162,7 +162,7 @@ impl Problem {
             let llr = dot(row, at);
             cost += weight * softplus(if *same { -llr } else { llr });
         }
-        let away = |i: usize| self.penalty[i] * (at[i] - self.centre[i]).powi(2) / 2.0;
+        let away = |i: usize| self.penalty[i] * (at[i] - self.prior[i]).powi(2) / 2.0;
         cost + (0..self.count).map(away).sum::<f64>()
     }
 
@@ -180,7 +180,7 @@ impl Problem {
             }
         }
         for i in 0..self.count {
-            gradient[i] += self.penalty[i] * (at[i] - self.centre[i]);
+            gradient[i] += self.penalty[i] * (at[i] - self.prior[i]);
             hessian[i][i] += self.penalty[i];
         }
         solve(hessian, gradient, self.count).map(|part| -part)

@@ -63,7 +63,7 @@ pub struct Calibrated {
     /// For voices as they are.
     #[serde(flatten)]
     pub plain: Fitted,
-    /// For voices without a centre, if some source has enough of them for one.
+    /// For voices from which the centre of their source was taken, if some source has enough of them for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub centred: Option<Fitted>,
 }

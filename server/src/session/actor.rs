@@ -8,6 +8,7 @@
 //! Every channel is bounded. A slow client stops this task, which stops the audio task, which stops reading its socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use peakstream::{CallStream, CollectedSpeech};
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +31,9 @@ use crate::tenant::limits::Limiter;
 
 /// Reports that may wait for the session's task; an audio task that is faster waits.
 const INBOX: usize = 16;
+
+/// How long a result waits for what its voice teaches its tenant's centre.
+const LEARNING: Duration = Duration::from_secs(1);
 
 /// What every session needs from the server.
 #[derive(Debug)]
@@ -415,8 +419,12 @@ impl Actor {
     async fn teach(&mut self) {
         let Some(voice) = self.voice.take() else { return };
         let biometrics = Arc::clone(&self.services.biometrics);
-        if let Err(error) = tokio::task::spawn_blocking(move || biometrics.learn(&voice)).await {
-            tracing::error!(%error, "a voice was not learnt from");
+        let learning = tokio::task::spawn_blocking(move || biometrics.learn(&voice));
+        // A slow disk must not keep the result: what is being written is written without us.
+        match tokio::time::timeout(LEARNING, learning).await {
+            Ok(Err(error)) => tracing::error!(%error, "a voice was not learnt from"),
+            Err(_late) => tracing::warn!(session = %self.id, "a tenant's centre takes long to be written"),
+            Ok(Ok(())) => {}
         }
     }
 

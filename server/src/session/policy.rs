@@ -151,6 +151,9 @@ pub struct Compared<'a> {
 }
 
 impl Doubt {
+    /// Most net speech that can be asked for.
+    pub const MOST_SECONDS: f64 = 120.0;
+
     /// Whether nothing is ever doubtful.
     pub fn is_never(&self) -> bool {
         *self == Self::default()
@@ -160,7 +163,7 @@ impl Doubt {
     pub fn is_sound(&self) -> bool {
         let order =
             !self.reject_below.zip(self.accept_from).is_some_and(|(low, high)| low.is_surely_above(high));
-        order && self.net_speech.is_none_or(|seconds| (0.0..=120.0).contains(&seconds))
+        order && self.net_speech.is_none_or(|seconds| (0.0..=Self::MOST_SECONDS).contains(&seconds))
     }
 
     /// The two scores, where they are said: reject below, accept from.

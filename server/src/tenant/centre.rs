@@ -1,18 +1,20 @@
 //! In: voices of callers who were accepted. Out: a tenant's centre ([`peakstream::Centre`]), learnt once, then the same for good.
 //!
 //! Off until an operator says `peakstream tenant centre NAME on`. Then the first [`Centre::FEWEST`] voices, each of another
-//! credential, are added up in memory; a restart begins anew. Their mean is written into the key file, and from then on it is
-//! taken from both voices of every comparison, until the operator switches it off or has it forgotten.
+//! credential, are added up in memory; a restart begins anew, and so does a sum that is of few people's voices
+//! ([`Centre::is_of_many`]). The mean is written into the key file, and from then on it is taken from both voices of every comparison,
+//! until the operator switches it off or has it forgotten.
 //!
-//! A voice leaves nothing but its part in the sum, and what is written is nobody's template.
+//! A voice leaves nothing but its part in the sum, which is wiped.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use peakstream::{Centre, ChannelType, ModelHash, Template};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::Tenant;
@@ -33,34 +35,54 @@ pub struct TenantCentre {
     pub learnt: Vec<LearntCentre>,
 }
 
-/// A centre in the key file: [`Centre::to_bytes`] as base64url.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LearntCentre(pub Arc<Centre>);
+/// A centre in the key file: [`Centre::to_bytes`] as base64url. One that cannot be read, damaged or of a newer version, stays in the
+/// file and is as good as none: a tenant's calls do not depend on another's line in it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(from = "String", into = "String")]
+pub struct LearntCentre {
+    text: String,
+    centre: Option<Arc<Centre>>,
+}
 
-impl Serialize for LearntCentre {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0.to_bytes()))
+impl From<String> for LearntCentre {
+    fn from(text: String) -> Self {
+        let bytes = URL_SAFE_NO_PAD.decode(&text).ok();
+        let centre = bytes.and_then(|bytes| Centre::from_bytes(&bytes)).map(Arc::new);
+        if centre.is_none() {
+            tracing::warn!("a tenant's centre in the key file cannot be read; it is learnt anew");
+        }
+        Self { text, centre }
     }
 }
 
-impl<'de> Deserialize<'de> for LearntCentre {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let centre = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Centre::from_bytes(&bytes));
-        centre.map(|centre| Self(Arc::new(centre))).ok_or_else(|| serde::de::Error::custom("no centre"))
+impl From<LearntCentre> for String {
+    fn from(learnt: LearntCentre) -> Self {
+        learnt.text
+    }
+}
+
+impl From<&Centre> for LearntCentre {
+    fn from(centre: &Centre) -> Self {
+        Self::from(URL_SAFE_NO_PAD.encode(centre.to_bytes()))
     }
 }
 
 impl TenantCentre {
-    /// One of which nothing has been learnt.
-    pub fn begin() -> Self {
-        Self { in_use: true, since: UnixTime::now(), learnt: Vec::new() }
+    /// One of which nothing has been learnt, later than the one before.
+    pub fn begin(before: Option<&Self>) -> Self {
+        let after = before.map(|before| before.since.after(Duration::from_secs(1)));
+        let since = after.map_or_else(UnixTime::now, |after| after.max(UnixTime::now()));
+        Self { in_use: true, since, learnt: Vec::new() }
+    }
+
+    /// Those that were learnt.
+    pub fn centres(&self) -> impl Iterator<Item = &Arc<Centre>> {
+        self.learnt.iter().filter_map(|learnt| learnt.centre.as_ref())
     }
 
     /// The one of a network and a channel type, if it was learnt.
     pub fn of(&self, model: ModelHash, channel_type: ChannelType) -> Option<&Arc<Centre>> {
-        let fits = |centre: &Centre| (centre.model(), centre.channel_type()) == (model, channel_type);
-        self.learnt.iter().map(|learnt| &learnt.0).find(|centre| fits(centre))
+        self.centres().find(|centre| (centre.model(), centre.channel_type()) == (model, channel_type))
     }
 }
 
@@ -68,6 +90,8 @@ impl TenantCentre {
 #[derive(Clone)]
 pub struct Voice {
     tenant: Tenant,
+    /// Of the centre that asked for it.
+    since: UnixTime,
     template: Template,
     credential: Digest,
 }
@@ -90,17 +114,39 @@ pub struct Centres {
 
 type Key = (Tenant, ModelHash, ChannelType);
 
-/// A centre of which too few voices have been heard.
+/// After a centre could not be written, it is tried again no sooner than this.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// A centre of which too few voices have been heard, or that could not be written.
 struct Learning {
     since: UnixTime,
     centre: Centre,
     /// Those whose voices are in it, at most [`Centre::FEWEST`].
     credentials: HashSet<Digest>,
+    failed: Option<Instant>,
 }
 
 impl std::fmt::Debug for Learning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Learning").field("centre", &self.centre).finish_non_exhaustive()
+    }
+}
+
+impl Learning {
+    fn begin(since: UnixTime, template: &Template) -> Self {
+        let centre = Centre::new(template.model(), template.channel_type());
+        Self { since, centre, credentials: HashSet::new(), failed: None }
+    }
+
+    fn hear(&mut self, voice: &Voice) {
+        let wanted = !self.centre.is_ready() && self.credentials.insert(voice.credential);
+        if wanted && let Err(error) = self.centre.learn(&voice.template) {
+            tracing::error!(%error, "a voice could not be added to its tenant's centre");
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.centre.is_ready() && self.failed.is_none_or(|failed| failed.elapsed() >= TRY_AGAIN)
     }
 }
 
@@ -115,70 +161,78 @@ impl Centres {
         self.in_use(tenant)?.of(model, channel_type).cloned()
     }
 
-    /// The voice, if the tenant's centre still learns. `credential`: the sealed text, by which one person is counted once.
+    /// The voice, if the tenant's centre still learns. `credential`: the sealed text; each counts once.
     pub fn hears(&self, tenant: &Tenant, template: &Template, credential: &str) -> Option<Box<Voice>> {
         let known = self.in_use(tenant)?;
         let voice = || Voice {
             tenant: tenant.clone(),
+            since: known.since,
             template: template.clone(),
             credential: Sha256::digest(credential).into(),
         };
         known.of(template.model(), template.channel_type()).is_none().then(|| Box::new(voice()))
     }
 
-    fn in_use(&self, tenant: &Tenant) -> Option<TenantCentre> {
+    fn in_use(&self, tenant: &Tenant) -> Option<Arc<TenantCentre>> {
         self.keyring.centre(tenant).filter(|centre| centre.in_use)
     }
 
     /// Adds the voice of somebody who was accepted. The one that completes a centre has it written: a file is synced, in
-    /// milliseconds.
+    /// milliseconds; nobody else waits for that.
     pub fn learn(&self, voice: &Voice) {
-        let Some(known) = self.in_use(&voice.tenant) else { return };
-        let (model, channel_type) = (voice.template.model(), voice.template.channel_type());
-        if known.of(model, channel_type).is_some() {
+        let key = (voice.tenant.clone(), voice.template.model(), voice.template.channel_type());
+        let Some(complete) = self.hear(&key, voice) else { return };
+        if !complete.centre.is_of_many() {
+            tracing::warn!(
+                tenant = voice.tenant.name(),
+                "fifty voices are too much alike to be those of many people; a centre is learnt from the next"
+            );
             return;
         }
-        // No code panics while it holds the lock; if it did, what was learnt would still be sound.
-        let mut learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (voice.tenant.clone(), model, channel_type);
-        if learning.get(&key).is_none_or(|begun| begun.since != known.since) {
-            // What other tenants no longer learn goes with the old one.
-            learning.retain(|(tenant, ..), begun| {
-                self.in_use(tenant).is_some_and(|centre| centre.since == begun.since)
-            });
-            let centre = Centre::new(model, channel_type);
-            let begun = Learning { since: known.since, centre, credentials: HashSet::new() };
-            learning.insert(key.clone(), begun);
-        }
-        let Some(begun) = learning.get_mut(&key) else { return };
-        let wanted = !begun.centre.is_ready() && begun.credentials.insert(voice.credential);
-        if wanted && let Err(error) = begun.centre.learn(&voice.template) {
-            tracing::error!(%error, "a voice could not be added to its tenant's centre");
-        }
-        // If it cannot be written, the next voice tries again.
-        if begun.centre.is_ready() && self.keep(&voice.tenant, begun) {
-            learning.remove(&key);
+        if let Err(problem) = self.keep(&voice.tenant, &complete) {
+            tracing::error!(tenant = voice.tenant.name(), %problem, "a centre cannot be kept; it is tried again in a minute");
+            self.learning().insert(key, Learning { failed: Some(Instant::now()), ..complete });
         }
     }
 
-    fn keep(&self, tenant: &Tenant, begun: &Learning) -> bool {
+    /// The sum that the voice completes, taken out: nobody else waits while it is written.
+    fn hear(&self, key: &Key, voice: &Voice) -> Option<Learning> {
+        let mut learning = self.learning();
+        // What is no longer learnt goes, and its voices with it.
+        learning.retain(|(tenant, model, channel_type), begun| {
+            let known = self.in_use(tenant);
+            known.is_some_and(|known| known.since == begun.since && known.of(*model, *channel_type).is_none())
+        });
+        // Asked while nobody else learns: another voice may have completed it a moment ago.
+        let known = self.in_use(&voice.tenant)?;
+        if known.since != voice.since || known.of(key.1, key.2).is_some() {
+            return None;
+        }
+        let begin = || Learning::begin(known.since, &voice.template);
+        let begun = learning.entry(key.clone()).or_insert_with(begin);
+        begun.hear(voice);
+        if begun.is_due() { learning.remove(key) } else { None }
+    }
+
+    fn learning(&self) -> MutexGuard<'_, HashMap<Key, Learning>> {
+        // No code panics while it holds the lock; if it did, what was learnt would still be sound.
+        self.learning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, tenant: &Tenant, complete: &Learning) -> Result<(), EditError> {
+        let centre = &complete.centre;
         let kept = edit(self.keyring.dir(), |file| {
             let known = file.tenant_mut(tenant.name())?.centre.as_mut();
             // It may have been forgotten a moment ago.
-            if let Some(known) = known.filter(|known| known.since == begun.since) {
-                known.learnt.push(LearntCentre(Arc::new(begun.centre.clone())));
-            }
-            Ok::<(), EditError>(())
-        });
-        match kept {
-            Ok(()) => tracing::info!(
-                tenant = tenant.name(),
-                centre = begun.centre.identity(),
-                "a centre was learnt"
-            ),
-            Err(ref problem) => tracing::error!(tenant = tenant.name(), %problem, "a centre cannot be kept"),
+            let wanted = known.filter(|known| {
+                known.since == complete.since && known.of(centre.model(), centre.channel_type()).is_none()
+            });
+            Ok::<_, EditError>(wanted.map(|known| known.learnt.push(LearntCentre::from(centre))).is_some())
+        })?;
+        if kept {
+            tracing::info!(tenant = tenant.name(), centre = centre.identity(), "a centre was learnt");
         }
-        kept.is_ok()
+        Ok(())
     }
 }
 

@@ -178,7 +178,7 @@ impl Keyring {
     }
 
     /// What is known of what a tenant's voices have in common; `None`: nothing was asked for.
-    pub fn centre(&self, tenant: &Tenant) -> Option<TenantCentre> {
+    pub fn centre(&self, tenant: &Tenant) -> Option<Arc<TenantCentre>> {
         self.keys().tenants.get(tenant).and_then(|known| known.centre.clone())
     }
 
@@ -261,7 +261,7 @@ struct KnownTenant {
     disabled: bool,
     limits: TenantLimits,
     quality: TenantQuality,
-    centre: Option<TenantCentre>,
+    centre: Option<Arc<TenantCentre>>,
 }
 
 #[derive(Debug)]
@@ -356,8 +356,12 @@ impl Keys {
             .iter()
             .map(|t| {
                 let quality = TenantQuality { gates: t.gates.clone(), doubt: t.doubt };
-                let known =
-                    KnownTenant { disabled: t.disabled, limits: t.limits, quality, centre: t.centre.clone() };
+                let known = KnownTenant {
+                    disabled: t.disabled,
+                    limits: t.limits,
+                    quality,
+                    centre: t.centre.clone().map(Arc::new),
+                };
                 (Tenant::new(&t.name), known)
             })
             .collect();

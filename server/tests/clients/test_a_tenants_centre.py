@@ -1,10 +1,11 @@
 """What all voices of a tenant have in common is learnt from callers who were accepted, and taken from both sides of a comparison."""
 
+import itertools
 import re
 
 import pytest
 
-from support import audio, calls
+from support import audio, calls, codecs
 from support.rest import Rest
 from support.server import Server
 
@@ -18,6 +19,14 @@ def centring(tmp_path_factory):
     running = Server(tmp_path_factory.mktemp("centre")).ready()
     yield running
     running.kill()
+
+
+def voices():
+    """Callers of all ages: what the recorded ones say, played slower and faster."""
+    recorded = [audio.samples(path) for role in ("enrol", "other") for path in audio.files(role)]
+    for number in range(VOICES):
+        played_at = int(audio.RATE * (0.75 + 0.5 * (number * 7 % VOICES) / VOICES))
+        yield audio.encode(codecs.at_rate(recorded[number % len(recorded)], played_at), "mulaw")
 
 
 def register(server, sound):
@@ -34,8 +43,8 @@ def test_a_centre_is_learnt_used_named_switched_off_and_forgotten(centring):
 
     shown = centring.tenant("centre", "on")["centre"]
     assert (shown["in_use"], shown["learnt"]) == (True, [])
-    for number in range(VOICES - 1):
-        register(centring, other if number % 2 else enrolled)
+    for voice in itertools.islice(voices(), VOICES - 1):
+        register(centring, voice)
     unused = calls.verify(centring, credential, audio.mulaw(audio.files("other")[0]))
     assert (unused.name, "centre_id" in unused.data) == ("result-fail-score", False), "who was refused teaches nothing"
     assert centring.tenant("show")["centre"]["learnt"] == []

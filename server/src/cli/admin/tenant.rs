@@ -108,7 +108,7 @@ struct DoubtArgs {
     #[arg(long, value_name = "0..1|far=X%|none", value_parser = score, group = "what")]
     accept_from: Option<Setting<ScoreThreshold>>,
     /// Less net speech makes results doubtful, in seconds
-    #[arg(long, value_name = "S|none", value_parser = rate, group = "what")]
+    #[arg(long, value_name = "S|none", value_parser = seconds, group = "what")]
     net_speech: Option<Setting<f64>>,
     /// Speech that does not pass a quality gate makes results doubtful: yes or no
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no, group = "what")]
@@ -187,6 +187,11 @@ fn count(text: &str) -> Result<Setting<usize>, String> {
 
 fn rate(text: &str) -> Result<Setting<f64>, String> {
     setting(text, |number: &f64| number.is_finite() && *number > 0.0)
+}
+
+fn seconds(text: &str) -> Result<Setting<f64>, String> {
+    let sound = |number: &f64| *number > 0.0 && *number <= Doubt::MOST_SECONDS;
+    setting(text, sound).map_err(|_| format!("seconds above 0, at most {}, or none", Doubt::MOST_SECONDS))
 }
 
 fn setting<T: std::str::FromStr>(text: &str, sound: impl Fn(&T) -> bool) -> Result<Setting<T>, String> {
@@ -328,10 +333,12 @@ fn check(doubt: Doubt, tenant: &StoredTenant, args: &DoubtArgs) -> Result<(), Cl
 
 fn centred(known: Option<TenantCentre>, change: CentreChange) -> Option<TenantCentre> {
     match (known, change) {
-        (None, CentreChange::On) => Some(TenantCentre::begin()),
+        (None, CentreChange::On) => Some(TenantCentre::begin(None)),
         (Some(known), CentreChange::On) => Some(TenantCentre { in_use: true, ..known }),
         (known, CentreChange::Off) => known.map(|known| TenantCentre { in_use: false, ..known }),
-        (known, CentreChange::Forget) => known.filter(|known| known.in_use).map(|_| TenantCentre::begin()),
+        (known, CentreChange::Forget) => {
+            known.filter(|known| known.in_use).map(|known| TenantCentre::begin(Some(&known)))
+        }
     }
 }
 
@@ -410,7 +417,7 @@ fn in_words(doubt: Doubt) -> String {
 
 fn in_short(centre: &TenantCentre) -> String {
     let state = if centre.in_use { "on" } else { "off" };
-    let learnt: Vec<String> = centre.learnt.iter().map(|learnt| learnt.0.identity()).collect();
+    let learnt: Vec<String> = centre.centres().map(|learnt| learnt.identity()).collect();
     match (&learnt[..], centre.in_use) {
         ([], true) => format!("{state}, learning since {}", centre.since),
         ([], false) => format!("{state}, nothing learnt"),
@@ -431,7 +438,7 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
             json!({
                 "in_use": centre.in_use,
                 "since": centre.since.to_string(),
-                "learnt": centre.learnt.iter().map(|learnt| learnt.0.identity()).collect::<Vec<_>>(),
+                "learnt": centre.centres().map(|learnt| learnt.identity()).collect::<Vec<_>>(),
             })
         }),
         "keys": keys,

@@ -184,7 +184,11 @@ fn parameters<'a>(args: &Args, calibration: &'a Calibration) -> Result<&'a Param
 fn print(args: &Args, report: &Report) -> Result<(), CliError> {
     let pages = [
         (&args.html, html::page as fn(&Report) -> String),
-        (&args.markdown, |report| markdown::page(report, "peakstream evaluate --markdown")),
+        (&args.markdown, |report| {
+            let command =
+                if report.subject.centred { "evaluate --centre --markdown" } else { "evaluate --markdown" };
+            markdown::page(report, &format!("peakstream {command}"))
+        }),
     ];
     for (path, page) in pages {
         if let Some(path) = path {
