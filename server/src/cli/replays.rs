@@ -153,3 +153,14 @@ fn text(report: &Report) -> String {
         others.trim_fmt()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_begins_at_once_or_some_seconds_later() {
+        assert_eq!((offset("0"), offset("0.5")), (Ok(0.0), Ok(0.5)));
+        assert!(offset("-1").is_err() && offset("11").is_err() && offset("NaN").is_err());
+    }
+}
