@@ -2,8 +2,9 @@
 
 use super::fingerprint::{FRAME_SECONDS, Fingerprint, Frame};
 
-/// A cell that differs takes away what so many that agree have given. The same recording differs in 1 to 4 % of its clear cells,
-/// behind a loudspeaker in a room in 8 %; the same words said again differ in more (`docs/replay.md`).
+/// A cell that differs takes away what so many that agree have given. The same recording through a codec and noise differs in up to 4 %
+/// of its clear cells, behind a loudspeaker in a room in up to 6 %; the same words said again do so for moments only
+/// (`docs/replay-figures.md`).
 const PER_DIFFERENCE: i32 = 10;
 
 /// How much of one recording two fingerprints share: clear cells of the best stretch, less ten for each that differs.

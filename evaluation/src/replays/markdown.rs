@@ -34,7 +34,10 @@ pub fn page(report: &Report, command: &str) -> String {
     put(&mut page, "|---|---|---|---|---|---|");
     report.lines.iter().for_each(|row| put(&mut page, &line(row)));
     put(&mut page, "\n## New calls of the same speaker that are falsely caught\n");
-    put(&mut page, "Every pair of a speaker's calls, through every line above.\n");
+    put(
+        &mut page,
+        "Every call of a speaker is enrolled, and every other one called, through every line above.\n",
+    );
     put(
         &mut page,
         "| corpus | pairs of calls | falsely caught | cross-validated | similarity: 50 %, 99.9 %, highest |",
@@ -117,5 +120,5 @@ fn short(name: &str) -> String {
 /// In per cent, as precise as one in 10,000 asks for.
 pub fn share(share: &Share) -> String {
     let [low, high] = share.interval.map(|end| 100.0 * end);
-    format!("{:.2} % [{low:.2}–{high:.2}] of {}", 100.0 * share.rate, share.of)
+    format!("{:.2} % [{low:.2}–{high:.2}], {} of {}", 100.0 * share.rate, share.count, share.of)
 }

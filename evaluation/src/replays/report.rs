@@ -42,7 +42,7 @@ pub struct LineRow {
 pub struct SourceRow {
     /// The corpus.
     pub source: String,
-    /// Pairs of calls, each through all lines.
+    /// Pairs of an enrolled call and another one, each through all lines.
     pub pairs: usize,
     /// Calls that were falsely caught.
     pub caught: Caught,
