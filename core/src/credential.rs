@@ -165,10 +165,7 @@ pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     // In one piece from the start: what is outgrown is not wiped.
     let mut plain = Vec::with_capacity(38 + calibration.len() + 8 * DIMENSIONS + EVIDENCE);
     plain.extend(template.model().bytes());
-    plain.push(match template.channel_type() {
-        ChannelType::Telephone => 0,
-        ChannelType::Microphone => 1,
-    });
+    plain.push(template.channel_type().to_byte());
     plain.extend(created_at.to_le_bytes());
     plain.push(calibration.len() as u8);
     plain.extend(calibration);
@@ -200,11 +197,7 @@ pub fn from_plain(plain: &[u8]) -> Option<Credential> {
         }
         _ => return None,
     };
-    let channel_type = match channel_type {
-        0 => ChannelType::Telephone,
-        1 => ChannelType::Microphone,
-        _ => return None,
-    };
+    let channel_type = ChannelType::from_byte(channel_type)?;
     let voice = |channel_type, values| Template::new(ModelHash::from_bytes(*model), channel_type, values);
     let by_telephone = match (channel_type, rest) {
         (_, []) => None,

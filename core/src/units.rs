@@ -221,6 +221,23 @@ impl ChannelType {
             Self::Microphone => "microphone-channel",
         }
     }
+
+    /// As it is kept in bytes.
+    pub(crate) const fn to_byte(self) -> u8 {
+        match self {
+            Self::Telephone => 0,
+            Self::Microphone => 1,
+        }
+    }
+
+    /// What [`ChannelType::to_byte`] gave; `None` for anything else.
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Telephone),
+            1 => Some(Self::Microphone),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for ChannelType {

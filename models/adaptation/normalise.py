@@ -47,6 +47,7 @@ class Tenants:
         self.trials = [trial for trial in judged.clips.trials if trial.test in spoken and spoken & set(trial.enrol)]
         self.corpora = conditions.CORPORA
         self.clips = {corpus: [path for path in judged.clips.of(corpus) if path in spoken] for corpus in self.corpora}
+        self.silent = {corpus: [path for path in judged.clips.of(corpus) if path not in spoken] for corpus in self.corpora}
         self.targets = np.array([trial.target for trial in self.trials])
         self.corpus = np.array([trial.source for trial in self.trials])
         self.pairs = [(speaker_of(trial.enrol[0]), speaker_of(trial.test)) for trial in self.trials]
@@ -64,7 +65,10 @@ class Tenants:
         found = {band: {} for band in extras.BANDS[way]}
         for corpus in self.corpora:
             for band, rows in found.items():
-                rows.update(zip(self.clips[corpus], np.load(extras.file_of(way, band, corpus))))
+                measured = np.load(extras.file_of(way, band, corpus))
+                # An enrolment may hold a clip without speech, which adds nothing to it.
+                rows.update((path, np.zeros(measured.shape[1])) for path in self.silent[corpus])
+                rows.update(zip(self.clips[corpus], measured, strict=True))
         return found
 
     def compared(self, rows):

@@ -6,7 +6,6 @@ trial counts as often as both its speakers were drawn.
 """
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 REPLICATES = 300
 PRIOR = 0.01
@@ -55,6 +54,8 @@ class Scores:
 
     def min_cllr(self, weight):
         """After the best monotone calibration in hindsight."""
+        from scipy.optimize import isotonic_regression  # of SciPy 1.12, which training's Python does not have
+
         there = weight > 0
         targets, weight = self.targets[there][::-1], weight[there][::-1]
         posterior = isotonic_regression(targets.astype(float), weights=weight).x

@@ -6,7 +6,7 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::CompareError;
+use super::{CompareError, same_kind};
 use crate::model::speaker::DIMENSIONS;
 use crate::{ChannelType, ModelHash, Template};
 
@@ -109,10 +109,7 @@ impl Centre {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend(self.model.bytes());
-        bytes.push(match self.channel_type {
-            ChannelType::Telephone => 0,
-            ChannelType::Microphone => 1,
-        });
+        bytes.push(self.channel_type.to_byte());
         bytes.extend(self.voices.to_le_bytes());
         bytes.extend(self.mean().iter().flat_map(|value| value.to_le_bytes()));
         bytes
@@ -124,11 +121,7 @@ impl Centre {
         let (model, rest) = bytes.split_first_chunk::<28>()?;
         let (&channel_type, rest) = rest.split_first()?;
         let (voices, rest) = rest.split_first_chunk::<4>()?;
-        let channel_type = match channel_type {
-            0 => ChannelType::Telephone,
-            1 => ChannelType::Microphone,
-            _ => return None,
-        };
+        let channel_type = ChannelType::from_byte(channel_type)?;
         let (means, []) = rest.as_chunks::<4>() else { return None };
         let mut centre = Self::new(ModelHash::from_bytes(*model), channel_type);
         centre.voices = u32::from_le_bytes(*voices);
@@ -159,13 +152,7 @@ impl Centre {
     }
 
     fn check(&self, template: &Template) -> Result<(), CompareError> {
-        if template.model() != self.model {
-            return Err(CompareError::ModelMismatch(template.model(), self.model));
-        }
-        if template.channel_type() != self.channel_type {
-            return Err(CompareError::ChannelMismatch(template.channel_type(), self.channel_type));
-        }
-        Ok(())
+        same_kind((template.model(), template.channel_type()), (self.model, self.channel_type))
     }
 }
 

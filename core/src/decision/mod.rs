@@ -212,22 +212,31 @@ impl Calibration {
         centre: &Centre,
     ) -> Result<Score, CompareError> {
         let parameters = self.centred().ok_or(CompareError::NotCalibrated(self.channel_type))?;
-        let (one, other) = (centre.taken_from(a)?, centre.taken_from(b)?);
-        let conditions = Conditions::of(a.evidence(), b.evidence());
-        Ok(Score::from_log_odds(parameters.llr(one.cosine(&other), conditions).0))
+        Ok(compare(&centre.taken_from(a)?, &centre.taken_from(b)?, parameters))
     }
 
     /// Compares two templates of one model and channel type.
     pub(crate) fn score(&self, a: &Template, b: &Template) -> Result<Score, CompareError> {
-        if a.model() != b.model() {
-            return Err(CompareError::ModelMismatch(a.model(), b.model()));
-        }
-        if a.channel_type() != b.channel_type() {
-            return Err(CompareError::ChannelMismatch(a.channel_type(), b.channel_type()));
-        }
-        let conditions = Conditions::of(a.evidence(), b.evidence());
-        Ok(Score::from_log_odds(self.llr(a.cosine(b), conditions).0))
+        same_kind((a.model(), a.channel_type()), (b.model(), b.channel_type()))?;
+        Ok(compare(a, b, self.parameters()))
     }
+}
+
+/// Whether directions of these networks and channel types lie in one space.
+fn same_kind(a: (ModelHash, ChannelType), b: (ModelHash, ChannelType)) -> Result<(), CompareError> {
+    if a.0 != b.0 {
+        return Err(CompareError::ModelMismatch(a.0, b.0));
+    }
+    if a.1 != b.1 {
+        return Err(CompareError::ChannelMismatch(a.1, b.1));
+    }
+    Ok(())
+}
+
+/// The score of two voices that lie in one space.
+fn compare(a: &Template, b: &Template, parameters: &Parameters) -> Score {
+    let conditions = Conditions::of(a.evidence(), b.evidence());
+    Score::from_log_odds(parameters.llr(a.cosine(b), conditions).0)
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl AuthenticityModel {
             let mean = window.iter().map(|&value| f64::from(value)).sum::<f64>() / window.len() as f64;
             let floor = mean as f32 - self.settings.floor_below_mean;
             window.iter_mut().for_each(|value| *value = value.max(floor));
-            sum += f64::from(self.plan.run(&less_column_means(&window, BINS))?[0]);
+            sum += f64::from(self.plan.run(&less_column_means::<BINS>(&window))?[0]);
         }
         Ok(sum / windows as f64)
     }

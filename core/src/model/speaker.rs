@@ -171,7 +171,7 @@ impl SpeakerModel {
                 of_features,
             )?;
             compare("last features", edges.1.unwrap_or_default(), &expected.features_last_row, of_features)?;
-            compare("mean features", &column_means(&rows, BINS), &expected.features_mean, of_features)?;
+            compare("mean features", &column_means::<BINS>(&rows), &expected.features_mean, of_features)?;
             compare("frames", &[count as f32], &[expected.frames as f32], 0.0)?;
             if count < LEAST_ROWS {
                 let reason = format!("{} has {count} rows, too few for the network", case.name);

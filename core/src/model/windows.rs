@@ -20,21 +20,21 @@ pub(super) fn window(rows: &[f32], columns: usize, start: usize, length: usize) 
 }
 
 /// Mean of each column.
-pub(super) fn column_means(rows: &[f32], columns: usize) -> Vec<f32> {
-    let mut sums = vec![0.0f64; columns];
-    for row in rows.chunks_exact(columns) {
+pub(super) fn column_means<const COLUMNS: usize>(rows: &[f32]) -> [f32; COLUMNS] {
+    let mut sums = [0.0f64; COLUMNS];
+    for row in rows.chunks_exact(COLUMNS) {
         for (sum, value) in sums.iter_mut().zip(row) {
             *sum += f64::from(*value);
         }
     }
-    let count = (rows.len() / columns).max(1) as f64;
-    sums.iter().map(|sum| (sum / count) as f32).collect()
+    let count = (rows.len() / COLUMNS).max(1) as f64;
+    sums.map(|sum| (sum / count) as f32)
 }
 
 /// Rows less the mean of each column.
-pub(super) fn less_column_means(rows: &[f32], columns: usize) -> Vec<f32> {
-    let means = column_means(rows, columns);
-    rows.chunks_exact(columns)
+pub(super) fn less_column_means<const COLUMNS: usize>(rows: &[f32]) -> Vec<f32> {
+    let means = column_means::<COLUMNS>(rows);
+    rows.chunks_exact(COLUMNS)
         .flat_map(|row| row.iter().zip(&means).map(|(value, mean)| value - mean))
         .collect()
 }

@@ -22,6 +22,13 @@ fn place() -> Place {
     Place { _temp: temp, dir, centres, tenant: Tenant::new("default") }
 }
 
+/// A place whose tenant learns.
+fn learning() -> Place {
+    let place = place();
+    place.set(Some(TenantCentre::begin(None)));
+    place
+}
+
 fn template(number: u32, channel_type: ChannelType) -> Template {
     let mut values = [0.0; 192];
     values[0] = 0.5;
@@ -38,12 +45,15 @@ impl Place {
         .unwrap();
     }
 
+    /// The voice of a credential, if it is wanted.
+    fn heard(&self, template: &Template, credential: u32) -> Option<Box<Voice>> {
+        self.centres.hears(&self.tenant, template, &format!("credential {credential}"))
+    }
+
     /// Voices of the credentials `numbers`, all accepted.
     fn accept(&self, numbers: std::ops::Range<u32>, channel_type: ChannelType) {
         for number in numbers {
-            let template = template(number, channel_type);
-            if let Some(voice) = self.centres.hears(&self.tenant, &template, &format!("credential {number}"))
-            {
+            if let Some(voice) = self.heard(&template(number, channel_type), number) {
                 self.centres.learn(&voice);
             }
         }
@@ -67,8 +77,7 @@ fn nothing_is_learnt_unless_it_was_asked_for() {
 
 #[test]
 fn fifty_voices_make_a_centre_that_stays_as_it_is_and_survives_a_restart() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
+    let place = learning();
     place.accept(0..49, ChannelType::Telephone);
     assert!(place.learnt(ChannelType::Telephone).is_none(), "one voice is missing");
     place.accept(49..50, ChannelType::Telephone);
@@ -84,8 +93,7 @@ fn fifty_voices_make_a_centre_that_stays_as_it_is_and_survives_a_restart() {
 
 #[test]
 fn a_credential_counts_once_however_often_it_calls() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
+    let place = learning();
     for _ in 0..60 {
         place.accept(0..49, ChannelType::Telephone);
     }
@@ -94,8 +102,7 @@ fn a_credential_counts_once_however_often_it_calls() {
 
 #[test]
 fn each_channel_type_has_its_own() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
+    let place = learning();
     place.accept(0..50, ChannelType::Microphone);
     assert!(place.learnt(ChannelType::Telephone).is_none());
     place.accept(0..50, ChannelType::Telephone);
@@ -123,10 +130,8 @@ fn what_was_forgotten_is_learnt_anew_and_earlier_voices_do_not_count() {
 
 #[test]
 fn a_voice_that_waited_while_its_tenant_changed_its_mind_is_dropped() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
-    let voice =
-        place.centres.hears(&place.tenant, &template(1, ChannelType::Telephone), "credential").unwrap();
+    let place = learning();
+    let voice = place.heard(&template(1, ChannelType::Telephone), 1).unwrap();
     place.set(None);
     place.centres.learn(&voice);
     assert!(place.centres.learning.lock().unwrap().is_empty());
@@ -134,10 +139,8 @@ fn a_voice_that_waited_while_its_tenant_changed_its_mind_is_dropped() {
 
 #[test]
 fn neither_voices_nor_credentials_are_shown() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
-    let voice =
-        place.centres.hears(&place.tenant, &template(1, ChannelType::Telephone), "credential").unwrap();
+    let place = learning();
+    let voice = place.heard(&template(1, ChannelType::Telephone), 1).unwrap();
     place.centres.learn(&voice);
     let shown = format!("{voice:?} {:?}", place.centres);
     assert!(!shown.contains("0.70") && !shown.contains(&format!("{:?}", voice.credential)), "{shown}");
@@ -145,8 +148,7 @@ fn neither_voices_nor_credentials_are_shown() {
 
 #[test]
 fn a_centre_that_cannot_be_read_is_as_good_as_none_and_stops_nobody() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
+    let place = learning();
     place.accept(0..50, ChannelType::Telephone);
     assert!(place.learnt(ChannelType::Telephone).is_some());
     let path = place.dir.file(KEY_FILE);
@@ -160,11 +162,9 @@ fn a_centre_that_cannot_be_read_is_as_good_as_none_and_stops_nobody() {
 
 #[test]
 fn fifty_registrations_of_one_person_make_no_centre() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
+    let place = learning();
     for number in 0..60 {
-        let one = template(7, ChannelType::Telephone);
-        let voice = place.centres.hears(&place.tenant, &one, &format!("credential {number}")).unwrap();
+        let voice = place.heard(&template(7, ChannelType::Telephone), number).unwrap();
         place.centres.learn(&voice);
     }
     assert!(place.learnt(ChannelType::Telephone).is_none());
@@ -177,8 +177,7 @@ fn a_voice_of_an_earlier_centre_does_not_count_for_the_next() {
     let place = place();
     let first = TenantCentre::begin(None);
     place.set(Some(first.clone()));
-    let template = template(1, ChannelType::Telephone);
-    let voice = place.centres.hears(&place.tenant, &template, "credential").unwrap();
+    let voice = place.heard(&template(1, ChannelType::Telephone), 1).unwrap();
     place.set(Some(TenantCentre::begin(Some(&first))));
     place.centres.learn(&voice);
     assert!(place.centres.learning.lock().unwrap().is_empty());
@@ -186,8 +185,7 @@ fn a_voice_of_an_earlier_centre_does_not_count_for_the_next() {
 
 #[test]
 fn a_centre_that_cannot_be_written_is_not_lost_and_tried_again_later_only() {
-    let place = place();
-    place.set(Some(TenantCentre::begin(None)));
+    let place = learning();
     place.accept(0..49, ChannelType::Telephone);
     // Where the file would be written before it takes its place, there is a folder.
     let beside = place.dir.file(&format!("{KEY_FILE}.new"));

@@ -16,6 +16,7 @@ mod blocks;
 mod head;
 
 use super::graph_file::{Weights, WeightsError};
+use super::windows::column_means;
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::BINS;
 use blocks::Block;
@@ -102,7 +103,7 @@ impl CamPlus {
         hold(flat, (frames + 2 * BORDER) * width);
         flat[..BORDER * width].fill(0.0);
         flat[(BORDER + frames) * width..(2 * BORDER + frames) * width].fill(0.0);
-        self.head.run(features, &means(features), head, &mut flat[BORDER * width..]);
+        self.head.run(features, &column_means(features), head, &mut flat[BORDER * width..]);
 
         let frames = frames.div_ceil(2);
         let [current, next] = channels;
@@ -142,16 +143,6 @@ impl CamPlus {
         kernels().layer(&dense, &mut embedding);
         embedding
     }
-}
-
-/// Mean of each bin.
-fn means(features: &[f32]) -> [f32; BINS] {
-    let mut sums = [0.0f64; BINS];
-    for row in features.chunks_exact(BINS) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
-    }
-    let count = (features.len() / BINS) as f64;
-    sums.map(|sum| (sum / count) as f32)
 }
 
 /// Mean over time of each channel, then its deviation, unbiased.
