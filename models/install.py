@@ -46,7 +46,10 @@ COMMITTED = (
     ("authenticity/authenticity.onnx", "."),
     ("authenticity/authenticity.json", "."),
 )
-RENAMED = (("authenticity/golden.json", "golden/authenticity.json"),)
+RENAMED = (
+    ("authenticity/golden.json", "golden/authenticity.json"),
+    ("authenticity/golden-branch.json", "golden/authenticity-branch.json"),
+)
 
 
 class Failure(Exception):

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::audio::polyphase::Filters;
 use crate::decision::{Calibration, Centre, CompareError};
-use crate::model::authenticity::AuthenticityModel;
+use crate::model::authenticity::{AuthenticityModel, Listened};
 use crate::model::golden::Golden;
 use crate::model::speaker::SpeakerModel;
 use crate::model::tensors::Tensors;
-use crate::model::{InferenceError, Job, LoadError, Manifest, ModelInfo, Source};
+use crate::model::{Job, LoadError, Manifest, ModelInfo, Source};
 use crate::quality::{self, Piece};
 use crate::speech::fbank::{self, FbankTables};
 use crate::speech::silero::{self, Silero, SileroWeights};
@@ -54,9 +54,6 @@ pub enum AnalysisError {
     /// Not one of [`Engine::models`].
     #[error("unknown model {0}")]
     UnknownModel(ModelHash),
-    /// See [`InferenceError`].
-    #[error(transparent)]
-    Inference(#[from] InferenceError),
 }
 
 /// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
@@ -117,7 +114,10 @@ impl Engine {
         let speech = manifest.the(Job::SpeechDetection)?;
         let silero = load_silero(&source, &speech)?;
         let speaker = SpeakerModel::load(&source, manifest.the(Job::SpeakerEmbedding)?, &fbank)?;
-        let authenticity = AuthenticityModel::load(&source, manifest.the(Job::Authenticity)?, &spectrum)?;
+        let authenticity = {
+            let info = manifest.the(Job::Authenticity)?;
+            AuthenticityModel::load(&source, info, &spectrum, &speaker, &fbank)?
+        };
         let inner = Inner {
             speakers: vec![speaker.info.clone()],
             all: vec![speaker.info.clone(), speech, authenticity.info.clone()],
@@ -193,31 +193,27 @@ impl Engine {
         if !self.has_model(spec.model) {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
+        let inner = &*self.inner;
+        let mut listened = Listened::default();
+        let mut listen = |heard: &[f32]| inner.authenticity.listen(heard, &mut listened);
+        let (template, by_telephone) = match speech.channel_type() {
+            ChannelType::Telephone => {
+                (inner.speaker.listen(speech.features(), ChannelType::Telephone, &mut listen), None)
+            }
+            // What a telephone would have left of it: a second run of the network, and the one that tells synthesis.
+            ChannelType::Microphone => {
+                let rows = speech.features_by_telephone(&inner.tables.fbank);
+                let by_telephone = inner.speaker.listen(&rows, ChannelType::Telephone, &mut listen);
+                (inner.speaker.template(speech.features(), ChannelType::Microphone), by_telephone)
+            }
+        };
         let too_little = AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.template(speech).ok_or(too_little)?;
-        let by_telephone = self.by_telephone(speech);
-        let template = template.with_telephone(by_telephone.as_ref());
-        Ok(Analysis { template, judgement: self.authenticity(speech)? })
-    }
-
-    /// Whether the voice is live and human. The network does not run for speech that it does not judge.
-    ///
-    /// # Errors
-    /// See [`InferenceError`].
-    pub fn authenticity(&self, speech: &CollectedSpeech) -> Result<Judgement, InferenceError> {
-        match self.inner.options.judgement.objection(speech) {
-            Some(why) => Ok(Judgement::None(why)),
-            None => self.inner.authenticity.judge(speech.spectra()),
-        }
-    }
-
-    /// What a telephone would have left of a voice that came by microphone: a second run of the network.
-    fn by_telephone(&self, speech: &CollectedSpeech) -> Option<Template> {
-        if speech.channel_type() == ChannelType::Telephone {
-            return None;
-        }
-        let rows = speech.features_by_telephone(&self.inner.tables.fbank);
-        self.inner.speaker.template(&rows, ChannelType::Telephone)
+        let template = template.ok_or(too_little)?.with_evidence(Some(speech.evidence()));
+        let judgement = match inner.options.judgement.objection(speech) {
+            Some(why) => Judgement::None(why),
+            None => inner.authenticity.judge(speech.spectra(), listened),
+        };
+        Ok(Analysis { template: template.with_telephone(by_telephone.as_ref()), judgement })
     }
 
     /// The voice alone, without authenticity and in its own band only: for comparing recordings that are too short to judge

@@ -6,7 +6,7 @@ mod common;
 use allocation_counter::AllocationInfo;
 use common::{bytes, encoding, engine, formats, open, voice, wav_header};
 use peakstream::audio::g722;
-use peakstream::{AudioFormat, CallStream, ChannelType, Encoding, SampleRate, WireRate};
+use peakstream::{AnalysisSpec, AudioFormat, CallStream, ChannelType, Encoding, SampleRate, WireRate};
 
 fn push_counted(stream: &mut CallStream, audio: &[u8], chunk: usize) -> AllocationInfo {
     allocation_counter::measure(|| {
@@ -59,6 +59,22 @@ fn an_embedding_costs_no_allocation_once_there_was_one_as_long() {
     };
     assert!(embed(&rows) > 0, "the first makes its workspace");
     assert_eq!([embed(&rows), embed(&rows[..100 * 80]), embed(&rows)], [0; 3]);
+}
+
+/// Of the same speech, whose rows the first has decoded.
+#[test]
+fn an_analysis_costs_no_allocation_once_there_was_one_as_long() {
+    let mut stream = open(AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz8000), 4.0);
+    let format = AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz8000);
+    push_counted(&mut stream, &bytes(&voice(8.0, 140.0, format.wire_rate()), &format), 1_600);
+    let speech = stream.finish();
+    let spec = AnalysisSpec { model: engine().newest_model() };
+    let analyse = || {
+        let analysed = || assert!(engine().analyse(&speech, spec).expect("speech").judgement.llr().is_some());
+        allocation_counter::measure(analysed).count_total
+    };
+    assert!(analyse() > 0, "the first makes its workspaces");
+    assert_eq!([analyse(), analyse()], [0; 2]);
 }
 
 #[test]

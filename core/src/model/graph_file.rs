@@ -2,11 +2,37 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::{ModelProto, TensorProto};
-use tract_onnx::prelude::Framework;
+use prost::Message;
 
 /// ONNX's number for 32-bit floats (`TensorProto.DataType.FLOAT`).
 const FLOAT: i32 = 1;
+
+/// `ModelProto` of onnx.proto, as far as weights need it; what is not named here is passed over.
+#[derive(Message)]
+struct ModelProto {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<GraphProto>,
+}
+
+#[derive(Message)]
+struct GraphProto {
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<TensorProto>,
+}
+
+#[derive(Message)]
+struct TensorProto {
+    #[prost(int64, repeated, tag = "1")]
+    dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    float_data: Vec<f32>,
+    #[prost(string, tag = "8")]
+    name: String,
+    #[prost(bytes = "vec", tag = "9")]
+    raw_data: Vec<u8>,
+}
 
 /// Named weights.
 pub(crate) struct Weights(HashMap<String, Weight>);
@@ -41,8 +67,7 @@ pub(crate) enum WeightsError {
 impl Weights {
     /// All 32-bit floats of an ONNX file.
     pub(crate) fn read(onnx: &[u8]) -> Result<Self, WeightsError> {
-        let model: ModelProto =
-            tract_onnx::onnx().proto_model_for_read(&mut &*onnx).map_err(|_| WeightsError::File)?;
+        let model = ModelProto::decode(onnx).map_err(|_| WeightsError::File)?;
         let graph = model.graph.ok_or(WeightsError::File)?;
         let floats = graph.initializer.into_iter().filter(|tensor| tensor.data_type == FLOAT);
         let named = |tensor: TensorProto| (tensor.name.clone(), Weight::of(&tensor));

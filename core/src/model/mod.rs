@@ -4,15 +4,14 @@ pub mod authenticity;
 mod campplus;
 pub(crate) mod golden;
 mod graph_file;
+mod image;
 mod manifest;
-mod plan;
 pub mod speaker;
 pub(crate) mod tensors;
 mod windows;
 
 pub use manifest::ModelInfo;
 pub(crate) use manifest::{Job, Manifest};
-pub use plan::InferenceError;
 pub use speaker::Template;
 
 /// Why no engine can be made of the installed files.

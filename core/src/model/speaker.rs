@@ -9,7 +9,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use serde::Deserialize;
 
-use super::campplus::{CamPlus, Workspace};
+use super::campplus::{CamPlus, Heard, Workspace};
 use super::golden::{self, Golden};
 use super::windows::{column_means, window_starts, windows_needed};
 use super::{LoadError, ModelInfo, Source};
@@ -120,8 +120,18 @@ pub(crate) struct SpeakerModel {
     pub(crate) info: ModelInfo,
     network: CamPlus,
     /// Those that no thread computes with at the moment: as many as ever computed at once.
-    workspaces: Mutex<Vec<Workspace>>,
+    workspaces: Mutex<Vec<Room>>,
 }
+
+/// What a run needs, and what it may leave beside the embedding.
+#[derive(Debug, Default)]
+struct Room {
+    workspace: Workspace,
+    heard: Heard,
+}
+
+/// Is told what the network heard on its way, for each run: as many numbers as [`super::campplus::HEARD`].
+pub(crate) type Listener<'a> = dyn FnMut(&[f32]) + 'a;
 
 #[derive(Debug, Deserialize)]
 struct Expected {
@@ -177,27 +187,54 @@ impl SpeakerModel {
                 let reason = format!("{} has {count} rows, too few for the network", case.name);
                 return Err(LoadError::invalid(&self.info.golden, reason));
             }
-            let found = self.embedding(&rows);
+            let found = self.embedding(&rows, None);
             compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
         }
         Ok(())
     }
 
     /// The embedding of rows that run at once, not of length 1.
-    fn embedding(&self, rows: &[f32]) -> [f32; DIMENSIONS] {
-        let mut workspace = self.workspaces().pop().unwrap_or_default();
-        let embedding = self.network.run(rows, &mut workspace);
-        self.workspaces().push(workspace);
+    fn embedding(&self, rows: &[f32], listener: Option<&mut Listener<'_>>) -> [f32; DIMENSIONS] {
+        let mut room = self.workspaces().pop().unwrap_or_default();
+        let Room { workspace, heard } = &mut room;
+        let embedding = match listener {
+            None => self.network.run(rows, workspace, None),
+            Some(listener) => {
+                let embedding = self.network.run(rows, workspace, Some(heard));
+                listener(heard.values());
+                embedding
+            }
+        };
+        self.workspaces().push(room);
         embedding
     }
 
-    fn workspaces(&self) -> MutexGuard<'_, Vec<Workspace>> {
+    fn workspaces(&self) -> MutexGuard<'_, Vec<Room>> {
         // Nothing panics between taking a workspace and giving it back but a defect; the others are sound then.
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The template of some speech; `None` if there is too little of it (under 0.3 s).
     pub(crate) fn template(&self, rows: &[f32], channel_type: ChannelType) -> Option<Template> {
+        self.heard(rows, channel_type, None)
+    }
+
+    /// The same; what the network hears on its way is told.
+    pub(crate) fn listen(
+        &self,
+        rows: &[f32],
+        channel_type: ChannelType,
+        listener: &mut Listener<'_>,
+    ) -> Option<Template> {
+        self.heard(rows, channel_type, Some(listener))
+    }
+
+    fn heard(
+        &self,
+        rows: &[f32],
+        channel_type: ChannelType,
+        mut listener: Option<&mut Listener<'_>>,
+    ) -> Option<Template> {
         let count = rows.len() / BINS;
         if count < LEAST_ROWS {
             return None;
@@ -206,7 +243,8 @@ impl SpeakerModel {
         let length = if windows == 1 { count } else { WINDOW };
         let mut direction = [0.0f64; DIMENSIONS];
         for start in window_starts(count, length, windows) {
-            let embedding = self.embedding(&rows[start * BINS..(start + length) * BINS]);
+            let embedding =
+                self.embedding(&rows[start * BINS..(start + length) * BINS], listener.as_deref_mut());
             let norm = dot(&embedding, &embedding).sqrt();
             for (sum, value) in direction.iter_mut().zip(&embedding) {
                 *sum += f64::from(*value) / norm;
@@ -216,7 +254,8 @@ impl SpeakerModel {
     }
 }
 
-fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32> {
+/// Feature rows of a signal at 16 kHz.
+pub(super) fn features_of(signal: &[f32], tables: &std::sync::Arc<FbankTables>) -> Vec<f32> {
     let mut fbank = Fbank::new(std::sync::Arc::clone(tables));
     let mut rows = Vec::new();
     for block in signal.chunks(WIDE_BLOCK) {

@@ -1,4 +1,4 @@
-//! Speech of any length into windows of a plan's length: rows enter, the rows of each window leave.
+//! Speech of any length into windows of one length: counts of rows enter, the windows' first rows leave.
 
 /// Share of the rows that windows must cover: numerator and denominator.
 const COVERED: (usize, usize) = (9, 10);
@@ -14,11 +14,6 @@ pub(super) fn window_starts(count: usize, length: usize, windows: usize) -> impl
     (0..windows).map(move |i| if windows == 1 { rest / 2 } else { i * rest / (windows - 1) })
 }
 
-/// `length` rows from `start` on; speech that is shorter is repeated.
-pub(super) fn window(rows: &[f32], columns: usize, start: usize, length: usize) -> Vec<f32> {
-    rows[start * columns..].iter().chain(rows.iter().cycle()).take(length * columns).copied().collect()
-}
-
 /// Mean of each column.
 pub(super) fn column_means<const COLUMNS: usize>(rows: &[f32]) -> [f32; COLUMNS] {
     let mut sums = [0.0f64; COLUMNS];
@@ -29,14 +24,6 @@ pub(super) fn column_means<const COLUMNS: usize>(rows: &[f32]) -> [f32; COLUMNS]
     }
     let count = (rows.len() / COLUMNS).max(1) as f64;
     sums.map(|sum| (sum / count) as f32)
-}
-
-/// Rows less the mean of each column.
-pub(super) fn less_column_means<const COLUMNS: usize>(rows: &[f32]) -> Vec<f32> {
-    let means = column_means::<COLUMNS>(rows);
-    rows.chunks_exact(COLUMNS)
-        .flat_map(|row| row.iter().zip(&means).map(|(value, mean)| value - mean))
-        .collect()
 }
 
 #[cfg(test)]
@@ -52,10 +39,5 @@ mod tests {
         assert_eq!(starts(400, 298), [0, 102]);
         assert_eq!(starts(3_000, 998), [0, 1_001, 2_002]);
         assert_eq!(starts(50, 98), [0]);
-    }
-
-    #[test]
-    fn speech_shorter_than_the_shortest_plan_is_repeated() {
-        assert_eq!(window(&[1.0, 2.0, 3.0], 1, 0, 7), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use voices::{Piece, least_alike, pieces};
 
 /// [`Figures::signal_noise_ratio`] alone.
 pub(crate) fn signal_noise_ratio(speech: &CollectedSpeech) -> f32 {
-    noise::ratio(speech.samples(), speech.rate())
+    noise::ratio(speech.powers())
 }
 
 /// What was measured of the speech of a call.

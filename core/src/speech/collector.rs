@@ -6,7 +6,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::segmenter::Verdict;
 use super::track::{Margins, Track};
-use super::{fbank, spectrum};
+use super::{fbank, power, spectrum};
+use crate::SampleRate;
 
 /// Rows of either kind that one block can complete, at most: 32 ms hold 3.2 hops of 10 ms.
 const ROWS_PER_BLOCK: usize = 4;
@@ -59,6 +60,7 @@ pub(crate) struct Collected {
     pub(crate) samples: Vec<i16>,
     features: Rows,
     spectra: Rows,
+    powers: OnceLock<Vec<f64>>,
 }
 
 /// Rows as they were kept, and as logarithms: a decision asks for them several times, quality gates first.
@@ -91,7 +93,12 @@ impl Collected {
     /// Speech without rows.
     #[cfg(test)]
     pub(crate) fn of_samples(samples: Vec<i16>) -> Self {
-        Self { samples, features: Rows::default(), spectra: Rows::default() }
+        Self { samples, features: Rows::default(), spectra: Rows::default(), powers: OnceLock::new() }
+    }
+
+    /// Powers of the samples' frames, the quietest first. Computed when they are first asked for.
+    pub(crate) fn powers(&self, rate: SampleRate) -> &[f64] {
+        self.powers.get_or_init(|| power::ascending(&self.samples, rate))
     }
 
     /// Rows of [`fbank::BINS`], in and around speech. Decoded when they are first asked for.
@@ -156,6 +163,7 @@ impl Collector {
             samples: whole.samples.take_settled(),
             features: Rows::of(whole.features.take_settled()),
             spectra: Rows::of(whole.spectra.take_settled()),
+            powers: OnceLock::new(),
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::decision::Evidence;
 use crate::quality::Figures;
 use crate::speech::collector::Collected;
 use crate::speech::fbank::{Fbank, FbankTables};
-use crate::speech::power;
 use crate::{ChannelType, NetSpeech, SampleRate};
 
 /// The speech of a call and the features made of it while the call ran. Wiped when dropped.
@@ -67,7 +66,7 @@ impl CollectedSpeech {
     /// 10 % of its frames of 20 ms do not exceed. The pauses that speech detection keeps hold the line's noise, so it falls with the
     /// noise; it is no exact signal-to-noise ratio. Costs one pass over the samples.
     pub fn evidence(&self) -> Evidence {
-        let powers = power::ascending(self.samples(), self.rate);
+        let powers = self.powers();
         let at =
             |share: usize| powers.get(powers.len() * share / 100).map_or(0.0, |power| 10.0 * power.log10());
         Evidence { net_speech: self.net_speech().seconds() as f32, snr: (at(95) - at(10)) as f32 }
@@ -77,6 +76,11 @@ impl CollectedSpeech {
     /// (`docs/quality-gates.md`).
     pub fn figures(&self) -> Figures {
         Figures::of(self)
+    }
+
+    /// The mean squares of frames of 20 ms, the lowest first.
+    pub(crate) fn powers(&self) -> &[f64] {
+        self.collected.powers(self.rate)
     }
 
     /// Rows of [`crate::speech::fbank::BINS`]. Decoded when they are first asked for.

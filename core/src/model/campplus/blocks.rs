@@ -3,7 +3,8 @@
 //! A layer looks at three frames around each (`local`), and weighs what it finds by a gate that depends on the mean over the whole call
 //! and over segments of 100 frames.
 
-use super::{BORDER, GROWTH, Weights, WeightsError, hold};
+use super::super::image::hold;
+use super::{BORDER, GROWTH, Weights, WeightsError};
 use crate::simd::{Affine, Layer, Matrix, Rows, Then, kernels};
 
 /// Channels between the two matrices of a layer.

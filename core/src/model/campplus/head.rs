@@ -4,8 +4,9 @@
 //! Winograd's algorithm ([`crate::simd::winograd`]), over bins and channels as products with matrices. Each bin is turned into
 //! points once, and kept while the bins beside it need it: what is worked on stays in the second-level cache.
 
-use super::{Weights, WeightsError, hold};
-use crate::simd::winograd::{self, Gather, POINTS, TAPS, TILE};
+use super::super::image::{Shape, hold};
+use super::{Heard, Weights, WeightsError};
+use crate::simd::winograd::{self, Gather, POINTS, TAPS};
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::BINS;
 
@@ -59,50 +60,6 @@ struct Between {
     products: Vec<f32>,
 }
 
-/// How an image lies in its buffer.
-#[derive(Clone, Copy)]
-struct Shape {
-    bins: usize,
-    frames: usize,
-    channels: usize,
-}
-
-impl Shape {
-    /// Frames with a border, in whole tiles.
-    const fn width(self) -> usize {
-        winograd::tiles(self.frames) * TILE + 2
-    }
-
-    /// From a bin to the next.
-    const fn bin(self) -> usize {
-        self.width() * self.channels
-    }
-
-    /// Where a bin's first frame lies.
-    const fn at(self, bin: usize) -> usize {
-        (bin + 1) * self.bin() + self.channels
-    }
-
-    /// Where the frames of a bin lie.
-    const fn rows(self, bin: usize) -> Rows {
-        Rows { first: self.at(bin), step: self.channels }
-    }
-
-    /// The image with its border; another number of frames has it elsewhere.
-    fn room(self, buffer: &mut Vec<f32>) {
-        let size = self.bin();
-        hold(buffer, (self.bins + 2) * size);
-        for (number, bin) in buffer.chunks_exact_mut(size).take(self.bins + 2).enumerate() {
-            if number == 0 || number > self.bins {
-                bin.fill(0.0);
-            } else {
-                bin[..self.channels].fill(0.0);
-                bin[(self.frames + 1) * self.channels..].fill(0.0);
-            }
-        }
-    }
-}
-
 impl Head {
     pub(super) fn take(weights: &mut Weights) -> Result<Self, WeightsError> {
         let first = {
@@ -121,8 +78,15 @@ impl Head {
         Ok(Self { first, residuals, last: Convolution::take(weights, "head.conv2", 2)? })
     }
 
-    /// `flat`: for each frame, bins of channels.
-    pub(super) fn run(&self, features: &[f32], means: &[f32; BINS], images: &mut Images, flat: &mut [f32]) {
+    /// `flat`: for each frame, bins of channels. What stands before the last convolution is told to `heard`.
+    pub(super) fn run(
+        &self,
+        features: &[f32],
+        means: &[f32; BINS],
+        images: &mut Images,
+        flat: &mut [f32],
+        heard: Option<&mut Heard>,
+    ) {
         let Images { images: [spare, current, middle, after], between } = images;
         let mut shape = Shape { bins: BINS, frames: features.len() / BINS, channels: 1 };
         shape.room(spare);
@@ -153,18 +117,20 @@ impl Head {
             shape = next;
             std::mem::swap(current, after);
         }
+        if let Some(heard) = heard {
+            heard.add(current, shape.frames, (shape.bins, CHANNELS), |bin| shape.rows(bin));
+        }
         let flat_rows = |bin| Rows { first: bin * CHANNELS, step: BINS_LEFT * CHANNELS };
         self.last.run(current, shape, between, |bin| (Then::Relu, flat_rows(bin)), flat);
     }
 
     fn begin(&self, input: &[f32], shape: Shape, output: &mut [f32], to: Shape) {
         for bin in 0..to.bins {
-            // A place looks at the bin and the frame before it, too: the border's for the first.
             let layer = Layer {
                 matrix: &self.first,
                 input,
-                from: Rows { first: shape.at(bin) - shape.bin() - 1, step: 1 },
-                runs: &[0, shape.bin(), 2 * shape.bin()],
+                from: shape.before(bin, 1),
+                runs: &shape.around(),
                 count: to.frames,
                 then: Then::Relu,
                 to: to.rows(bin),

@@ -14,13 +14,18 @@
 
 mod blocks;
 mod head;
+mod heard;
 
 use super::graph_file::{Weights, WeightsError};
+use super::image::hold;
 use super::windows::column_means;
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::BINS;
 use blocks::Block;
 use head::Head;
+use heard::moments;
+
+pub(crate) use heard::{Heard, NUMBERS as HEARD};
 
 /// Numbers in an embedding.
 pub const DIMENSIONS: usize = 192;
@@ -59,13 +64,6 @@ pub(crate) struct Workspace {
     statistics: Vec<f32>,
 }
 
-/// Makes a buffer so long; what it holds is of no interest.
-fn hold(buffer: &mut Vec<f32>, length: usize) {
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
-}
-
 impl CamPlus {
     /// The network of an ONNX file that the converter wrote.
     pub(crate) fn read(onnx: &[u8]) -> Result<Self, WeightsError> {
@@ -94,8 +92,14 @@ impl CamPlus {
     }
 
     /// The embedding of log-mel features, row by row, at least [`LEAST_FRAMES`]; each bin's mean over the rows is taken away first.
-    /// Not of length 1. The workspace grows to 35 kB for each row; a second of speech takes 5 ms of a core with AVX-512.
-    pub(crate) fn run(&self, features: &[f32], workspace: &mut Workspace) -> [f32; DIMENSIONS] {
+    /// Not of length 1. The workspace grows to 35 kB for each row; a second of speech takes 5 ms of a core with AVX-512. What is
+    /// heard on the way is told where it is asked for.
+    pub(crate) fn run(
+        &self,
+        features: &[f32],
+        workspace: &mut Workspace,
+        mut heard: Option<&mut Heard>,
+    ) -> [f32; DIMENSIONS] {
         let frames = features.len() / BINS;
         assert!(frames >= LEAST_FRAMES && features.len() == frames * BINS, "not whole frames, or too few");
         let Workspace { head, flat, channels, layer, statistics } = workspace;
@@ -103,7 +107,15 @@ impl CamPlus {
         hold(flat, (frames + 2 * BORDER) * width);
         flat[..BORDER * width].fill(0.0);
         flat[(BORDER + frames) * width..(2 * BORDER + frames) * width].fill(0.0);
-        self.head.run(features, &column_means(features), head, &mut flat[BORDER * width..]);
+        if let Some(heard) = &mut heard {
+            heard.begin();
+        }
+        let means = column_means(features);
+        self.head.run(features, &means, head, &mut flat[BORDER * width..], heard.as_deref_mut());
+        if let Some(heard) = &mut heard {
+            let place = |bin| Rows { first: BORDER * width + bin * head::CHANNELS, step: width };
+            heard.add(flat, frames, (head::BINS_LEFT, head::CHANNELS), place);
+        }
 
         let frames = frames.div_ceil(2);
         let [current, next] = channels;
@@ -120,7 +132,11 @@ impl CamPlus {
         };
         kernels().layer(&tdnn, current);
         let (mut current, mut next) = (current, next);
+        let mut entering = FIRST;
         for (number, block) in self.blocks.iter().enumerate() {
+            if let Some(heard) = &mut heard {
+                heard.add(current, frames, (1, entering), |_| input);
+            }
             block.run(frames, current, layer);
             let output = Rows::packed(self.blocks.get(number + 1).map_or(block.leaving(), Block::width));
             hold(next, frames * output.step);
@@ -128,8 +144,9 @@ impl CamPlus {
             block.leave(frames, current, layer, then, output, next);
             (current, next) = (next, current);
             input = output;
+            entering = block.leaving();
         }
-        pool(&current[..frames * input.step], input.step, statistics);
+        moments(current, input, entering, frames, statistics);
         let mut embedding = [0.0; DIMENSIONS];
         let dense = Layer {
             matrix: &self.dense,
@@ -143,23 +160,4 @@ impl CamPlus {
         kernels().layer(&dense, &mut embedding);
         embedding
     }
-}
-
-/// Mean over time of each channel, then its deviation, unbiased.
-fn pool(frames: &[f32], channels: usize, statistics: &mut Vec<f32>) {
-    let count = (frames.len() / channels) as f32;
-    hold(statistics, 2 * channels);
-    let (means, deviations) = statistics[..2 * channels].split_at_mut(channels);
-    means.fill(0.0);
-    deviations.fill(0.0);
-    for frame in frames.chunks_exact(channels) {
-        means.iter_mut().zip(frame).for_each(|(mean, value)| *mean += value);
-    }
-    means.iter_mut().for_each(|mean| *mean /= count);
-    for frame in frames.chunks_exact(channels) {
-        for ((deviation, mean), value) in deviations.iter_mut().zip(&*means).zip(frame) {
-            *deviation += (value - mean) * (value - mean);
-        }
-    }
-    deviations.iter_mut().for_each(|deviation| *deviation = (*deviation / (count - 1.0)).sqrt());
 }
