@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use peakstream::credential::{self, Credential, CredentialError};
+use peakstream::replay::Fingerprint;
 use peakstream::{
     Action, AnalysisSpec, AudioFormat, Calibration, CallSpec, CallStream, Centre, CollectedSpeech, Engine,
     Gate, Gates, ModelHash, OpenError, Shortfall, Template, Voices,
@@ -15,7 +16,8 @@ use peakstream::{
 
 use zeroize::Zeroizing;
 
-use crate::ids::Tenant;
+use crate::ids::{SessionId, Tenant, Timestamp};
+use crate::replay::{Attempt, Known, Replays};
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, MIN_SPEECH_SECONDS};
 use crate::session::event::{Finding, Measurement};
@@ -33,13 +35,14 @@ pub struct Biometrics {
     /// What the operator says of quality gates; tenants may say something else.
     gates: Box<[GateSetting]>,
     centres: Centres,
+    replays: Arc<Replays>,
 }
 
 impl Biometrics {
     /// An engine whose models are proved, and the keys of the data directory.
-    pub fn new(engine: Engine, keyring: Arc<Keyring>, gates: &[GateSetting]) -> Self {
+    pub fn new(engine: Engine, keyring: Arc<Keyring>, gates: &[GateSetting], replays: Arc<Replays>) -> Self {
         let centres = Centres::new(Arc::clone(&keyring));
-        Self { engine, keyring, gates: gates.into(), centres }
+        Self { engine, keyring, gates: gates.into(), centres, replays }
     }
 
     /// The models and credentials as `tenant` sees them.
@@ -60,7 +63,8 @@ impl Biometrics {
         Ok(stream)
     }
 
-    /// Measures collected speech: its quality, authenticity, and a credential or a score. Takes tens of milliseconds of one core.
+    /// Measures collected speech: its quality, authenticity, whether it was heard before, and a credential or a score. Takes tens of
+    /// milliseconds of one core. `began`: when the session did.
     ///
     /// # Errors
     /// What the client is told, as a das-Peak error.
@@ -68,6 +72,7 @@ impl Biometrics {
         &self,
         tenant: &Tenant,
         request: &SessionRequest,
+        began: Timestamp,
         speech: &CollectedSpeech,
     ) -> Result<Measurement, EngineFault> {
         let seconds = speech.net_speech().seconds();
@@ -82,14 +87,23 @@ impl Biometrics {
         let mut calibration = self.engine.calibration(template.channel_type());
         let mut centre = None;
         let mut compared = None;
+        let wanted = self.replays.wanted(tenant);
+        let fingerprint = wanted.map(|_| Fingerprint::of(speech));
+        let (mut replay, mut attempt) = (None, None);
         let (finding, voice) = match purpose {
             Purpose::Register { .. } => {
-                let credential = self.seal(tenant, template)?;
+                let credential = self.seal(tenant, template, fingerprint)?;
                 let voice = self.centres.hears(tenant, template, credential.expose());
                 (Finding::Registered(credential), voice)
             }
             Purpose::Verify { credential, .. } => {
-                let reference = self.open_credential(tenant, credential.expose())?;
+                let registered = self.open_credential(tenant, credential.expose())?;
+                if let (Some(wanted), Some(call)) = (wanted, fingerprint) {
+                    let enrolment = registered.fingerprint.as_ref();
+                    let known = Known { credential: credential.expose(), enrolment, began };
+                    (replay, attempt) = self.replays.look(tenant, wanted, known, call);
+                }
+                let reference = registered.template;
                 calibration =
                     self.engine.calibration_between(reference.channel_type(), template.channel_type());
                 centre = self.centre(tenant, *model, calibration);
@@ -118,6 +132,8 @@ impl Biometrics {
             outcome: request.policy.doubt.map(|doubt| outcome(doubt, grounds, tenant)),
             centre: centre.map(|centre| centre.identity().into()),
             voice,
+            replay,
+            attempt,
             wav,
         })
     }
@@ -125,6 +141,11 @@ impl Biometrics {
     /// Lets the tenant's centre learn from a caller who was accepted. May write a file.
     pub fn learn(&self, voice: &Voice) {
         self.centres.learn(voice);
+    }
+
+    /// Keeps a call that has ended, to know it again. Waits for the disk.
+    pub async fn keep(&self, tenant: &Tenant, session: SessionId, attempt: &Attempt) {
+        self.replays.keep(tenant, session, attempt).await;
     }
 
     /// What is taken from both voices before they are compared by a calibration that knows centred voices.
@@ -142,18 +163,24 @@ impl Biometrics {
         }
     }
 
-    fn open_credential(&self, tenant: &Tenant, text: &str) -> Result<Template, EngineFault> {
+    fn open_credential(&self, tenant: &Tenant, text: &str) -> Result<Credential, EngineFault> {
         let opened = credential::open(&self.keyring.credential_keys(), tenant.name(), text);
-        opened.map(|credential| credential.template).map_err(|_| EngineFault::InvalidCredential)
+        opened.map_err(|_| EngineFault::InvalidCredential)
     }
 
-    fn seal(&self, tenant: &Tenant, template: &Template) -> Result<Sensitive<String>, EngineFault> {
+    fn seal(
+        &self,
+        tenant: &Tenant,
+        template: &Template,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Sensitive<String>, EngineFault> {
         let mut nonce = [0u8; 24];
         getrandom::fill(&mut nonce).map_err(|error| internal(&error))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| internal(&error))?;
         let calibration = self.engine.calibration(template.channel_type()).identity().to_owned();
         let keys = self.keyring.credential_keys();
-        let credential = Credential { template: template.clone(), calibration, created_at: now.as_secs() };
+        let created_at = now.as_secs();
+        let credential = Credential { template: template.clone(), calibration, created_at, fingerprint };
         Ok(Sensitive::new(credential::seal(&keys, tenant.name(), &credential, nonce)))
     }
 }

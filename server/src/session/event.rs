@@ -10,6 +10,7 @@ use peakstream::{Authenticity, Score, Shortfall};
 use serde_json::{Map, Value, json};
 
 use crate::ids::{CallId, SessionId};
+use crate::replay::{Attempt, Replay};
 use crate::sensitive::Sensitive;
 use crate::session::error::{EngineFault, FieldProblem, SessionError};
 use crate::session::policy::{self, Outcome};
@@ -54,6 +55,10 @@ pub struct Measurement {
     pub centre: Option<Arc<str>>,
     /// The voice, if the tenant's centre may learn from it.
     pub voice: Option<Box<Voice>>,
+    /// The recording was heard before.
+    pub replay: Option<Replay>,
+    /// What is kept of the call once it has ended, to know it again.
+    pub attempt: Option<Box<Attempt>>,
     /// What the result comes to, where the tenant wants to hear of doubt.
     pub outcome: Option<Outcome>,
     /// The collected speech as a WAV file, if clients are to receive it.
@@ -158,6 +163,9 @@ impl Event {
         }
         if !measured.shortfalls.is_empty() {
             event.insert("quality", policy::as_json(&measured.shortfalls));
+        }
+        if let Some(replay) = &measured.replay {
+            event.insert("replay", replay.as_json());
         }
         if let Some(outcome) = measured.outcome {
             event.insert("outcome", outcome.name().into());
@@ -264,6 +272,8 @@ mod tests {
             outcome: None,
             centre: None,
             voice: None,
+            replay: None,
+            attempt: None,
             calibration: "telephone-channel@1f3a90c2".into(),
             wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
         }

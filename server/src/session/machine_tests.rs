@@ -45,6 +45,8 @@ fn registered(authenticity: f32) -> Measurement {
         outcome: None,
         centre: None,
         voice: None,
+        replay: None,
+        attempt: None,
         wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
     }
 }

@@ -272,6 +272,8 @@ pub(crate) mod tests {
             outcome: None,
             centre: None,
             voice: None,
+            replay: None,
+            attempt: None,
             wav: None,
         };
         record.follow(&Event::success(measured, &progress()), Timestamp::now());

@@ -4,6 +4,7 @@
 
 pub mod key;
 mod own_keys;
+mod replay;
 mod secret_file;
 pub mod tenant;
 

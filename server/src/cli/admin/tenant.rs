@@ -6,6 +6,7 @@ use peakstream::{Gate, Voices};
 use serde_json::{Value, json};
 
 use super::AdminOptions;
+use super::replay::{self, ReplayArgs};
 use crate::cli::options::ModelOptions;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::session::policy::{Doubt, GateSetting, ParseSettingError};
@@ -24,6 +25,7 @@ Examples:
   peakstream tenant doubt acme --reject-below 0.2 --accept-from 0.9 --poor-quality yes
   peakstream tenant doubt acme --reject-below far=1% --accept-from far=0.1%
   peakstream tenant centre acme on
+  peakstream tenant replay acme attempts --keep 8 --keep-for 30d
   peakstream tenant disable acme
 ";
 
@@ -56,6 +58,8 @@ enum Command {
     Doubt(DoubtArgs),
     /// Learn what all voices of a tenant have in common, and take it from both voices of a comparison
     Centre(CentreArgs),
+    /// Compare verifications with recordings that were heard before; what is not named stays
+    Replay(ReplayArgs),
     /// Stop all keys of a tenant at once
     Disable(Named),
     /// Undo disable
@@ -250,6 +254,14 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             })?;
             show(options, &options.read()?, name)?;
         }
+        Command::Replay(args) => {
+            options.edit(|file| {
+                let known = &mut file.tenant_mut(&args.name)?.replay;
+                *known = replay::changed(known.take(), args);
+                Ok(())
+            })?;
+            show(options, &options.read()?, &args.name)?;
+        }
         Command::Disable(Named { name }) => {
             options.edit(|file| file.disable_tenant(name, true))?;
             done(options, name, "disabled; its running sessions are allowed to finish")?;
@@ -398,8 +410,12 @@ fn show(options: &AdminOptions, file: &KeyFile, name: &str) -> Result<(), CliErr
     ))?;
     print(&format!("  doubtful             {}", tenant.doubt.map_or_else(|| "-".to_owned(), in_words)))?;
     print(&format!(
-        "  centre               {}\n",
+        "  centre               {}",
         tenant.centre.as_ref().map_or_else(|| "-".to_owned(), in_short)
+    ))?;
+    print(&format!(
+        "  recordings           {}\n",
+        tenant.replay.map_or_else(|| "-".to_owned(), replay::in_words)
     ))?;
     super::key::print_keys(file, Some(name))
 }
@@ -441,6 +457,7 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
                 "learnt": centre.centres().map(|learnt| learnt.identity()).collect::<Vec<_>>(),
             })
         }),
+        "replay": tenant.replay,
         "keys": keys,
     })
 }

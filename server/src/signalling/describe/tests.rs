@@ -15,6 +15,7 @@ use crate::audio_channel::audiohook::media::ByteOrder;
 use crate::audio_channel::audiohook::message::StreamTime;
 use crate::audio_channel::wire::CloseCode;
 use crate::ids::{CallId, SessionId};
+use crate::replay::{HeardIn, Replay};
 use crate::sensitive::Sensitive;
 use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};
 use crate::session::event::{Event, Finding, Measurement, Progress};
@@ -52,7 +53,21 @@ fn measured(finding: Finding) -> Measurement {
     let centre = matches!(finding, Finding::Verified(_)).then(|| "telephone-channel@5d02c7e1".into());
     let shortfalls =
         Gate::ALL.map(|gate| Shortfall { gate, value: 1.0, limit: 2.0, action: Action::Warn }).to_vec();
-    Measurement { authenticity, finding, calibration, shortfalls, outcome, centre, voice: None, wav }
+    let replay = matches!(finding, Finding::Verified(_))
+        .then(|| Replay { heard: HeardIn::Enrolment, agreement: peakstream::replay::Agreement::default() });
+    let (voice, attempt) = (None, None);
+    Measurement {
+        authenticity,
+        finding,
+        calibration,
+        shortfalls,
+        outcome,
+        centre,
+        voice,
+        replay,
+        attempt,
+        wav,
+    }
 }
 
 fn session_errors() -> Vec<SessionError> {

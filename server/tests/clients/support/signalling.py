@@ -17,7 +17,7 @@ logging.getLogger("engineio.client").setLevel(logging.CRITICAL)
 
 
 #: What our events carry beside the documented members.
-ADDITIVE = {"call_id", "session_id", "calibration_id", "centre_id", "quality", "outcome"}
+ADDITIVE = {"call_id", "session_id", "calibration_id", "centre_id", "quality", "outcome", "replay"}
 
 
 @dataclass(frozen=True)
