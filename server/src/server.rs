@@ -197,7 +197,7 @@ impl Bound {
             biometrics: Arc::new(Biometrics::new(
                 engine,
                 Arc::clone(&keyring),
-                &config.sessions.quality_gates,
+                config.sessions.wishes(),
                 replays,
             )),
             pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)

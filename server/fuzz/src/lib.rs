@@ -17,7 +17,7 @@ use peakstream_server::audio_channel::wire::Output;
 use peakstream_server::client::packet::Decoder;
 use peakstream_server::ids::CallId;
 use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
-use peakstream_server::session::policy::{GateSetting, Policy, TenantQuality};
+use peakstream_server::session::policy::{GateSetting, Policy, Wishes};
 use peakstream_server::session::request::audio::AudioSettings;
 use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
@@ -44,7 +44,7 @@ impl Catalogue for Shelf {
     }
 
     fn policy(&self, kind: Kind) -> Policy {
-        Policy::of(kind, &[], &TenantQuality::default())
+        Policy::of(kind, &Wishes::default(), &Wishes::default())
     }
 
     fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal> {

@@ -4,6 +4,8 @@
 //! What a fingerprint is: [`peakstream::replay`]; what a tenant says of it: [`crate::tenant::replay`]; how well it works and what it
 //! costs: `docs/replay.md`. Attempts are kept sealed, under a keyed hash of the credential they were made with, and are compared with calls
 //! that began after they had ended: a carrier's second copy of one call is the same recording for good reasons.
+//!
+//! Recordings that are new to the server leave other signs ([`Sign`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +14,33 @@ use peakstream::replay::{Agreement, Fingerprint};
 use serde_json::{Value, json};
 
 use crate::ids::{SessionId, Tenant, Timestamp};
+use crate::session::countermeasure::Opinion;
 use crate::store::{Change, Mark, NewAttempt, Store, StoreError, StoredAttempt};
 use crate::tenant::keyring::Keyring;
 use crate::tenant::replay::TenantReplay;
 use crate::tenant::sealed::Owner;
+
+mod sign;
+
+pub use sign::Sign;
+
+/// What was noticed of recordings in a call.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// It was heard before.
+    pub replay: Option<Replay>,
+    /// What else speaks for a recording.
+    pub signs: Vec<Sign>,
+    /// What is kept of the call once it has ended, to know it again.
+    pub attempt: Option<Box<Attempt>>,
+}
+
+impl Recorded {
+    /// What a recording that was heard before says of the call. A credential that knows no recording is no reason to ask.
+    pub const fn opinion(&self) -> Opinion {
+        if self.replay.is_some() { Opinion::Suspicious } else { Opinion::Unsuspicious }
+    }
+}
 
 /// A recording that was heard before.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,6 +91,8 @@ pub struct Known<'a> {
     pub credential: &'a str,
     /// Of the enrolment, if the credential has it.
     pub enrolment: Option<&'a Fingerprint>,
+    /// Cosine of its voice and the call's, if both came through the same channel type.
+    pub cosine: Option<f64>,
     /// When the call began.
     pub began: Timestamp,
 }
@@ -110,19 +137,21 @@ impl Replays {
         wanted: TenantReplay,
         known: Known<'_>,
         call: Fingerprint,
-    ) -> (Option<Replay>, Option<Box<Attempt>>) {
+    ) -> Recorded {
+        let signs = Sign::of(&call, known.cosine);
         let mark = if wanted.keeps_attempts() { self.mark(tenant, known.credential) } else { None };
         let attempts = mark.map(|mark| self.attempts(tenant, &mark, known.began)).unwrap_or_default();
         let enrolment = known.enrolment.map(|enrolment| (HeardIn::Enrolment, enrolment));
         let attempts = attempts.iter().map(|attempt| (HeardIn::Attempt, attempt));
-        let found = enrolment
+        let replay = enrolment
             .into_iter()
             .chain(attempts)
             .map(|(heard, earlier)| Replay { heard, agreement: earlier.agreement(&call) })
             .filter(|replay| replay.agreement.is_same_recording())
             .max_by_key(|replay| replay.agreement.similarity());
-        let new = mark.filter(|_| found.is_none());
-        (found, new.map(|mark| Box::new(Attempt { mark, fingerprint: call })))
+        let new = mark.filter(|_| replay.is_none());
+        let attempt = new.map(|mark| Box::new(Attempt { mark, fingerprint: call }));
+        Recorded { replay, signs, attempt }
     }
 
     /// Keeps an attempt whose call has ended. What cannot be kept is said in the log; the call's result does not depend on it.

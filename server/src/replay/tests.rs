@@ -31,7 +31,21 @@ fn place(most: u64) -> Place {
 }
 
 /// Frames whose clear cells are random: unlike those of any other seed.
-fn recording(seed: u64) -> Fingerprint {
+pub(super) fn recording(seed: u64) -> Fingerprint {
+    made_of(&frames(seed))
+}
+
+/// The same frames three times.
+pub(super) fn loop_of(seed: u64) -> Fingerprint {
+    made_of(&frames(seed).repeat(3))
+}
+
+fn made_of(frames: &[u8]) -> Fingerprint {
+    Fingerprint::from_bytes(&[&[1], frames].concat()).unwrap()
+}
+
+/// Two seconds of them.
+fn frames(seed: u64) -> Vec<u8> {
     let mut state = seed;
     let mut random = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -42,8 +56,7 @@ fn recording(seed: u64) -> Fingerprint {
         let rising = clear.map(|clear| clear & random());
         [clear, rising].concat()
     };
-    let bytes: Vec<u8> = [1].into_iter().chain((0..100).flat_map(frame)).collect();
-    Fingerprint::from_bytes(&bytes).unwrap()
+    (0..100).flat_map(frame).collect()
 }
 
 impl Place {
@@ -72,12 +85,12 @@ impl Place {
     async fn call(&self, credential: &str, seed: u64) -> Option<Replay> {
         let wanted = self.replays.wanted(&self.tenant).unwrap();
         let began = Timestamp::now().after(Duration::from_millis(1));
-        let known = Known { credential, enrolment: None, began };
-        let (found, attempt) = self.replays.look(&self.tenant, wanted, known, recording(seed));
-        if let Some(attempt) = attempt {
+        let known = Known { credential, enrolment: None, cosine: None, began };
+        let recorded = self.replays.look(&self.tenant, wanted, known, recording(seed));
+        if let Some(attempt) = recorded.attempt {
             self.replays.keep(&self.tenant, SessionId::random(), &attempt).await;
         }
-        found
+        recorded.replay
     }
 }
 
@@ -102,12 +115,14 @@ async fn a_recording_is_known_again_with_the_same_credential_only() {
 fn the_enrolment_is_compared_without_a_store_and_the_closer_recording_is_told() {
     let place = place(0);
     let (credential, call) = (place.credential(1), recording(1));
-    let known = Known { credential: &credential, enrolment: Some(&call), began: Timestamp::now() };
+    let known =
+        Known { credential: &credential, enrolment: Some(&call), cosine: None, began: Timestamp::now() };
     let only_enrolment = TenantReplay::new(Heard::Enrolment);
-    let (found, attempt) = place.replays.look(&place.tenant, only_enrolment, known, call.clone());
-    assert!(found.is_some_and(|found| found.heard == HeardIn::Enrolment) && attempt.is_none());
-    let (found, attempt) = place.replays.look(&place.tenant, only_enrolment, known, recording(2));
-    assert!(found.is_none() && attempt.is_none());
+    let recorded = place.replays.look(&place.tenant, only_enrolment, known, call.clone());
+    let heard = recorded.replay.map(|replay| replay.heard);
+    assert_eq!((heard, recorded.attempt.is_none()), (Some(HeardIn::Enrolment), true));
+    let recorded = place.replays.look(&place.tenant, only_enrolment, known, recording(2));
+    assert!(recorded.replay.is_none() && recorded.attempt.is_none());
 }
 
 #[tokio::test]
@@ -118,8 +133,8 @@ async fn a_call_is_compared_with_calls_that_had_ended_when_it_began() {
     let began = Timestamp::now();
     assert_eq!(place.call(&credential, 1).await, None);
     let of = |began| {
-        let known = Known { credential: &credential, enrolment: None, began };
-        place.replays.look(&place.tenant, ATTEMPTS, known, recording(1)).0
+        let known = Known { credential: &credential, enrolment: None, cosine: None, began };
+        place.replays.look(&place.tenant, ATTEMPTS, known, recording(1)).replay
     };
     assert!(of(began).is_none(), "a second copy of the same call");
     assert!(of(Timestamp::now().after(Duration::from_millis(1))).is_some());
@@ -142,8 +157,8 @@ async fn attempts_open_after_the_key_was_rotated_and_are_gone_with_the_key() {
         Ok::<(), EditError>(())
     })
     .unwrap();
-    let known = Known { credential: &credential, enrolment: None, began: Timestamp::now() };
-    assert_eq!(place.replays.look(&place.tenant, ATTEMPTS, known, recording(1)).0, None);
+    let known = Known { credential: &credential, enrolment: None, cosine: None, began: Timestamp::now() };
+    assert_eq!(place.replays.look(&place.tenant, ATTEMPTS, known, recording(1)).replay, None);
 }
 
 #[tokio::test]

@@ -230,7 +230,6 @@ pub fn start(
 fn rules(services: &SessionServices, request: &SessionRequest) -> Rules {
     Rules {
         wanted: request.wanted,
-        authenticity: request.authenticity_threshold,
         score: request.score_threshold,
         accept_short: services.accept_short,
         timeouts: services.timeouts,
@@ -316,7 +315,7 @@ impl Actor {
             measured = received(&mut self.measurement) => Wake::Input(match measured {
                 Ok(mut measured) => {
                     self.voice = measured.voice.take();
-                    self.attempt = measured.attempt.take();
+                    self.attempt = measured.recorded.attempt.take();
                     Input::Measured(measured)
                 }
                 Err(fault) => Input::InferenceFailed(fault),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_dir::{DataDir, DataDirError, EditLock, unhex};
 use crate::sensitive::Sensitive;
+use crate::session::authenticity::AuthenticityWishes;
 use crate::session::policy::{Doubt, GateSetting};
 use crate::tenant::centre::TenantCentre;
 use crate::tenant::kind::KeyKind;
@@ -77,6 +78,9 @@ pub struct StoredTenant {
     /// When its results are doubtful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+    /// What it assumes of attacks, and what follows where a voice does not seem genuine.
+    #[serde(default, skip_serializing_if = "AuthenticityWishes::is_empty")]
+    pub authenticity: AuthenticityWishes,
     /// What all its voices have in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub centre: Option<TenantCentre>,
@@ -158,6 +162,7 @@ impl StoredTenant {
             limits: TenantLimits::default(),
             gates: Vec::new(),
             doubt: None,
+            authenticity: AuthenticityWishes::default(),
             centre: None,
             replay: None,
         }

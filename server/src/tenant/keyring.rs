@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::data_dir::{DataDir, DataDirError, unhex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
-use crate::session::policy::TenantQuality;
+use crate::session::policy::Wishes;
 use crate::signalling::token::{Claims, TOKEN_LIFETIME, TokenKey, Unauthorized, key_id};
 use crate::tenant::carrier::{AudioHookKey, CarrierKeys, SigningSecret};
 use crate::tenant::centre::TenantCentre;
@@ -174,9 +174,9 @@ impl Keyring {
         self.keys().limits(tenant)
     }
 
-    /// What a tenant wants of the quality of speech.
-    pub fn quality(&self, tenant: &Tenant) -> TenantQuality {
-        self.keys().tenants.get(tenant).map(|known| known.quality.clone()).unwrap_or_default()
+    /// What a tenant wants of its sessions.
+    pub fn wishes(&self, tenant: &Tenant) -> Wishes {
+        self.keys().tenants.get(tenant).map(|known| known.wishes.clone()).unwrap_or_default()
     }
 
     /// What is known of what a tenant's voices have in common; `None`: nothing was asked for.
@@ -273,7 +273,7 @@ pub(crate) struct Keys {
 struct KnownTenant {
     disabled: bool,
     limits: TenantLimits,
-    quality: TenantQuality,
+    wishes: Wishes,
     centre: Option<Arc<TenantCentre>>,
     replay: Option<TenantReplay>,
 }
@@ -369,11 +369,12 @@ impl Keys {
             .tenants
             .iter()
             .map(|t| {
-                let quality = TenantQuality { gates: t.gates.clone(), doubt: t.doubt };
+                let authenticity = t.authenticity.clone();
+                let wishes = Wishes { gates: t.gates.clone(), doubt: t.doubt, authenticity };
                 let known = KnownTenant {
                     disabled: t.disabled,
                     limits: t.limits,
-                    quality,
+                    wishes,
                     centre: t.centre.clone().map(Arc::new),
                     replay: t.replay,
                 };

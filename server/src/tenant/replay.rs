@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::session::countermeasure::CountermeasurePolicy;
+
 /// What the key file says.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -16,6 +18,8 @@ pub struct TenantReplay {
     pub keep: u32,
     /// Seconds they are kept.
     pub keep_for: u64,
+    /// What is done with a recording that was heard before.
+    pub policy: CountermeasurePolicy,
 }
 
 /// Recordings with which verifications are compared.
@@ -34,9 +38,9 @@ impl TenantReplay {
     /// As long as they can be kept, in seconds: 400 days.
     pub const LONGEST: u64 = 400 * 24 * 3_600;
 
-    /// As many attempts and as long as is kept when nobody says: eight, for 30 days.
+    /// As when nobody says more: eight attempts are kept for 30 days, and what is found is told.
     pub const fn new(with: Heard) -> Self {
-        Self { with, keep: 8, keep_for: 30 * 24 * 3_600 }
+        Self { with, keep: 8, keep_for: 30 * 24 * 3_600, policy: CountermeasurePolicy::Report }
     }
 
     /// Whether it is one that can be meant.

@@ -12,6 +12,12 @@ from support.server import Server, eventually
 MEMBERS = {"heard_in", "similarity", "bit_error_rate", "seconds"}
 
 
+def signs(event):
+    found = event.data.get("implausible", [])
+    assert all(set(one) == {"reason", "value", "limit"} and one["value"] >= one["limit"] for one in found), found
+    return [one["reason"] for one in found]
+
+
 @pytest.fixture(scope="module")
 def listening(tmp_path_factory):
     """A server of its own: what its tenant wants changes."""
@@ -86,6 +92,45 @@ def test_an_attempt_that_comes_again_is_known_until_it_is_deleted_or_not_wanted(
     eventually(lambda: "attempts that nobody wants were removed" in listening.log(), listening.log)
     listening.tenant("replay", "attempts")
     assert replay_of(calls.verify(listening, credential, played(stranger))) is None
+
+
+def test_what_follows_is_the_tenants_choice(listening):
+    enrolment = audio.files("enrol")[0]
+    assert listening.tenant("replay", "enrolment", "--policy", "enforce")["replay"]["policy"] == "enforce"
+    credential = calls.register(listening).data["credential"]
+    listening.private.add(credential)
+    rejected = calls.verify(listening, credential, played(enrolment))
+    assert rejected.name == "result-fail-spoof" and replay_of(rejected), rejected.data
+    assert calls.verify(listening, credential, audio.same()).name == "result-success"
+
+    listening.tenant("replay", "enrolment", "--policy", "step-up")
+    asked = calls.verify(listening, credential, played(enrolment))
+    assert (asked.name, asked.data["outcome"], asked.data["step_up"]) == ("result-success", "doubtful", ["replay"])
+    alive = calls.verify(listening, credential, audio.same())
+    assert (alive.name, "step_up" in alive.data, "outcome" in alive.data) == ("result-success", False, False)
+
+    assert listening.tenant("replay", "enrolment", "--policy", "report")["replay"]["policy"] == "report"
+    told = calls.verify(listening, credential, played(enrolment))
+    assert (told.name, "step_up" in told.data) == ("result-success", False) and replay_of(told)
+    listening.tenant("replay", "off")
+
+
+def test_a_recording_in_a_loop_and_one_that_is_too_alike_are_told_and_nothing_follows(listening):
+    listening.tenant("replay", "enrolment")
+    enrolment = audio.samples(audio.files("enrol")[0])
+    first = calls.register(listening)
+    credential = first.data["credential"]
+    listening.private.add(credential)
+    assert "implausible" not in first.data
+    piece = enrolment[audio.RATE // 2 : 3 * audio.RATE]
+    looped = calls.verify(listening, credential, audio.encode(piece * 5, "mulaw"))
+    assert looped.name == "result-success" and "repetition" in signs(looped), looped.data
+    again = calls.verify(listening, credential, audio.enrol())
+    assert again.name == "result-success" and signs(again) == ["too_similar"], again.data
+    for path in audio.english_files():
+        alive = calls.verify(listening, credential, audio.mulaw(path))
+        assert alive.name == "result-success" and signs(alive) == [], alive.data
+    listening.tenant("replay", "off")
 
 
 def test_attempts_survive_the_server_and_its_log_says_nothing_of_them(tmp_path):

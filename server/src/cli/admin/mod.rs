@@ -2,6 +2,7 @@
 //!
 //! They work on the data directory, with or without a server running there; a running one notices with its next request.
 
+mod authenticity;
 pub mod key;
 mod own_keys;
 mod replay;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::session::countermeasure::CountermeasurePolicy;
 use crate::tenant::replay::{Heard, TenantReplay};
 
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,10 @@ pub(super) struct ReplayArgs {
     /// How long an attempt is kept; 30d if nobody says
     #[arg(long, value_name = "TIME", value_parser = keep_for)]
     keep_for: Option<Duration>,
+    /// What is done with a recording that was heard before: report tells it, step-up asks for one more question, enforce rejects; report
+    /// if nobody says
+    #[arg(long, value_name = "report|step-up|enforce", value_parser = policy)]
+    policy: Option<CountermeasurePolicy>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -35,6 +40,11 @@ fn keep_for(text: &str) -> Result<Duration, String> {
     sound.then_some(time).ok_or_else(|| "between 1s and 400d".to_owned())
 }
 
+fn policy(text: &str) -> Result<CountermeasurePolicy, String> {
+    let known = CountermeasurePolicy::ALL.into_iter().find(|policy| policy.name() == text);
+    known.ok_or_else(|| "report, step-up or enforce".to_owned())
+}
+
 /// What was not said stays as it was.
 pub(super) fn changed(known: Option<TenantReplay>, args: &ReplayArgs) -> Option<TenantReplay> {
     let with = match args.with {
@@ -45,14 +55,15 @@ pub(super) fn changed(known: Option<TenantReplay>, args: &ReplayArgs) -> Option<
     let known = known.unwrap_or_else(|| TenantReplay::new(with));
     let keep = args.keep.unwrap_or(known.keep);
     let keep_for = args.keep_for.map_or(known.keep_for, |time| time.as_secs());
-    Some(TenantReplay { with, keep, keep_for })
+    Some(TenantReplay { with, keep, keep_for, policy: args.policy.unwrap_or(known.policy) })
 }
 
 pub(super) fn in_words(replay: TenantReplay) -> String {
+    let policy = replay.policy.name();
     match replay.with {
-        Heard::Enrolment => "compared with the enrolment".to_owned(),
+        Heard::Enrolment => format!("compared with the enrolment: {policy}"),
         Heard::Attempts => format!(
-            "compared with the enrolment and {} attempts, each kept for {}",
+            "compared with the enrolment and {} attempts, each kept for {}: {policy}",
             replay.keep,
             humantime::format_duration(replay.kept_for())
         ),
@@ -70,11 +81,17 @@ mod tests {
             with,
             keep,
             keep_for: seconds.map(Duration::from_secs),
+            policy: keep.map(|_| CountermeasurePolicy::StepUp),
         };
         let first = changed(None, &args(With::Attempts, Some(3), None)).unwrap();
         assert_eq!((first.with, first.keep, first.keep_for), (Heard::Attempts, 3, 30 * 86_400));
         let second = changed(Some(first), &args(With::Enrolment, None, Some(60))).unwrap();
         assert_eq!((second.with, second.keep, second.keep_for), (Heard::Enrolment, 3, 60));
+        assert_eq!(
+            (first.policy, second.policy),
+            (CountermeasurePolicy::StepUp, CountermeasurePolicy::StepUp)
+        );
+        assert!(policy("enforce").is_ok() && policy("stepup").is_err());
         assert_eq!(changed(Some(second), &args(With::Off, None, None)), None);
         assert!(keep_for("0s").is_err() && keep_for("401d").is_err() && keep_for("soon").is_err());
         assert_eq!(keep_for("400d"), Ok(Duration::from_secs(TenantReplay::LONGEST)));
