@@ -81,6 +81,7 @@ pub fn fingerprint(data: &[u8]) {
     let own = found.agreement(&found);
     let clear: u32 = data[1..].chunks(6).flat_map(|frame| &frame[..3]).map(|byte| byte.count_ones()).sum();
     assert_eq!((own.compared(), own.differing()), (clear, 0), "not like itself");
+    assert!(found.repetition().compared() <= clear, "more comes again than there is");
 }
 
 /// A WAV stream: its header says the same however it is cut, and what the reader of whole files makes of it.
