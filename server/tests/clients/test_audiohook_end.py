@@ -54,10 +54,10 @@ def test_a_flow_that_sends_variables_gets_the_outcome_in_variables(server, unsig
         assert (outputs["outcome"], outputs["operation"]) == ("success", "verify")
         assert float(outputs["score"]) > 0.5 and "credential" not in outputs
         assert outputs["authenticity_judged"] == "true" and "step_up" not in outputs
-        evidence = session.outcome().data["authenticity_llr"]
-        assert float(outputs["authenticity_llr"]) == evidence
         hook.end()
-    assert session.outcome().name == "result-success"
+    outcome = session.outcome()
+    assert outcome.name == "result-success"
+    assert float(outputs["authenticity_llr"]) == outcome.data["authenticity_llr"]
     session.leave()
 
 
