@@ -62,6 +62,17 @@ impl Store {
         Ok(found)
     }
 
+    /// Whether a session of this tenant is kept as an attempt, itself being kept or not.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn is_attempt(&self, tenant: &Tenant, session: Uuid) -> Result<bool, StoreError> {
+        let read = self.database()?.begin_read().map_err(database)?;
+        let of_sessions = read.open_table(schema::ATTEMPT_OF).map_err(database)?;
+        let key = of_sessions.get(session.as_bytes().as_slice()).map_err(database)?;
+        Ok(key.is_some_and(|key| schema::tenant_of_key(key.value()).as_ref() == Some(tenant)))
+    }
+
     /// Tenants of whom attempts are kept.
     ///
     /// # Errors

@@ -90,6 +90,18 @@ async fn who_deletes_a_session_deletes_the_attempt_that_it_was_but_time_does_not
 }
 
 #[tokio::test]
+async fn an_attempt_is_deleted_by_its_session_by_its_tenant_only() {
+    let (store, now) = (Store::in_memory().unwrap(), Timestamp::now());
+    let attempt = new("a", 1, now);
+    put(&store, &attempt).await;
+    let is_attempt = |tenant: &str, id| store.is_attempt(&Tenant::new(tenant), id).unwrap();
+    assert!(is_attempt("a", attempt.session));
+    assert!(!is_attempt("b", attempt.session) && !is_attempt("a", Uuid::new_v4()));
+    store.commit(vec![Change::DeleteAttempt(attempt.session)]).await.unwrap();
+    assert!(!is_attempt("a", attempt.session) && found(&store, "a", 1, now).is_empty());
+}
+
+#[tokio::test]
 async fn a_tenant_whose_name_begins_like_another_keeps_its_own() {
     let (store, now) = (Store::in_memory().unwrap(), Timestamp::now());
     for tenant in ["a", "a-b", "aa"] {

@@ -34,6 +34,8 @@ pub enum Change {
     PutAnswer(Tenant, String, StoredAnswer),
     /// Keeps an attempt; the oldest with the same credential go.
     PutAttempt(Box<NewAttempt>),
+    /// Forgets the attempt that a session was.
+    DeleteAttempt(Uuid),
     /// Forgets up to so many attempts of a tenant.
     DeleteAttempts(Tenant, usize),
 }
@@ -166,6 +168,7 @@ fn apply(write: &WriteTransaction, change: &Change) -> Result<(), StoreError> {
             expire(write, answer.expires_at, Kept::Answer, &key)
         }
         Change::PutAttempt(new) => attempts::put(write, new),
+        Change::DeleteAttempt(session) => attempts::remove_of_session(write, session.as_bytes()),
         Change::DeleteAttempts(tenant, limit) => attempts::remove_of_tenant(write, tenant, *limit),
     }
 }

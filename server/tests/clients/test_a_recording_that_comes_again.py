@@ -133,6 +133,23 @@ def test_a_recording_in_a_loop_and_one_that_is_too_alike_are_told_and_nothing_fo
     listening.tenant("replay", "off")
 
 
+def test_an_attempt_can_be_deleted_when_its_session_is_forgotten(tmp_path):
+    server = Server(tmp_path, "--result-retention=1").ready()
+    try:
+        server.tenant("replay", "attempts")
+        credential = calls.register(server).data["credential"]
+        session = calls.verify(server, credential, audio.same()).data["session_id"]
+        path = f"/verify_session/{session}"
+        rest = Rest(server)
+        eventually(lambda: rest.get(path).status_code == 404, "the session is kept")
+        assert replay_of(calls.verify(server, credential, audio.same()))["heard_in"] == "attempt"
+        assert rest.delete(f"/register_session/{session}").status_code == 404
+        assert [rest.delete(path).status_code for _ in range(2)] == [204, 404]
+        assert replay_of(calls.verify(server, credential, audio.same())) is None
+    finally:
+        server.kill()
+
+
 def test_attempts_survive_the_server_and_its_log_says_nothing_of_them(tmp_path):
     first = Server(tmp_path).ready()
     try:
