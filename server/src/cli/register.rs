@@ -120,6 +120,7 @@ fn seal(engine: &Engine, keys: &CredentialKeys, template: &Template) -> Result<S
         template: template.clone(),
         calibration: engine.calibration(template.channel_type()).identity().to_owned(),
         created_at,
+        fingerprint: None,
     };
     Ok(credential::seal(keys, DEFAULT_TENANT, &credential, keys::random()?))
 }

@@ -28,6 +28,8 @@ use crate::session::request::{Kind, UnknownKind};
 pub enum Countermeasure {
     /// Whether the voice is synthetic.
     Authenticity,
+    /// Whether the recording was heard before.
+    Replay,
 }
 
 impl Countermeasure {
@@ -35,6 +37,7 @@ impl Countermeasure {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Authenticity => "authenticity",
+            Self::Replay => "replay",
         }
     }
 }
@@ -51,7 +54,8 @@ pub enum Opinion {
 }
 
 /// What is done with what a countermeasure makes of a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CountermeasurePolicy {
     /// It is told, and changes no result.
     Report,

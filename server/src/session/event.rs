@@ -10,6 +10,7 @@ use peakstream::{Authenticity, Judgement, Score, Shortfall};
 use serde_json::{Map, Value, json};
 
 use crate::ids::{CallId, SessionId};
+use crate::replay::{Recorded, Sign};
 use crate::sensitive::Sensitive;
 use crate::session::authenticity;
 use crate::session::countermeasure::{Countermeasure, Response};
@@ -60,6 +61,8 @@ pub struct Measurement {
     pub centre: Option<Arc<str>>,
     /// The voice, if the tenant's centre may learn from it.
     pub voice: Option<Box<Voice>>,
+    /// What was noticed of recordings.
+    pub recorded: Recorded,
     /// What the result comes to, where the tenant wants to hear of doubt or a countermeasure asks for one more question.
     pub outcome: Option<Outcome>,
     /// The collected speech as a WAV file, if clients are to receive it.
@@ -165,6 +168,13 @@ impl Event {
         }
         if !measured.shortfalls.is_empty() {
             event.insert("quality", policy::as_json(&measured.shortfalls));
+        }
+        let Recorded { replay, signs, .. } = &measured.recorded;
+        if let Some(replay) = replay {
+            event.insert("replay", replay.as_json());
+        }
+        if !signs.is_empty() {
+            event.insert("implausible", signs.iter().map(Sign::as_json).collect());
         }
         if let Some(outcome) = measured.outcome {
             event.insert("outcome", outcome.name().into());
@@ -280,6 +290,7 @@ mod tests {
             outcome: None,
             centre: None,
             voice: None,
+            recorded: Recorded::default(),
             calibration: "telephone-channel@1f3a90c2".into(),
             wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
         }

@@ -7,6 +7,7 @@ use peakstream::{AttackRate, Judgement, Llr, Score, Threshold};
 use proptest::prelude::*;
 
 use super::*;
+use crate::replay::Recorded;
 use crate::sensitive::Sensitive;
 use crate::session::countermeasure::{Consequence, Countermeasure, Response};
 
@@ -43,6 +44,7 @@ fn registered(follows: Consequence) -> Measurement {
         outcome: None,
         centre: None,
         voice: None,
+        recorded: Recorded::default(),
         wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
     }
 }

@@ -203,6 +203,7 @@ impl SessionRecord {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::replay::Recorded;
     use crate::session::countermeasure::Response;
     use crate::session::error::{AudioFault, SessionError};
     use crate::session::event::{Finding, Measurement, Progress};
@@ -276,6 +277,7 @@ pub(crate) mod tests {
             outcome: None,
             centre: None,
             voice: None,
+            recorded: Recorded::default(),
             wav: None,
         };
         record.follow(&Event::success(measured, &progress()), Timestamp::now());

@@ -27,7 +27,9 @@ use crate::tenant::failures::{Denied, Source, Sources};
 use crate::tenant::file::{KEY_FILE, KeyFile, StoredKey};
 use crate::tenant::guard::Lane;
 use crate::tenant::limits::TenantLimits;
+use crate::tenant::replay::TenantReplay;
 use crate::tenant::scope::Scopes;
+use crate::tenant::sealed::Sealer;
 use crate::tenant::secret;
 use crate::tenant::time::UnixTime;
 
@@ -182,6 +184,16 @@ impl Keyring {
         self.keys().tenants.get(tenant).and_then(|known| known.centre.clone())
     }
 
+    /// With what a tenant's verifications are compared; `None`: with nothing.
+    pub fn replay(&self, tenant: &Tenant) -> Option<TenantReplay> {
+        self.keys().tenants.get(tenant).and_then(|known| known.replay)
+    }
+
+    /// What seals that of tenants which the server itself keeps.
+    pub(crate) fn sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.keys().sealer)
+    }
+
     /// Where the file is.
     pub(super) const fn dir(&self) -> &DataDir {
         &self.dir
@@ -254,6 +266,7 @@ pub(crate) struct Keys {
     signers: Vec<Signer>,
     credential_keys: Arc<CredentialKeys>,
     carriers: CarrierKeys,
+    sealer: Arc<Sealer>,
 }
 
 #[derive(Debug)]
@@ -262,6 +275,7 @@ struct KnownTenant {
     limits: TenantLimits,
     wishes: Wishes,
     centre: Option<Arc<TenantCentre>>,
+    replay: Option<TenantReplay>,
 }
 
 #[derive(Debug)]
@@ -362,6 +376,7 @@ impl Keys {
                     limits: t.limits,
                     wishes,
                     centre: t.centre.clone().map(Arc::new),
+                    replay: t.replay,
                 };
                 (Tenant::new(&t.name), known)
             })
@@ -410,6 +425,7 @@ impl Keys {
             signers: signers.filter(|signers| !signers.is_empty())?,
             credential_keys,
             carriers,
+            sealer: Arc::new(Sealer::of(&file.credential_keys)?),
         })
     }
 

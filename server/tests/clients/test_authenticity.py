@@ -10,6 +10,7 @@ import pytest
 from support import audio, calls
 from support.rest import Rest
 from support.server import BINARY, SOON, Server
+from support.signalling import register_request
 
 TOLD = ("authenticity", "authenticity_judged", "authenticity_llr", "authenticity_reason", "outcome", "step_up")
 
@@ -133,6 +134,21 @@ def test_noise_is_not_judged_and_each_policy_has_its_answer(own_server, says):
     says("--policy", "step-up", "--assumed-attack-rate", "0.01")
     flagged = calls.register(own_server, noisy)
     assert (flagged.name, told(flagged)) == ("result-success", expected | {"outcome": "doubtful", "step_up": ["authenticity"]})
+
+
+def test_bytes_that_are_not_what_was_declared_are_not_judged(own_server, says):
+    pcm = audio.samples(audio.files("enrol")[0])
+    request = register_request(3.0)
+    request["metadata"]["audio_codec"] = "alaw"
+    # The wrong law for as long as it takes to notice it, then speech that can be heard.
+    sound = audio.encode(pcm[: 6 * audio.RATE], "mulaw") + audio.encode(pcm, "alaw")
+    own_server.tenant("gates", "codec_mismatch=warn")
+    try:
+        unjudged = calls.call(own_server, request, sound)[1]
+    finally:
+        own_server.tenant("gates", "codec_mismatch=none")
+    assert unjudged.name == "result-success", unjudged.data
+    assert (unjudged.data["authenticity_judged"], unjudged.data["authenticity_reason"]) == (False, "codec_mismatch")
 
 
 def test_how_much_speech_is_judged_is_the_operators_choice(tmp_path):

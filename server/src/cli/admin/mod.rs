@@ -5,6 +5,7 @@
 mod authenticity;
 pub mod key;
 mod own_keys;
+mod replay;
 mod secret_file;
 pub mod tenant;
 

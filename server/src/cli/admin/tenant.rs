@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::AdminOptions;
 use super::authenticity::{self, AuthenticityArgs};
+use super::replay::{self, ReplayArgs};
 use crate::cli::options::ModelOptions;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::session::policy::{Doubt, GateSetting, ParseSettingError};
@@ -26,6 +27,7 @@ Examples:
   peakstream tenant doubt acme --reject-below far=1% --accept-from far=0.1%
   peakstream tenant authenticity acme --assumed-attack-rate 0.02 --policy verify.step-up,register.enforce
   peakstream tenant centre acme on
+  peakstream tenant replay acme attempts --keep 8 --keep-for 30d
   peakstream tenant disable acme
 ";
 
@@ -61,6 +63,8 @@ enum Command {
     Authenticity(AuthenticityArgs),
     /// Learn what all voices of a tenant have in common, and take it from both voices of a comparison
     Centre(CentreArgs),
+    /// Compare verifications with recordings that were heard before; what is not named stays
+    Replay(ReplayArgs),
     /// Stop all keys of a tenant at once
     Disable(Named),
     /// Undo disable
@@ -263,6 +267,14 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             })?;
             show(options, &options.read()?, name)?;
         }
+        Command::Replay(args) => {
+            options.edit(|file| {
+                let known = &mut file.tenant_mut(&args.name)?.replay;
+                *known = replay::changed(known.take(), args);
+                Ok(())
+            })?;
+            show(options, &options.read()?, &args.name)?;
+        }
         Command::Disable(Named { name }) => {
             options.edit(|file| file.disable_tenant(name, true))?;
             done(options, name, "disabled; its running sessions are allowed to finish")?;
@@ -412,8 +424,12 @@ fn show(options: &AdminOptions, file: &KeyFile, name: &str) -> Result<(), CliErr
     print(&format!("  doubtful             {}", tenant.doubt.map_or_else(|| "-".to_owned(), in_words)))?;
     print(&format!("  authenticity         {}", authenticity::in_words(&tenant.authenticity)))?;
     print(&format!(
-        "  centre               {}\n",
+        "  centre               {}",
         tenant.centre.as_ref().map_or_else(|| "-".to_owned(), in_short)
+    ))?;
+    print(&format!(
+        "  recordings           {}\n",
+        tenant.replay.map_or_else(|| "-".to_owned(), replay::in_words)
     ))?;
     super::key::print_keys(file, Some(name))
 }
@@ -456,6 +472,7 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
                 "learnt": centre.centres().map(|learnt| learnt.identity()).collect::<Vec<_>>(),
             })
         }),
+        "replay": tenant.replay,
         "keys": keys,
     })
 }

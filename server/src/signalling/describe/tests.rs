@@ -15,6 +15,7 @@ use crate::audio_channel::audiohook::media::ByteOrder;
 use crate::audio_channel::audiohook::message::StreamTime;
 use crate::audio_channel::wire::CloseCode;
 use crate::ids::{CallId, SessionId};
+use crate::replay::{HeardIn, Recorded, Replay, Sign};
 use crate::sensitive::Sensitive;
 use crate::session::countermeasure::{Consequence, Countermeasure, Response};
 use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};
@@ -54,6 +55,12 @@ fn measured(finding: Finding, judgement: Judgement) -> Measurement {
     let centre = matches!(finding, Finding::Verified(_)).then(|| "telephone-channel@5d02c7e1".into());
     let shortfalls =
         Gate::ALL.map(|gate| Shortfall { gate, value: 1.0, limit: 2.0, action: Action::Warn }).to_vec();
+    let agreement = peakstream::replay::Agreement::default();
+    let replay =
+        matches!(finding, Finding::Verified(_)).then_some(Replay { heard: HeardIn::Enrolment, agreement });
+    let similar = replay.map(|_| Sign::TooSimilar(0.98));
+    let signs = similar.into_iter().chain([Sign::Repetition(agreement)]).collect();
+    let recorded = Recorded { replay, signs, attempt: None };
     Measurement {
         judgement,
         authenticity,
@@ -64,6 +71,7 @@ fn measured(finding: Finding, judgement: Judgement) -> Measurement {
         outcome,
         centre,
         voice: None,
+        recorded,
         wav,
     }
 }
