@@ -31,7 +31,7 @@ Each FOLDER holds one folder for each speaker. Recordings are joined to calls th
 ///
 /// Every call is enrolled once and then played through each line, begun late. Its fingerprint is to be known again; those of
 /// the same speaker's other calls are not. The threshold in force is judged, and one that was chosen on half of the speakers on
-/// the other half. Two more signs of a recording are measured: voices that are too similar, and calls of which a piece comes again.
+/// the other half. More signs of a recording are measured: voices that are too similar, calls of which a piece comes again, calls that hold still.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
 pub struct Args {
@@ -167,6 +167,7 @@ fn signs(report: &Report) -> comfy_table::Table {
     let sources = report.sources.iter().chain([&report.all]);
     sources.for_each(|row| add("too similar, new calls", &row.too_similar, 4));
     report.repetition.iter().for_each(|row| add("a piece comes again", row, 0));
+    report.stillness.iter().for_each(|row| add("holds still", row, 3));
     table
 }
 
