@@ -81,10 +81,11 @@ gates: models ## docs/quality-gates-figures.md again: what the quality gates sto
 	target/debug/peakstream gates $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
 		--defective 80 --markdown docs/quality-gates-figures.md --figures target/eval/gates.csv
 
-replays: models ## docs/replay-figures.md again: which replays are caught, and which new calls falsely (needs DATA; ten minutes)
+replays: models ## docs/replay-figures.md and replay-splices.md again: which replays are caught, and which new calls falsely (needs DATA; ten minutes)
 	cargo build -q -p peakstream-server
 	target/debug/peakstream replays $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
 		--markdown docs/replay-figures.md
+	@python3 benches/splices.py --data $(DATA) --markdown docs/replay-splices.md
 
 calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy; half an hour, resumes; writes docs/calibration.md)
 	models/calibration/calibrate.sh $(DATA)

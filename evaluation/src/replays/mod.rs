@@ -5,11 +5,13 @@
 //! with the replays of all other calls of the *same speaker*, which are other utterances and must not be. Two calls that are much
 //! alike are looked at again by their samples: where a piece of one recording lies in both, they are counted apart.
 //!
-//! Two more signs of a recording are measured with it: voices that are *too similar*, and a call of which a piece *comes again*. For the
-//! latter the beginning of every call is also played in a loop, through one of the lines.
+//! More signs of a recording are measured with it: voices that are *too similar*, a call of which a piece *comes again*, and one that *holds
+//! still* between words. For the last two the beginning of every call is also played in a loop, and every call with nothing at all between
+//! its words, each through one of the lines.
 
 pub mod markdown;
 mod report;
+mod stillness;
 mod waveform;
 
 use std::convert::Infallible;
@@ -35,6 +37,10 @@ const PHASE: f64 = 0.01 / PHASES as f64;
 const LOOP: f64 = 2.5;
 /// Seconds that it is played.
 const LOOPED: f64 = 12.0;
+/// Samples of a frame that is between words if it is quiet: 20 ms.
+const FRAME: usize = 320;
+/// Power under which a frame is quiet, of that which 95 % of them do not exceed: 26 dB less.
+const QUIET: f32 = 0.002_5;
 
 /// What is to be measured.
 #[derive(Clone, Copy, Debug)]
@@ -79,10 +85,23 @@ pub struct Trial {
 pub struct SelfTrial {
     /// The call, an index into [`Calls::calls`].
     pub call: usize,
-    /// Whether its beginning was played in a loop.
-    pub looped: bool,
+    /// What was played of it.
+    pub made: Made,
     /// What comes again best.
     pub repetition: Agreement,
+    /// Seconds for which it holds still.
+    pub stillness: f64,
+}
+
+/// What a recording was made to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// Nothing: a genuine call.
+    Genuine,
+    /// Its beginning comes again and again.
+    Loop,
+    /// There is nothing at all between its words.
+    Gated,
 }
 
 impl Trial {
@@ -103,7 +122,7 @@ impl Trial {
 pub struct Heard {
     /// All comparisons, but those of calls with a piece of one recording in both.
     pub trials: Vec<Trial>,
-    /// Every enrolment and replay by itself, and every loop.
+    /// Every enrolment and replay by itself, and what was made of every call.
     pub alone: Vec<SelfTrial>,
     /// Those calls, each pair once.
     pub one_recording: Vec<[usize; 2]>,
@@ -115,8 +134,9 @@ pub struct Heard {
 
 struct Kept {
     fingerprint: Fingerprint,
-    /// None of loops.
+    /// Of enrolments and replays.
     template: Option<Template>,
+    stillness: f64,
     net_speech: f64,
 }
 
@@ -132,7 +152,7 @@ impl Study<'_> {
         calls: &Calls,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Heard, ListenError> {
-        let hearings = 2 + self.lines.len();
+        let hearings = 3 + self.lines.len();
         let hear = |number: usize| {
             let (call, n) = (number / hearings, number % hearings);
             // The call's number, so that neighbouring lines do not share a phase.
@@ -140,7 +160,11 @@ impl Study<'_> {
             let (line, played) = match n {
                 0 => (self.enrolled, Played::From(0.0)),
                 n if n <= self.lines.len() => (&self.lines[n - 1], Played::From(late)),
-                _ => (&self.lines[call % self.lines.len()], Played::Loop(late)),
+                n => {
+                    let line = &self.lines[call % self.lines.len()];
+                    let looped = n == 1 + self.lines.len();
+                    (line, if looped { Played::Loop(late) } else { Played::Gated(late) })
+                }
             };
             self.one(engine, library, &calls.calls[call], (line, played), number)
         };
@@ -197,15 +221,18 @@ enum Played {
     From(f64),
     /// [`LOOP`] seconds from there on, again and again.
     Loop(f64),
+    /// All from there on, nothing at all where it is quiet.
+    Gated(f64),
 }
 
 impl Played {
     fn of(self, clip: &[f32]) -> Vec<f32> {
         let samples = |seconds: f64| (seconds * CLIP_RATE) as usize;
-        let (Self::From(begin) | Self::Loop(begin)) = self;
+        let (Self::From(begin) | Self::Loop(begin) | Self::Gated(begin)) = self;
         let rest = &clip[samples(begin).min(clip.len())..];
         match self {
             Self::From(_) => rest.to_vec(),
+            Self::Gated(_) => gated(rest),
             Self::Loop(_) => {
                 let piece = &rest[..samples(LOOP).min(rest.len())];
                 piece.iter().copied().cycle().take(samples(LOOPED)).collect()
@@ -214,14 +241,30 @@ impl Played {
     }
 }
 
+/// The same with every quiet frame set to zero.
+fn gated(clip: &[f32]) -> Vec<f32> {
+    let power = |frame: &[f32]| frame.iter().map(|sample| sample * sample).sum::<f32>();
+    let mut powers: Vec<f32> = clip.chunks(FRAME).map(power).collect();
+    powers.sort_by(f32::total_cmp);
+    let quiet = powers.get(powers.len() * 95 / 100).map_or(0.0, |loud| QUIET * loud);
+    let mut gated = clip.to_vec();
+    gated.chunks_mut(FRAME).filter(|frame| power(frame) < quiet).for_each(|frame| frame.fill(0.0));
+    gated
+}
+
 impl Study<'_> {
     /// Every call with itself.
     fn alone(&self, heard: &[&[Option<Kept>]]) -> Vec<SelfTrial> {
         let of_call = |call: usize| -> Result<Vec<SelfTrial>, Infallible> {
             let one = |(number, kept): (usize, &Option<Kept>)| {
-                let (looped, repetition) =
-                    (number > self.lines.len(), kept.as_ref()?.fingerprint.repetition());
-                Some(SelfTrial { call, looped, repetition })
+                let kept = kept.as_ref()?;
+                let made = match number {
+                    n if n <= self.lines.len() => Made::Genuine,
+                    n if n == 1 + self.lines.len() => Made::Loop,
+                    _ => Made::Gated,
+                };
+                let (repetition, stillness) = (kept.fingerprint.repetition(), kept.stillness);
+                Some(SelfTrial { call, made, repetition, stillness })
             };
             Ok(heard[call].iter().enumerate().filter_map(one).collect())
         };
@@ -245,11 +288,12 @@ impl Study<'_> {
             .map_err(|source| ListenError::Open { name: name(), source })?;
         let template = match played {
             Played::From(_) => engine.template(&speech),
-            Played::Loop(_) => None,
+            Played::Loop(_) | Played::Gated(_) => None,
         };
         Ok(Kept {
             fingerprint: Fingerprint::of(&speech),
             template,
+            stillness: stillness::longest(&speech),
             net_speech: speech.net_speech().seconds(),
         })
     }
@@ -271,5 +315,23 @@ impl Study<'_> {
         };
         let found = parallel::in_order(self.jobs, pairs.len(), look, &|_, _| ())?;
         Ok(pairs.into_iter().zip(found).filter_map(|(pair, found)| found.then_some(pair)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_repeats_its_beginning_and_a_gated_call_keeps_its_words() {
+        let clip: Vec<f32> = (0..96_000).map(|i| if i / 16_000 % 2 == 0 { 0.3 } else { 0.001 }).collect();
+        let looped = Played::Loop(0.5).of(&clip);
+        assert_eq!(looped.len(), (LOOPED * CLIP_RATE) as usize);
+        assert_eq!(looped[..40_000], looped[40_000..80_000]);
+        assert_eq!(looped[..40_000], clip[8_000..48_000]);
+        let gated = Played::Gated(0.0).of(&clip);
+        assert!(gated.iter().zip(&clip).all(|(made, own)| *made == if *own > 0.1 { *own } else { 0.0 }));
+        assert!(Played::Gated(10.0).of(&clip).is_empty());
+        assert_eq!(Played::From(0.5).of(&clip), clip[8_000..]);
     }
 }

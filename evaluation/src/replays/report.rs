@@ -4,7 +4,8 @@
 use peakstream::replay::{Similarity, TOO_SIMILAR};
 use serde::Serialize;
 
-use super::{Heard, SelfTrial, Study, Trial};
+use super::stillness::STILLNESS;
+use super::{Heard, Made, SelfTrial, Study, Trial};
 use crate::gates::Calls;
 use crate::metrics::Share;
 
@@ -109,8 +110,10 @@ pub struct Report {
     pub all: SourceRow,
     /// A piece comes again: genuine calls of each corpus, then loops.
     pub repetition: Vec<SignRow>,
-    /// Limits of the two signs: of the cosine, of the similarity.
-    pub signs: (f64, u32),
+    /// It holds still: genuine calls of each corpus, then calls with nothing between words, through each line.
+    pub stillness: Vec<SignRow>,
+    /// Limits of the signs: of the cosine, of the similarity, of the seconds.
+    pub signs: (f64, u32, f64),
     /// The genuine calls that are most like themselves.
     pub most_repeated: Vec<(Vec<String>, u32, f64)>,
     /// The falsest of them, each pair of calls once.
@@ -148,7 +151,8 @@ pub fn report(study: &Study<'_>, calls: &Calls, heard: &Heard) -> Report {
         sources: calls.sources.iter().enumerate().map(of_source).collect(),
         all: source_row("all".to_owned(), &others, chosen),
         repetition: repetition(calls, &heard.alone),
-        signs: (TOO_SIMILAR, Similarity::REPETITION.0),
+        stillness: stillness(study, calls, &heard.alone),
+        signs: (TOO_SIMILAR, Similarity::REPETITION.0, STILLNESS),
         most_repeated: most_repeated(calls, &heard.alone),
         most_alike: most_alike(study, calls, &others),
         one_recording: heard.one_recording.iter().map(|pair| recordings(calls, *pair)).collect(),
@@ -209,21 +213,38 @@ fn too_similar(calls: &str, trials: &[&Trial]) -> SignRow {
     sign_row(calls.to_owned(), trials.iter().map(|trial| trial.cosine).collect(), TOO_SIMILAR)
 }
 
-fn repetition(calls: &Calls, alone: &[SelfTrial]) -> Vec<SignRow> {
-    let row = |name: String, wanted: &dyn Fn(&SelfTrial) -> bool| {
-        let own = alone.iter().filter(|trial| wanted(trial));
-        let measures = own.map(|trial| f64::from(trial.repetition.similarity().0)).collect();
-        sign_row(name, measures, f64::from(Similarity::REPETITION.0))
-    };
+/// Genuine calls, a row for each corpus.
+fn genuine(calls: &Calls, alone: &[SelfTrial], measure: fn(&SelfTrial) -> f64, limit: f64) -> Vec<SignRow> {
     let of_source = |(number, source): (usize, &String)| {
-        row(short(source), &|trial| !trial.looped && calls.calls[trial.call].source == number)
+        let own = alone.iter().filter(|trial| trial.made == Made::Genuine);
+        let own = own.filter(|trial| calls.calls[trial.call].source == number);
+        sign_row(short(source), own.map(measure).collect(), limit)
     };
-    let genuine = calls.sources.iter().enumerate().map(of_source);
-    genuine.chain([row("loops".to_owned(), &|trial| trial.looped)]).collect()
+    calls.sources.iter().enumerate().map(of_source).collect()
+}
+
+fn repetition(calls: &Calls, alone: &[SelfTrial]) -> Vec<SignRow> {
+    let measure = |trial: &SelfTrial| f64::from(trial.repetition.similarity().0);
+    let limit = f64::from(Similarity::REPETITION.0);
+    let loops = alone.iter().filter(|trial| trial.made == Made::Loop).map(measure).collect();
+    let mut rows = genuine(calls, alone, measure, limit);
+    rows.push(sign_row("loops".to_owned(), loops, limit));
+    rows
+}
+
+fn stillness(study: &Study<'_>, calls: &Calls, alone: &[SelfTrial]) -> Vec<SignRow> {
+    let measure = |trial: &SelfTrial| trial.stillness;
+    let of_line = |(number, line): (usize, &crate::channel::Simulation)| {
+        let own = alone.iter().filter(|trial| trial.made == Made::Gated);
+        let own = own.filter(|trial| trial.call % study.lines.len() == number);
+        sign_row(format!("gated, through `{line}`"), own.map(measure).collect(), STILLNESS)
+    };
+    let made = study.lines.iter().enumerate().map(of_line);
+    genuine(calls, alone, measure, STILLNESS).into_iter().chain(made).collect()
 }
 
 fn most_repeated(calls: &Calls, alone: &[SelfTrial]) -> Vec<(Vec<String>, u32, f64)> {
-    let mut sorted: Vec<&SelfTrial> = alone.iter().filter(|trial| !trial.looped).collect();
+    let mut sorted: Vec<&SelfTrial> = alone.iter().filter(|trial| trial.made == Made::Genuine).collect();
     sorted.sort_by_key(|trial| std::cmp::Reverse(trial.repetition.similarity()));
     let mut seen = Vec::new();
     sorted.retain(|trial| {
@@ -346,20 +367,32 @@ mod tests {
     }
 
     #[test]
-    fn signs_are_counted_at_their_limits_and_loops_apart_from_genuine_calls() {
+    fn signs_are_counted_at_their_limits_and_what_was_made_apart_from_genuine_calls() {
         let report = judged(vec![trial(0, [0, 0], 990), trial(0, [1, 1], 900), trial(0, [0, 1], 969)]);
         let counts = |row: &SignRow| (row.shown.count, row.shown.of);
         assert_eq!(counts(&report.lines[0].too_similar), (1, 2));
         assert_eq!(counts(&report.all.too_similar), (0, 1));
         assert_eq!(report.all.too_similar.measure[3], 0.969);
-        let alone = [(0, false, 249), (1, false, 250), (0, true, 700)].map(|(call, looped, similarity)| {
-            SelfTrial { call, looped, repetition: trial(0, [0, 0], similarity).agreement }
+        let alone = [
+            (0, Made::Genuine, 249, 0.049),
+            (1, Made::Genuine, 250, 0.05),
+            (0, Made::Loop, 700, 0.0),
+            (1, Made::Gated, 0, 0.3),
+        ]
+        .map(|(call, made, similarity, stillness)| {
+            let repetition = trial(0, [0, 0], similarity).agreement;
+            SelfTrial { call, made, repetition, stillness }
         });
         let call = |_| crate::gates::GateCall { speaker: 0, source: 0, recordings: Vec::new() };
         let calls = Calls { sources: vec!["a/corpus".into()], calls: (0..2).map(call).collect() };
         let rows = repetition(&calls, &alone);
         assert_eq!((rows[0].calls.as_str(), counts(&rows[0])), ("corpus", (1, 2)));
         assert_eq!((rows[1].calls.as_str(), counts(&rows[1])), ("loops", (1, 1)));
+        let line = ["mulaw".parse().expect("a line")];
+        let study =
+            Study { enrolled: &line[0], lines: &line, offset: 0.5, seconds: 4.0, least: 3.0, jobs: 1 };
+        let rows = stillness(&study, &calls, &alone);
+        assert_eq!((rows.len(), counts(&rows[0]), counts(&rows[1])), (2, (1, 2), (1, 1)));
         let most: Vec<u32> = most_repeated(&calls, &alone).iter().map(|row| row.1).collect();
         assert_eq!(most, [250, 249]);
     }

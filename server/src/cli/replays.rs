@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use peakstream_evaluation::channel::Simulation;
 use peakstream_evaluation::gates::Calls;
-use peakstream_evaluation::replays::{Report, Study, markdown, report};
+use peakstream_evaluation::replays::{Report, SignRow, Study, markdown, report};
 
 use super::calibrate::speakers_in;
 use super::hearing::{JobOptions, Progress, failed};
@@ -31,7 +31,7 @@ Each FOLDER holds one folder for each speaker. Recordings are joined to calls th
 ///
 /// Every call is enrolled once and then played through each line, begun late. Its fingerprint is to be known again; those of
 /// the same speaker's other calls are not. The threshold in force is judged, and one that was chosen on half of the speakers on
-/// the other half.
+/// the other half. More signs of a recording are measured: voices that are too similar, calls of which a piece comes again, calls that hold still.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n{}", output::EXIT_STATUS))]
 pub struct Args {
@@ -142,7 +142,7 @@ fn text(report: &Report) -> String {
         ]);
     }
     format!(
-        "{} calls of {} speakers, enrolled through {}; threshold {}, chosen on halves {} and {}\n\n{}\n\n{}",
+        "{} calls of {} speakers, enrolled through {}; threshold {}, chosen on halves {} and {}\n\n{}\n\n{}\n\n{}",
         report.calls,
         report.speakers,
         report.enrolled,
@@ -150,8 +150,25 @@ fn text(report: &Report) -> String {
         report.chosen[0],
         report.chosen[1],
         replays.trim_fmt(),
-        others.trim_fmt()
+        others.trim_fmt(),
+        signs(report).trim_fmt()
     )
+}
+
+/// What else speaks for a recording.
+fn signs(report: &Report) -> comfy_table::Table {
+    let mut table =
+        output::table(["other signs of a recording", "shown by", "measure: 2 %, 50 %, 98 %, highest"]);
+    let mut add = |sign: &str, row: &SignRow, decimals: usize| {
+        let measure = row.measure.map(|measure| format!("{measure:.decimals$}")).join(", ");
+        table.add_row([format!("{sign}: {}", row.calls), markdown::share(&row.shown), measure]);
+    };
+    report.lines.iter().for_each(|row| add("too similar, replayed through", &row.too_similar, 4));
+    let sources = report.sources.iter().chain([&report.all]);
+    sources.for_each(|row| add("too similar, new calls", &row.too_similar, 4));
+    report.repetition.iter().for_each(|row| add("a piece comes again", row, 0));
+    report.stillness.iter().for_each(|row| add("holds still", row, 3));
+    table
 }
 
 #[cfg(test)]

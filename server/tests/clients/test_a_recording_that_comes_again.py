@@ -1,6 +1,7 @@
 """A recording of the enrolment, or of an earlier attempt, played to the server: told beside the result, if the tenant wants that."""
 
 import array
+import random
 
 import pytest
 
@@ -26,10 +27,14 @@ def listening(tmp_path_factory):
     running.kill()
 
 
-def played(path, begin=0.5, gain=0.5):
-    """A call's recording as an attacker plays it: begun late, less loud, through Opus at 12 kb/s and the carrier's own codec."""
-    pcm = array.array("h", (int(gain * value) for value in audio.samples(path)[int(begin * audio.RATE) :]))
-    return audio.encode(codecs.heard_again(pcm, "libopus", audio.RATE, b="12k"), "mulaw")
+def played(path, gain=0.5, noise=0.0, opus=True):
+    """A call's recording as an attacker plays it: begun half a second late, at another level, in white noise of so much of the speech's
+    own level, through Opus at 12 kb/s and the carrier's own codec."""
+    pcm = audio.samples(path)[audio.RATE // 2 :]
+    dice, level = random.Random(1), noise * (sum(value * value for value in pcm) / len(pcm)) ** 0.5
+    mixed = (gain * (value + dice.gauss(0, level)) for value in pcm)
+    pcm = array.array("h", (int(max(-32768, min(32767, value))) for value in mixed))
+    return audio.encode(codecs.heard_again(pcm, "libopus", audio.RATE, b="12k") if opus else pcm, "mulaw")
 
 
 def replay_of(event):
@@ -64,6 +69,40 @@ def test_a_recording_of_the_enrolment_is_known_again_with_nothing_kept(listening
 
     assert listening.tenant("replay", "off")["replay"] is None
     assert "replay" not in calls.verify(listening, credential, played(enrolment)).data
+
+
+@pytest.fixture(scope="module")
+def enrolled(tmp_path_factory):
+    """A server, and a credential that knows its recording."""
+    running = Server(tmp_path_factory.mktemp("enrolled")).ready()
+    running.tenant("replay", "enrolment")
+    credential = calls.register(running).data["credential"]
+    running.private.add(credential)
+    yield running, credential
+    running.kill()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"gain": 1, "opus": False}, id="G.711"),
+        pytest.param({"gain": 1}, id="Opus at 12 kb/s"),
+        pytest.param({"gain": 2, "opus": False}, id="6 dB louder"),
+        pytest.param({"gain": 0.5, "opus": False}, id="6 dB softer"),
+        pytest.param({"gain": 1, "noise": 0.1, "opus": False}, id="noise 20 dB below"),
+        pytest.param({"gain": 0.5, "noise": 0.1}, id="all of it"),
+    ],
+)
+def test_the_enrolment_is_known_again_through(enrolled, how):
+    server, credential = enrolled
+    found = replay_of(calls.verify(server, credential, played(audio.files("enrol")[0], **how)))
+    assert found and found["heard_in"] == "enrolment", found
+
+
+def test_other_words_of_the_same_caller_are_no_replay(enrolled):
+    server, credential = enrolled
+    for path in audio.files("same"):
+        assert replay_of(calls.verify(server, credential, audio.mulaw(path))) is None, path
 
 
 def test_an_attempt_that_comes_again_is_known_until_it_is_deleted_or_not_wanted(listening):
