@@ -46,10 +46,7 @@ COMMITTED = (
     ("authenticity/authenticity.onnx", "."),
     ("authenticity/authenticity.json", "."),
 )
-RENAMED = (
-    ("authenticity/golden.json", "golden/authenticity.json"),
-    ("authenticity/golden-branch.json", "golden/authenticity-branch.json"),
-)
+RENAMED = (("authenticity/golden.json", "golden/authenticity.json"),)
 
 
 class Failure(Exception):

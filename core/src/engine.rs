@@ -116,7 +116,7 @@ impl Engine {
         let speaker = SpeakerModel::load(&source, manifest.the(Job::SpeakerEmbedding)?, &fbank)?;
         let authenticity = {
             let info = manifest.the(Job::Authenticity)?;
-            AuthenticityModel::load(&source, info, &spectrum, &speaker, &fbank)?
+            AuthenticityModel::load(&source, info, &speaker, &fbank)?
         };
         let inner = Inner {
             speakers: vec![speaker.info.clone()],
@@ -211,7 +211,7 @@ impl Engine {
         let template = template.ok_or(too_little)?.with_evidence(Some(speech.evidence()));
         let judgement = match inner.options.judgement.objection(speech) {
             Some(why) => Judgement::None(why),
-            None => inner.authenticity.judge(speech.spectra(), listened),
+            None => inner.authenticity.judge(listened),
         };
         Ok(Analysis { template: template.with_telephone(by_telephone.as_ref()), judgement })
     }

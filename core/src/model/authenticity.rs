@@ -1,0 +1,187 @@
+//! Is it a live human voice? What the speaker network hears on its way to the embedding enters, evidence leaves.
+//!
+//! Our own countermeasure (`models/authenticity/CARD.md` says what it catches and what it does not): a small network that listens to the
+//! layers of the speaker network, of the telephone band, which is computed anyway. Its logit becomes a log-likelihood ratio by a
+//! logistic calibration fitted on corpora and synthesisers it was not trained on. What follows from it is not decided here:
+//! [`Judgement`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+
+use super::campplus::HEARD;
+use super::golden::{self, Golden};
+use super::graph_file::{Weights, WeightsError};
+use super::image::hold;
+use super::speaker::{self, SpeakerModel};
+use super::{LoadError, ModelInfo, Source};
+use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::speech::fbank::FbankTables;
+use crate::{ChannelType, Judgement, Llr, Unjudged};
+
+/// Name of the file with the calibration, beside the network.
+const SETTINGS: &str = "authenticity.json";
+/// Neurons: of several networks that were trained from different beginnings, side by side.
+const HIDDEN: usize = 192;
+/// No number counts for more deviations than this: what was never seen must not decide alone.
+const FURTHEST: f32 = 6.0;
+
+#[derive(Debug, Deserialize)]
+struct Settings {
+    /// The network that is listened to: another's layers mean something else.
+    speaker_model: String,
+    calibration: Calibration,
+}
+
+/// What a logit comes to.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Calibration {
+    scale: f64,
+    offset: f64,
+}
+
+/// The network and its calibration.
+#[derive(Debug)]
+pub(crate) struct AuthenticityModel {
+    pub(crate) info: ModelInfo,
+    network: Network,
+    settings: Settings,
+    /// Those that no thread computes with at the moment: as many as ever computed at once.
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+#[derive(Debug)]
+struct Network {
+    means: Vec<f32>,
+    /// One by the deviation of each number.
+    scales: Vec<f32>,
+    hidden: Matrix,
+    output: Vec<f32>,
+    bias: f32,
+}
+
+/// What lies between the layers. One for each thread that computes.
+#[derive(Debug, Default)]
+struct Workspace {
+    input: Vec<f32>,
+    hidden: Vec<f32>,
+}
+
+/// What [`AuthenticityModel::listen`] has said of the runs of one call, so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Listened {
+    sum: f64,
+    runs: u32,
+}
+
+/// Of a signal at 16 kHz.
+#[derive(Debug, Deserialize)]
+struct Expected {
+    logit: f32,
+    tolerance: f64,
+}
+
+impl AuthenticityModel {
+    /// Loads the network and proves it, the speaker network and its front end included.
+    pub(crate) fn load(
+        source: &Source<'_>,
+        info: ModelInfo,
+        speaker: &SpeakerModel,
+        fbank: &Arc<FbankTables>,
+    ) -> Result<Self, LoadError> {
+        let onnx = source.bytes(&info.file)?;
+        info.check_identity(&onnx)?;
+        let settings: Settings = source.json(SETTINGS)?;
+        let installed = speaker.info.hash.to_string();
+        if settings.speaker_model != installed {
+            let wanted = &settings.speaker_model;
+            let reason = format!("it listens to the speaker network {wanted}, installed is {installed}");
+            return Err(LoadError::invalid(SETTINGS, reason));
+        }
+        let weights = Weights::read(&onnx).and_then(|mut weights| Network::take(&mut weights));
+        let network = weights.map_err(|error| LoadError::invalid(&info.file, error))?;
+        let model = Self { info, network, settings, workspaces: Mutex::default() };
+        model.prove(&Golden::read(source, &model.info.golden)?, speaker, fbank)?;
+        Ok(model)
+    }
+
+    fn prove(
+        &self,
+        golden: &Golden<Expected>,
+        speaker: &SpeakerModel,
+        fbank: &Arc<FbankTables>,
+    ) -> Result<(), LoadError> {
+        for case in &golden.cases {
+            let rows = speaker::features_of(&golden.signal(case), fbank);
+            let mut listened = Listened::default();
+            speaker.listen(&rows, ChannelType::Telephone, &mut |heard| self.listen(heard, &mut listened));
+            let found = listened.logit().map_or(f32::NAN, |logit| logit as f32);
+            let Expected { logit, tolerance } = case.expected;
+            golden::compare(&self.info.name, &case.name, "logits", &[found], &[logit], tolerance)?;
+        }
+        Ok(())
+    }
+
+    /// Hears a run of the speaker network, telephone band: [`HEARD`] numbers.
+    pub(crate) fn listen(&self, heard: &[f32], listened: &mut Listened) {
+        let mut workspace = self.workspaces().pop().unwrap_or_default();
+        listened.sum += f64::from(self.network.logit(heard, &mut workspace));
+        listened.runs += 1;
+        self.workspaces().push(workspace);
+    }
+
+    /// Evidence that a voice is genuine, from what was heard of its runs. Whether it is fit to be judged the caller has asked:
+    /// [`crate::JudgementLimits`].
+    pub(crate) fn judge(&self, listened: Listened) -> Judgement {
+        let Calibration { scale, offset } = self.settings.calibration;
+        match listened.logit() {
+            Some(logit) => Judgement::Evidence(Llr(scale * logit + offset)),
+            None => Judgement::None(Unjudged::NetSpeech),
+        }
+    }
+
+    fn workspaces(&self) -> MutexGuard<'_, Vec<Workspace>> {
+        // Nothing panics between taking a workspace and giving it back but a defect; the others are sound then.
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Network {
+    fn take(weights: &mut Weights) -> Result<Self, WeightsError> {
+        let means = weights.take("mean", &[HEARD])?;
+        let scales = weights.take("scale", &[HEARD])?;
+        let values = weights.take("hidden.weight", &[HIDDEN, HEARD])?;
+        let bias = weights.take("hidden.bias", &[HIDDEN])?;
+        let hidden = Matrix::new(1, HEARD, &bias, |row, column| values[column * HEARD + row]);
+        let output = weights.take("output.weight", &[1, HIDDEN])?;
+        let bias = weights.take("output.bias", &[1])?[0];
+        Ok(Self { means, scales, hidden, output, bias })
+    }
+
+    /// Positive for genuine speech.
+    fn logit(&self, heard: &[f32], workspace: &mut Workspace) -> f32 {
+        let Workspace { input, hidden } = workspace;
+        input.clear();
+        let of = heard.iter().zip(&self.means).zip(&self.scales);
+        input.extend(of.map(|((value, mean), scale)| ((value - mean) * scale).clamp(-FURTHEST, FURTHEST)));
+        hold(hidden, HIDDEN);
+        let layer = Layer {
+            matrix: &self.hidden,
+            input,
+            from: Rows::packed(0),
+            runs: &[0],
+            count: 1,
+            then: Then::Relu,
+            to: Rows::packed(0),
+        };
+        kernels().layer(&layer, hidden);
+        self.bias + hidden.iter().zip(&self.output).map(|(value, weight)| value * weight).sum::<f32>()
+    }
+}
+
+impl Listened {
+    /// Mean of the runs; `None` if there were none.
+    fn logit(self) -> Option<f64> {
+        (self.runs > 0).then(|| self.sum / f64::from(self.runs))
+    }
+}
