@@ -1,6 +1,8 @@
-"""Writes the network as plain ONNX without torch's exporter: Conv, Relu, Tanh, Softmax, Mul, ReduceSum, Sub, Sqrt, Gemm.
+"""Writes both members as plain ONNX without torch's exporter: Conv, Relu, Tanh, Softmax, Mul, ReduceSum, Sub, Sqrt, Clip, Gemm.
 
-    python export.py [final]       .cache/models/final.pt -> authenticity.onnx; checked against torch
+    python export.py       the final runs of small.log.1 and branch -> authenticity.onnx; checked against torch and numpy
+
+`features` [1, 300, 112] gives `logit`, `heard` [1, SIZE of layers.py] gives `branch_logit`; the two have nothing in common.
 """
 
 import sys
@@ -10,12 +12,16 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import branch
 import frontend
+import layers
 import network
 import paths
+import scores
 
 OPSET = 13
 FILE = paths.HERE / "authenticity.onnx"
+MEMBER = "small.log.1"
 
 
 def _folded(convolution, norm):
@@ -47,13 +53,39 @@ class _Graph:
         return self.add("Relu", [out], name + ".relu") if relu else out
 
 
-def to_onnx(model):
-    """An ONNX model [1,300,112] -> [1,1] of a Countermeasure in evaluation mode."""
+def to_onnx(model, branch_model):
+    """An ONNX model of a Countermeasure in evaluation mode, and of the branch beside it."""
     g = _Graph()
+    _add_convolutions(g, model)
+    _add_branch(g, branch_model)
+    value = lambda name, *shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    inputs = [value("features", 1, frontend.WINDOW_FRAMES, frontend.BINS), value("heard", 1, layers.SIZE)]
+    graph = helper.make_graph(
+        g.nodes, "peakstream-authenticity", inputs, [value("logit", 1, 1), value("branch_logit", 1, 1)], g.weights
+    )  # fmt: skip
+    built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="peakstream")
+    built.ir_version = 8
+    onnx.checker.check_model(built, full_check=True)
+    return built
+
+
+def _add_branch(g, model):
+    x = g.add("Sub", ["heard", g.weight("branch.mean", model["mean"])], "branch.centred")
+    x = g.add("Mul", [x, g.weight("branch.scale", model["scale"])], "branch.scaled")
+    furthest = [g.weight(f"branch.{side}", np.float32(value)) for side, value in (("least", -branch.FURTHEST), ("most", branch.FURTHEST))]
+    x = g.add("Clip", [x, *furthest], "branch.clipped")
+    for layer, output in (("hidden", "branch.sums"), ("output", "branch_logit")):
+        inputs = [x, *(g.weight(f"branch.{layer}.{part}", model[f"{layer}.{part}"]) for part in ("weight", "bias"))]
+        x = g.add("Gemm", inputs, output, transB=1)
+        if layer == "hidden":
+            x = g.add("Relu", [x], "branch.hidden")
+
+
+def _add_convolutions(g, model):
     shape = g.weight("image_shape", [1, 1, frontend.WINDOW_FRAMES, frontend.BINS], np.int64)
     x = g.add("Reshape", ["features", shape], "image")
     layers = list(model.convolutions)
-    for i, (_, time, frequency) in enumerate(network.LAYERS):
+    for i, (_, time, frequency) in enumerate(model.layers):
         weight, bias = _folded(layers[3 * i], layers[3 * i + 1])
         if i == 0:
             weight = weight * 0.33  # the input scale of Countermeasure.forward
@@ -65,7 +97,7 @@ def to_onnx(model):
     hidden = g.convolution(x, "attention0", array(first.weight), array(first.bias), relu=False)
     scores = g.convolution(g.add("Tanh", [hidden], "attention_tanh"), "attention1", array(second.weight), array(second.bias), relu=False)
     steps = frontend.WINDOW_FRAMES
-    for _, time, _ in network.LAYERS:
+    for _, time, _ in model.layers:
         steps = (steps - 1) // time + 1
     flat = g.weight("series_shape", [1, network.EMBEDDING, steps], np.int64)
     series = g.add("Reshape", [x, flat], "series")
@@ -79,22 +111,6 @@ def to_onnx(model):
     statistics = g.add("Concat", [mean, deviation], "statistics", axis=1)
     weight, bias = g.weight("output.weight", array(model.output.weight)), g.weight("output.bias", array(model.output.bias))
     g.add("Gemm", [statistics, weight, bias], "logit", transB=1)
-    graph = helper.make_graph(
-        g.nodes, "peakstream-authenticity",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, frontend.WINDOW_FRAMES, frontend.BINS])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, [1, 1])],
-        g.weights,
-    )  # fmt: skip
-    built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="peakstream")
-    built.ir_version = 8
-    onnx.checker.check_model(built, full_check=True)
-    return built
-
-
-def load(fold):
-    model = network.Countermeasure()
-    model.load_state_dict(torch.load(paths.CACHE / "models" / f"{fold}.pt"))
-    return model.eval()
 
 
 def session(model_bytes):
@@ -105,22 +121,33 @@ def session(model_bytes):
     return onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
 
 
-def main(fold="final"):
-    model = load(fold)
-    built = to_onnx(model).SerializeToString()
-    run = session(built)
-    worst = 0.0
+def run(loaded, features=None, heard=None):
+    """(logit, branch_logit) by ONNX Runtime; what is not given counts as zeros and its logit means nothing."""
+    features = np.zeros((frontend.WINDOW_FRAMES, frontend.BINS)) if features is None else features
+    heard = np.zeros(layers.SIZE) if heard is None else heard
+    inputs = {"features": features[None].astype(np.float32), "heard": heard[None].astype(np.float32)}
+    return tuple(float(value.item()) for value in loaded.run(["logit", "branch_logit"], inputs))
+
+
+def main():
+    model, _ = scores.load(paths.CACHE / "runs" / f"final.{MEMBER}" / "model.pt")
+    with np.load(paths.CACHE / "runs" / "final.branch" / "model.npz") as stored:
+        branch_model = dict(stored)
+    built = to_onnx(model, branch_model).SerializeToString()
+    loaded, worst = session(built), 0.0
     for trial in range(10):
-        features = np.random.default_rng(trial).normal(0, 3, (1, frontend.WINDOW_FRAMES, frontend.BINS)).astype(np.float32)
+        rng = np.random.default_rng(trial)
+        features = rng.normal(0, 3, (frontend.WINDOW_FRAMES, frontend.BINS)).astype(np.float32)
+        heard = (branch_model["mean"] + rng.normal(0, 1, layers.SIZE) / branch_model["scale"]).astype(np.float32)
         with torch.no_grad():
-            expected = model(torch.from_numpy(features)).item()
-        worst = max(worst, abs(run.run(None, {"features": features})[0].item() - expected))
+            expected = model(torch.from_numpy(features[None, None])).item(), branch.logits(branch_model, heard[None])[0]
+        worst = max(worst, np.abs(np.subtract(run(loaded, features, heard), expected)).max())
     if worst > 1e-3:
-        sys.exit(f"the exported graph differs from torch by {worst}")
+        sys.exit(f"the exported graph differs from torch and numpy by {worst}")
     FILE.write_bytes(built)
-    print(f"authenticity.onnx: {len(built)} bytes, differs from torch by at most {worst:.1e}")
+    print(f"authenticity.onnx: {len(built)} bytes, differs from torch and numpy by at most {worst:.1e}")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(*sys.argv[1:])
+    main()
