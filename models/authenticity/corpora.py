@@ -1,7 +1,9 @@
 """Genuine speech: (corpus, speaker, name, function() -> (samples, rate)) of every clip, at 8 or 16 kHz, from every source at hand."""
 
 import csv
+import pathlib
 import random
+import re
 
 import numpy as np
 import soundfile
@@ -11,6 +13,9 @@ import paths
 
 WORD_LEVEL = 0.06  # RMS; words that are joined are brought to one level first
 KDE_CLIPS_PER_VOICE = 8
+TUXPAINT_CLIPS_PER_VOICE = 14
+FILLETS_CLIPS_PER_VOICE = 30
+FESTVOX_CLIPS = 30
 
 
 def to_rate(samples, rate, target):
@@ -33,11 +38,11 @@ def shared_clips(label):
                 yield row["source"], row["speaker"], path.stem, read
 
 
-def joined_words(files, rate=16000):
-    """Recordings of single words in a row, each at the same level and at most 2 s long."""
+def joined_words(files, rate=16000, most=2):
+    """Recordings of words in a row, each at the same level and at most so many seconds long."""
     words = []
     for path in files:
-        word = to_rate(*soundfile.read(path), rate)[: 2 * rate]
+        word = to_rate(*soundfile.read(path), rate)[: most * rate]
         words.append(word * (WORD_LEVEL / (np.sqrt(np.mean(word**2)) + 1e-9)))
     return np.concatenate(words), rate
 
@@ -60,7 +65,54 @@ def kde_clips():
             yield "kde", voice, f"{number}", lambda part=part: joined_words(part)
 
 
+def tuxpaint_clips():
+    """Spoken names of the pictures of Tux Paint, five of one language joined; one recorded voice a language."""
+    voices = {}
+    for path in sorted((paths.CACHE / "debs/tuxpaint-stamps-default").rglob("*_desc*.ogg")):
+        if match := re.fullmatch(r".*_desc(?:_([a-z]+))?\.ogg", path.name):
+            voices.setdefault(match[1] or "en", []).append(path)
+    for language, files in sorted(voices.items()):
+        random.Random("tuxpaint " + language).shuffle(files)
+        for number in range(TUXPAINT_CLIPS_PER_VOICE):
+            part = files[number * 5 : number * 5 + 5]
+            if len(part) == 5:
+                yield "tuxpaint", language, f"{number}", lambda part=part: joined_words(part)
+
+
+def fillets_clips():
+    """Dialogue of the game Fish Fillets, Czech and Dutch; the file names tell the two fish, the big male and the small female, apart."""
+    for language in ("cs", "nl"):
+        voices = {}
+        for path in sorted((paths.CACHE / f"debs/fillets-ng-data-{language}").rglob("*.ogg")):
+            if match := re.fullmatch(r".*-([mv])-.*\.ogg", path.name):
+                voices.setdefault({"m": "small", "v": "big"}[match[1]], []).append(path)
+        for voice, files in sorted(voices.items()):
+            random.Random(f"fillets {language} {voice}").shuffle(files)
+            for number in range(FILLETS_CLIPS_PER_VOICE):
+                part = files[number * 2 : number * 2 + 2]
+                yield "fillets", f"{language}_{voice}", f"{number}", lambda part=part: joined_words(part, most=6)
+
+
+def festvox_clips():
+    """The recordings that the Russian cluster-unit voice of Festival is cut from: one speaker, who is synthesised too."""
+    files = sorted(pathlib.Path("/usr/share/festival/voices/russian/msu_ru_nsh_clunits/wav").glob("*.wav"))
+    for path in random.Random("festvox").sample(files, min(FESTVOX_CLIPS, len(files))):
+        yield "festvox", "msu_ru_nsh", path.stem, lambda path=path: joined_words([path], most=8)
+
+
+def user_clips(folder):
+    """A user's own recordings, FOLDER/speaker/clip.wav (or flac, ogg); whatever is below 16 kHz is taken at 8 kHz."""
+    for path in sorted(folder.glob("*/*")):
+        if path.suffix.lower() in (".wav", ".flac", ".ogg"):
+            rate = 16000 if soundfile.info(path).samplerate >= 16000 else 8000
+            read = lambda path=path, rate=rate: (to_rate(*soundfile.read(path), rate), rate)
+            yield "user_" + folder.name, path.parent.name, path.stem, read
+
+
 def clips():
     """Every genuine clip."""
     yield from shared_clips("bonafide")
     yield from kde_clips()
+    yield from tuxpaint_clips()
+    yield from fillets_clips()
+    yield from festvox_clips()

@@ -1,6 +1,6 @@
 """Builds the training material in the cache: genuine clips, their copy-synthesised twins, and text to speech.
 
-    python data.py [genuine] [tts] [neural]      (all three without arguments)
+    python data.py [genuine] [later] [tts] [neural]      (all four without arguments)
 
 One .npz a clip, all 8 kHz int16 at one level, with the speech mask; what exists is skipped, so it can be stopped at any time.
 """
@@ -94,6 +94,19 @@ def fit(samples, length):
     return np.pad(samples, (0, max(0, length - len(samples))))[:length]
 
 
+def later_twin(clip, system):
+    """The whole clip by a vocoder that came later; as wide or narrow as `twins` would take it."""
+    corpus, speaker, name, read = clip
+    with np.load(item_path(corpus, speaker, name)) as stored:
+        genuine = stored["genuine"]
+    rng = np.random.default_rng(seed(corpus, speaker, name, system))
+    samples, rate = read() if rng.random() < WIDE_SHARE else (genuine / 32768, RATE)
+    source = samples * (0.08 / (np.sqrt(np.mean(samples**2)) + 1e-9))
+    source /= max(1, np.abs(source).max() / 0.95)
+    _, vocoder = vocoders.LATER[system]
+    return {system: fit(narrow(vocoder(source, rate, rng), rate, LEVEL), len(genuine))}
+
+
 def excerpt(mask):
     """(begin, end) of the EXCERPT samples with most speech; of the whole clip if it is shorter. The same for every system."""
     if len(mask) <= EXCERPT:
@@ -153,23 +166,36 @@ def tts_jobs():
         yield path, functools.partial(synthetic, make)
 
 
-def neural_jobs():
-    """The systems in turn, each over clips in an order that takes every speaker once before any speaker twice."""
+def made_clips():
+    """Clips of which there are twins, in an order that takes every speaker once before any speaker twice."""
     by_speaker = {}
     for clip in corpora.clips():
         if item_path(*clip[:3]).exists():
             by_speaker.setdefault(clip[:2], []).append(clip)
     for speaker, own in by_speaker.items():
         random.Random(str(speaker)).shuffle(own)
-    rounds = [own[i] for i in range(max(map(len, by_speaker.values()), default=0)) for own in by_speaker.values() if i < len(own)]
-    for clip in rounds[:NEURAL_CLIPS]:
-        for system in vocoders.NEURAL:
-            yield item_path(*clip[:3]).with_suffix(f".{system}.npz"), lambda clip=clip, system=system: neural_twin(clip, system)
+    most = max(map(len, by_speaker.values()), default=0)
+    return [own[i] for i in range(most) for own in by_speaker.values() if i < len(own)]
+
+
+def sibling_jobs(clips, systems, make):
+    """The systems in turn over each clip, into files beside the clip's own."""
+    for clip in clips:
+        for system in systems:
+            yield item_path(*clip[:3]).with_suffix(f".{system}.npz"), functools.partial(make, clip, system)
+
+
+def later_jobs():
+    return sibling_jobs(made_clips(), vocoders.LATER, later_twin)
+
+
+def neural_jobs():
+    return sibling_jobs(made_clips()[:NEURAL_CLIPS], vocoders.NEURAL, neural_twin)
 
 
 def main():
     paths.require_shared_data()
-    jobs = {"genuine": genuine_jobs, "tts": tts_jobs, "neural": neural_jobs}
+    jobs = {"genuine": genuine_jobs, "later": later_jobs, "tts": tts_jobs, "neural": neural_jobs}
     for stage in sys.argv[1:] or jobs:
         build(stage, jobs[stage]())
 

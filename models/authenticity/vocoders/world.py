@@ -26,7 +26,7 @@ def _world_analyse(x, rate):
     return f0, envelope, aperiodicity
 
 
-def _smooth(values, width):
+def smoothed(values, width):
     kernel = np.ones(width) / width
     pad = [(width // 2, width // 2)] + [(0, 0)] * (values.ndim - 1)
     padded = np.pad(values, pad, mode="edge")
@@ -52,7 +52,7 @@ def world_statistical(x, rate, rng):
     """WORLD through few, smoothed mel-cepstral numbers, as parametric (HMM) synthesis averages them."""
     f0, envelope, aperiodicity = _world_parameters(x, rate)
     size = (envelope.shape[1] - 1) * 2
-    coded = _smooth(pyworld.code_spectral_envelope(envelope, rate, int(rng.integers(18, 31))), int(rng.choice([3, 5, 7, 9])))
+    coded = smoothed(pyworld.code_spectral_envelope(envelope, rate, int(rng.integers(18, 31))), int(rng.choice([3, 5, 7, 9])))
     envelope = pyworld.decode_spectral_envelope(np.ascontiguousarray(coded), rate, size)
-    aperiodicity = np.clip(_smooth(aperiodicity, 5), 0.001, 0.999)
+    aperiodicity = np.clip(smoothed(aperiodicity, 5), 0.001, 0.999)
     return pyworld.synthesize(f0, envelope, np.ascontiguousarray(aperiodicity), rate, 5.0)
