@@ -49,10 +49,9 @@ def joined_words(files, rate=16000, most=2):
 
 def kde_clips():
     """Words of the KDE games ktuberling and klettres, about 5 s of one voice joined; 40 voices in as many languages."""
-    root = paths.CACHE / "debs"
     voices = {}
     for package, pattern in (("ktuberling", "sounds/*/*.[ow]*"), ("klettres", "*/*/*.ogg")):
-        for path in sorted((root / package / "usr/share" / package).glob(pattern)):
+        for path in sorted((paths.DEBS / f"{package}-data/usr/share" / package).glob(pattern)):
             language = path.parent.name if package == "ktuberling" else path.parent.parent.name
             if "@" not in language and path.suffix in (".ogg", ".wav"):
                 voices.setdefault(f"{package}_{language}", []).append(path)
@@ -68,7 +67,7 @@ def kde_clips():
 def tuxpaint_clips():
     """Spoken names of the pictures of Tux Paint, five of one language joined; one recorded voice a language."""
     voices = {}
-    for path in sorted((paths.CACHE / "debs/tuxpaint-stamps-default").rglob("*_desc*.ogg")):
+    for path in sorted((paths.DEBS / "tuxpaint-stamps-default").rglob("*_desc*.ogg")):
         if match := re.fullmatch(r".*_desc(?:_([a-z]+))?\.ogg", path.name):
             voices.setdefault(match[1] or "en", []).append(path)
     for language, files in sorted(voices.items()):
@@ -83,7 +82,7 @@ def fillets_clips():
     """Dialogue of the game Fish Fillets, Czech and Dutch; the file names tell the two fish, the big male and the small female, apart."""
     for language in ("cs", "nl"):
         voices = {}
-        for path in sorted((paths.CACHE / f"debs/fillets-ng-data-{language}").rglob("*.ogg")):
+        for path in sorted((paths.DEBS / f"fillets-ng-data-{language}").rglob("*.ogg")):
             if match := re.fullmatch(r".*-([mv])-.*\.ogg", path.name):
                 voices.setdefault({"m": "small", "v": "big"}[match[1]], []).append(path)
         for voice, files in sorted(voices.items()):

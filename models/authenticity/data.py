@@ -1,14 +1,15 @@
 """Builds the training material in the cache: genuine clips, their copy-synthesised twins, and text to speech.
 
-    python data.py [genuine] [later] [tts] [neural]      (all four without arguments)
+    python data.py [genuine] [later] [tts] [neural] [--folder DIR]      (all four without arguments)
 
 One .npz a clip, all 8 kHz int16 at one level, with the speech mask; what exists is skipped, so it can be stopped at any time.
 """
 
+import argparse
 import functools
 import hashlib
+import pathlib
 import random
-import sys
 import time
 
 import numpy as np
@@ -144,15 +145,13 @@ def synthetic(make):
     return {"spoof": samples, "mask": np.packbits(mask)} if usable(mask) else None
 
 
-def genuine_jobs():
+def genuine_jobs(clips):
     """In random order: a training begun early sees every corpus."""
-    clips = list(corpora.clips())
-    random.Random(3).shuffle(clips)
-    for clip in clips:
+    for clip in random.Random(3).sample(clips, len(clips)):
         yield item_path(*clip[:3]), lambda clip=clip: twins(*clip)
 
 
-def tts_jobs():
+def tts_jobs(_):
     """In random order: a pool frozen early holds every voice."""
     jobs = []
     for number, (family, system, speaker, make) in enumerate(tts.systems()):
@@ -166,10 +165,10 @@ def tts_jobs():
         yield path, functools.partial(synthetic, make)
 
 
-def made_clips():
-    """Clips of which there are twins, in an order that takes every speaker once before any speaker twice."""
+def made(clips):
+    """The clips of which there are twins, in an order that takes every speaker once before any speaker twice."""
     by_speaker = {}
-    for clip in corpora.clips():
+    for clip in clips:
         if item_path(*clip[:3]).exists():
             by_speaker.setdefault(clip[:2], []).append(clip)
     for speaker, own in by_speaker.items():
@@ -185,19 +184,33 @@ def sibling_jobs(clips, systems, make):
             yield item_path(*clip[:3]).with_suffix(f".{system}.npz"), functools.partial(make, clip, system)
 
 
-def later_jobs():
-    return sibling_jobs(made_clips(), vocoders.LATER, later_twin)
+def later_jobs(clips):
+    return sibling_jobs(made(clips), vocoders.LATER, later_twin)
 
 
-def neural_jobs():
-    return sibling_jobs(made_clips()[:NEURAL_CLIPS], vocoders.NEURAL, neural_twin)
+def neural_jobs(clips):
+    return sibling_jobs(made(clips)[:NEURAL_CLIPS], vocoders.NEURAL, neural_twin)
+
+
+STAGES = {"genuine": genuine_jobs, "later": later_jobs, "tts": tts_jobs, "neural": neural_jobs}
 
 
 def main():
+    parser = argparse.ArgumentParser(description="Builds the material of the authenticity model in the cache.")
+    parser.add_argument("stages", nargs="*", metavar="stage", help=" ".join(STAGES) + " (all of them)")
+    parser.add_argument("--folder", type=pathlib.Path, help="your own genuine recordings, FOLDER/speaker/clip.wav (or flac, ogg)")
+    options = parser.parse_args()
+    if unknown := set(options.stages) - set(STAGES):
+        parser.error(f"no stage {', '.join(sorted(unknown))}: there are {', '.join(STAGES)}")
     paths.require_shared_data()
-    jobs = {"genuine": genuine_jobs, "later": later_jobs, "tts": tts_jobs, "neural": neural_jobs}
-    for stage in sys.argv[1:] or jobs:
-        build(stage, jobs[stage]())
+    clips = list(corpora.clips())
+    if options.folder:
+        own = list(corpora.user_clips(options.folder.resolve()))
+        if not own:
+            parser.error(f"no recordings in {options.folder}: they belong into FOLDER/speaker/clip.wav (or flac, ogg)")
+        clips += own
+    for stage in options.stages or STAGES:
+        build(stage, STAGES[stage](clips))
 
 
 if __name__ == "__main__":

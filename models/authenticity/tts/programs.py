@@ -53,7 +53,7 @@ def open_jtalk(text, speed=1.0, shift=0.0, alpha=0.55):
 def gnuspeech(voice, text, tempo=1.0):
     """Gnuspeech's articulatory model (a tube of changing width) as WebAssembly in Node."""
     script = pathlib.Path(__file__).with_name("gnuspeech.mjs")
-    return _to_file(["node", str(script), str(paths.CACHE / "npm" / "gnuspeech-wasm"), voice, str(tempo), "OUT", text])
+    return _to_file(["node", str(script), str(paths.NPM / "gnuspeech-wasm" / "package"), voice, str(tempo), "OUT", text])
 
 
 @functools.lru_cache(maxsize=1)

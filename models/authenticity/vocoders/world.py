@@ -35,7 +35,7 @@ def smoothed(values, width):
 
 def world(x, rate, rng):
     """Plain WORLD analysis and synthesis."""
-    return pyworld.synthesize(*_world_parameters(x, rate), rate, 5.0)
+    return pyworld.synthesize(*_world_parameters(x, rate), rate, 5.0)[: len(x)]
 
 
 def world_pitch(x, rate, rng):
@@ -45,7 +45,7 @@ def world_pitch(x, rate, rng):
     if voiced.any():
         mean = np.exp(np.log(f0[voiced]).mean())
         f0[voiced] = mean * (f0[voiced] / mean) ** rng.uniform(0.0, 0.8) * rng.uniform(0.8, 1.3)
-    return pyworld.synthesize(f0, envelope, aperiodicity, rate, 5.0)
+    return pyworld.synthesize(f0, envelope, aperiodicity, rate, 5.0)[: len(x)]
 
 
 def world_statistical(x, rate, rng):
@@ -55,4 +55,4 @@ def world_statistical(x, rate, rng):
     coded = smoothed(pyworld.code_spectral_envelope(envelope, rate, int(rng.integers(18, 31))), int(rng.choice([3, 5, 7, 9])))
     envelope = pyworld.decode_spectral_envelope(np.ascontiguousarray(coded), rate, size)
     aperiodicity = np.clip(smoothed(aperiodicity, 5), 0.001, 0.999)
-    return pyworld.synthesize(f0, envelope, np.ascontiguousarray(aperiodicity), rate, 5.0)
+    return pyworld.synthesize(f0, envelope, np.ascontiguousarray(aperiodicity), rate, 5.0)[: len(x)]
