@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -80,6 +80,11 @@ gates: models ## docs/quality-gates-figures.md again: what the quality gates sto
 	cargo build -q -p peakstream-server
 	target/debug/peakstream gates $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
 		--defective 80 --markdown docs/quality-gates-figures.md --figures target/eval/gates.csv
+
+replays: models ## docs/replay-figures.md again: which replays are caught, and which new calls falsely (needs DATA; ten minutes)
+	cargo build -q -p peakstream-server
+	target/debug/peakstream replays $(DATA)/clips/speechocean762 $(DATA)/clips/arabic_commands $(DATA)/clips/asterisk \
+		--markdown docs/replay-figures.md
 
 calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy; half an hour, resumes; writes docs/calibration.md)
 	models/calibration/calibrate.sh $(DATA)

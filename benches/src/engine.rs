@@ -9,6 +9,7 @@ use std::time::Instant;
 use peakstream::audio::decode;
 use peakstream::audio::mismatch::Watch;
 use peakstream::audio::resample::{Raise, WIDE_BLOCK};
+use peakstream::replay::Fingerprint;
 use peakstream::speech::fbank::{BINS, Fbank, FbankTables};
 use peakstream::speech::movement::Movement;
 use peakstream::speech::silero::STEPS;
@@ -186,6 +187,14 @@ fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value
         let _ = black_box(engine.judge(speech, &Gates::for_registration()));
         let _ = black_box(engine.analyse(speech, spec));
     })?;
+    decide("fingerprint of a 5 s call", &|speech| {
+        black_box(Fingerprint::of(speech));
+    })?;
+    let kept = Fingerprint::of(&call_of_5_s(engine, audio)?);
+    let times = timed(repeats, || {
+        black_box(kept.agreement(&kept));
+    });
+    figures.push(figure("comparison of two fingerprints of 5 s calls", "ms", times, 1e3));
     Ok(figures)
 }
 

@@ -24,6 +24,7 @@ pub mod decision;
 mod engine;
 pub mod model;
 pub mod quality;
+pub mod replay;
 mod simd;
 pub mod speech;
 pub mod stream;

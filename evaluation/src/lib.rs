@@ -6,6 +6,7 @@
 //! recordings ─ channel ─ embedding (a real CallStream each, kept in a cache) ─ run ─ metrics ─ report
 //!                                                                                   └─ calibrate
 //! recordings ─ channel ─ gates (how often each quality gate stops good calls, and notices bad ones)
+//! recordings ─ channel ─ replays (how often a recording that comes again is known, and a new call taken for it)
 //! ```
 //!
 //! Nothing here reads audio files or prints: the program `peakstream` does (`server/src/cli/`).
@@ -18,6 +19,7 @@ pub mod embedding;
 pub mod gates;
 pub mod metrics;
 mod parallel;
+pub mod replays;
 pub mod report;
 pub mod run;
 pub mod sound;

@@ -6,6 +6,7 @@
 use peakstream::audio::mismatch::Watch;
 use peakstream::audio::{g722, ogg_opus, opus, wav};
 use peakstream::credential::{self, CredentialKey, CredentialKeys};
+use peakstream::replay::Fingerprint;
 use peakstream::{AudioFormat, Centre, Encoding, FormatFields, SampleRate};
 
 pub mod replay;
@@ -60,6 +61,18 @@ pub fn centre(data: &[u8]) {
     if let Some(found) = Centre::from_bytes(data) {
         assert_eq!(found.to_bytes(), data, "another centre");
     }
+}
+
+/// A kept fingerprint: reading it never panics, what was read is written as it was, and it agrees with itself in every clear cell.
+///
+/// # Panics
+/// If that does not hold.
+pub fn fingerprint(data: &[u8]) {
+    let Some(found) = Fingerprint::from_bytes(data) else { return };
+    assert_eq!(found.to_bytes(), data, "another fingerprint");
+    let own = found.agreement(&found);
+    let clear: u32 = data[1..].chunks(6).flat_map(|frame| &frame[..3]).map(|byte| byte.count_ones()).sum();
+    assert_eq!((own.compared(), own.differing()), (clear, 0), "not like itself");
 }
 
 /// A WAV stream: its header says the same however it is cut, and what the reader of whole files makes of it.

@@ -48,3 +48,8 @@ fn streams_of_a_wrong_name() {
 fn centres() {
     replay(HERE, "centre", peakstream_fuzz::centre);
 }
+
+#[test]
+fn fingerprints() {
+    replay(HERE, "fingerprint", peakstream_fuzz::fingerprint);
+}

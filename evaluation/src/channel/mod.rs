@@ -134,6 +134,7 @@ impl Line {
             Part::Noise(kind, snr) => {
                 noise::add(kind, snr.as_number(), &mut self.samples, self.rate.hz(), others, random)?;
             }
+            Part::Gain(gain) => level::change(gain.as_number(), &mut self.samples),
             Part::Clip(share) => clip::cut(&mut self.samples, share.as_fraction()),
             Part::Replay(time) => {
                 self.samples = replay::play(&self.samples, self.rate.hz(), time.as_seconds(), random);

@@ -27,6 +27,7 @@ pub const PARTS: &[(&str, &str)] = &[
     ),
     ("loss:5%:bursts:60ms", "the same in bursts of 20ms to 1000ms in the mean (Gilbert-Elliott)"),
     ("noise:babble:10dB", "white, pink, babble (other clips) or music; speech over noise, -10dB to 60dB"),
+    ("gain:-6dB", "louder or quieter by up to 40dB"),
     ("clip:1%", "the loudest 0.01% to 50% of the samples cut off"),
     ("replay:300ms", "a small loudspeaker in a room that reverberates for 50ms to 1500ms"),
 ];
@@ -169,6 +170,8 @@ pub(super) enum Part {
     Opus(BitRate),
     Loss(Share, Option<Milliseconds>),
     Noise(Kind, Hundredths),
+    /// In decibels.
+    Gain(Hundredths),
     Clip(Share),
     Replay(Milliseconds),
 }
@@ -227,6 +230,7 @@ fn part(name: &str, arguments: &[&str]) -> Result<Part, String> {
             Part::Loss(Share(number(share, "%", 10, 5_000)?), Some(burst))
         }
         ("noise", [kind, snr]) => Part::Noise(choice(kind, &KINDS)?, number(snr, "dB", -1_000, 6_000)?),
+        ("gain", [gain]) => Part::Gain(number(gain, "dB", -4_000, 4_000)?),
         ("clip", [share]) => Part::Clip(Share(number(share, "%", 1, 5_000)?)),
         ("replay", [time]) => Part::Replay(Milliseconds(number(time, "ms", 5_000, 150_000)?)),
         (_, []) => return Err("something is missing behind it".to_owned()),
@@ -287,6 +291,7 @@ impl fmt::Display for Part {
                 write!(f, "loss:{share}%:bursts:{burst}ms")
             }
             Self::Noise(kind, snr) => write!(f, "noise:{}:{snr}dB", name_of(kind, &KINDS)),
+            Self::Gain(gain) => write!(f, "gain:{gain}dB"),
             Self::Clip(Share(share)) => write!(f, "clip:{share}%"),
             Self::Replay(Milliseconds(time)) => write!(f, "replay:{time}ms"),
         }

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use sha2::{Digest, Sha256};
 
 use peakstream::audio::encode;
-use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, SampleRate, Template};
+use peakstream::{
+    AudioFormat, CallSpec, ChannelType, CollectedSpeech, Encoding, Engine, OpenError, SampleRate, Template,
+};
 
 use super::cache::{Cache, Entry};
 use super::fingerprint::{self, Hash};
@@ -137,20 +139,9 @@ impl<'a> Listener<'a> {
     }
 
     fn embed(&self, call: &Call, hearing: &Hearing, name: impl Fn() -> String) -> Result<Entry, ListenError> {
-        let spec = CallSpec {
-            format: AudioFormat::mono(Encoding::Linear16Le, call.rate),
-            channel_type: hearing.channel_type,
-            wanted: hearing.seconds.unwrap_or(ALL),
-        };
-        let mut stream =
-            self.engine.open(spec).map_err(|source| ListenError::Open { name: name(), source })?;
-        let mut bytes = Vec::new();
-        encode(&call.samples, Encoding::Linear16Le, &mut bytes);
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            rest = &rest[stream.push(rest).consumed..];
-        }
-        let speech = stream.finish();
+        let wanted = hearing.seconds.unwrap_or(ALL);
+        let speech = collect(self.engine, call, hearing.channel_type, wanted)
+            .map_err(|source| ListenError::Open { name: name(), source })?;
         let template = self.engine.template(&speech);
         Ok(Entry::new(speech.evidence(), template.as_ref().map(Template::values)))
     }
@@ -163,6 +154,24 @@ impl<'a> Listener<'a> {
         let evidence = entry.evidence();
         Voice { template: template.map(|template| template.with_evidence(Some(evidence))), evidence }
     }
+}
+
+/// What a call collects, with at most so many seconds of net speech.
+pub(crate) fn collect(
+    engine: &Engine,
+    call: &Call,
+    channel_type: ChannelType,
+    wanted: f64,
+) -> Result<CollectedSpeech, OpenError> {
+    let format = AudioFormat::mono(Encoding::Linear16Le, call.rate);
+    let mut stream = engine.open(CallSpec { format, channel_type, wanted })?;
+    let mut bytes = Vec::new();
+    encode(&call.samples, Encoding::Linear16Le, &mut bytes);
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        rest = &rest[stream.push(rest).consumed..];
+    }
+    Ok(stream.finish())
 }
 
 fn through(

@@ -11,6 +11,7 @@ use crate::channel::{ChannelError, Simulation};
 
 pub use cache::{Cache, CacheError};
 pub use listen::Listener;
+pub(crate) use listen::collect;
 
 /// How a recording is heard.
 #[derive(Clone, Debug, PartialEq)]

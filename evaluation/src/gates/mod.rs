@@ -33,6 +33,21 @@ pub struct GateCall {
     pub recordings: Vec<String>,
 }
 
+impl GateCall {
+    /// Its recordings, one after the other, at 16 kHz and full scale ±1.
+    ///
+    /// # Errors
+    /// A recording that cannot be read.
+    pub fn clip(&self, library: &dyn Library) -> Result<Vec<f32>, ListenError> {
+        let mut clip = Vec::new();
+        for name in &self.recordings {
+            let samples = library.read(name, Some(SampleRate::Hz16000)).map_err(ListenError::Read)?.samples;
+            clip.extend(samples.iter().map(|sample| f32::from(*sample) / 32_768.0));
+        }
+        Ok(clip)
+    }
+}
+
 /// All calls of some speakers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
@@ -137,15 +152,7 @@ impl Study<'_> {
         defect: &Defect,
     ) -> Result<Figures, ListenError> {
         let own = &calls.calls[call];
-        let read = |call: &GateCall| -> Result<Vec<f32>, ListenError> {
-            let mut clip = Vec::new();
-            for name in &call.recordings {
-                let samples =
-                    library.read(name, Some(SampleRate::Hz16000)).map_err(ListenError::Read)?.samples;
-                clip.extend(samples.iter().map(|sample| f32::from(*sample) / 32_768.0));
-            }
-            Ok(clip)
-        };
+        let read = |call: &GateCall| call.clip(library);
         // Calls of other people of the same corpus, behind this one.
         let strangers = || {
             let after = calls.calls.iter().cycle().skip(call + 1).take(calls.calls.len());

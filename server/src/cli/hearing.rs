@@ -1,4 +1,4 @@
-//! What `evaluate`, `calibrate` and `gates` share. In: a list of trials and where its recordings are. Out: every trial, heard.
+//! What `evaluate`, `calibrate`, `gates` and `replays` share. In: a list of trials and where its recordings are. Out: every trial, heard.
 
 use std::path::{Path, PathBuf};
 

@@ -20,6 +20,7 @@ pub mod offline;
 pub mod options;
 pub mod output;
 pub mod register;
+pub mod replays;
 pub mod serve;
 pub mod verify;
 
@@ -46,6 +47,7 @@ enum Command {
     Evaluate(Box<evaluate::Args>),
     Calibrate(Box<calibrate::Args>),
     Gates(Box<gates::Args>),
+    Replays(Box<replays::Args>),
     Models(models::Args),
     Demo(demo::Args),
     Config(Box<config::Args>),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Gates(args) => gates::run(&args),
+        Command::Replays(args) => replays::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Config(args) => config::run(&args),
