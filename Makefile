@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates replays speech fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -91,6 +91,9 @@ calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy
 
 adapt: models ## train the speaker network's telephone delta again (half an hour; needs ../shared)
 	sh models/adaptation/adapt.sh
+
+authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings)
+	sh models/authenticity/data.sh $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
 
 train-authenticity: ## train the countermeasure again (hours; needs ../shared)
 	sh models/authenticity/train.sh

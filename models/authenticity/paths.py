@@ -12,6 +12,8 @@ CACHE = pathlib.Path(os.environ.get("PEAKSTREAM_AUTHENTICITY_CACHE", HERE / ".ca
 ITEMS = CACHE / "items"
 INDEX = CACHE / "index.csv"
 WHEELS = CACHE / "wheels"
+DEBS = CACHE / "debs"
+NPM = CACHE / "npm"
 
 
 def require_shared_data():
@@ -30,4 +32,4 @@ def wheel_member(package, member):
 
     for wheel in sorted(WHEELS.glob(f"{package}-*.whl")):
         return zipfile.ZipFile(wheel).read(member)
-    sys.exit(f"wheel {package} is missing in the cache: run train.sh, which fetches it")
+    sys.exit(f"wheel {package} is missing in the cache: run sources.py, which fetches it")
