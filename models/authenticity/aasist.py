@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
+import evaluation
 import paths
 import scores
 
-SCORES = paths.CACHE / "aasist.npz"
+DONE = paths.CACHE / "aasist.npz"  # what is scored stays scored
 SAMPLES = 64_600
 
 
@@ -53,8 +54,8 @@ def first_seconds(path):
 
 
 def main():
-    """Score every call over plain G.711; what is scored stays scored."""
-    known = dict(np.load(SCORES)) if SCORES.exists() else {}
+    """Score every call over plain G.711."""
+    known = dict(np.load(DONE)) if DONE.exists() else {}
     todo = [("/".join(parts), path) for *parts, path in scores.listed("g711") if "/".join(parts) not in known]
     model, shown = load(), time.time()
     print(f"aasist: {len(todo)} calls", flush=True)
@@ -63,8 +64,11 @@ def main():
         known[key] = np.float32(logits[1] - logits[0])
         if time.time() - shown > 20 or number == len(todo):
             shown = time.time()
-            np.savez(SCORES, **known)
+            np.savez(DONE, **known)
             print(f"aasist: {number}/{len(todo)}", flush=True)
+    listed = sorted("/".join(parts) for *parts, _ in scores.listed("g711"))
+    header = ("corpus", "speaker", "system", "name", "score")
+    evaluation.write(evaluation.AASIST, header, ((*key.split("/"), f"{known[key]:.4f}") for key in listed))
 
 
 if __name__ == "__main__":

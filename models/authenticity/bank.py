@@ -8,7 +8,7 @@ import numpy as np
 import paths
 import vocoders
 
-CORPORA = ("speechocean762", "arabic_commands", "asterisk", "kde", "tuxpaint", "fillets", "festvox")
+CORPORA = ("speechocean762", "arabic_commands", "asterisk", "kde", "tuxpaint", "fillets", "festvox", "hedgewars")
 NEURAL_FAMILIES = ("hifigan",)  # few clips have twins by these: rare, and of an excerpt only
 
 

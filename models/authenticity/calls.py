@@ -24,8 +24,8 @@ FOLDER = paths.CACHE / "calls"
 # Plain G.711; one of the other codecs; everything at once.
 CONDITIONS = ("g711", "codec", "rough")
 ROUGH_STRENGTH = (0.5, 1.0)
-GENUINE_CALLS, PAIRED_CALLS = 120, 30  # of one corpus
-TTS_CALLS, ESPEAK_CALLS = 12, 60  # of one system
+GENUINE_CALLS, PAIRED_CALLS = 120, 16  # of one corpus
+TTS_CALLS, ESPEAK_CALLS = 10, 40  # of one system
 
 
 @dataclasses.dataclass

@@ -26,7 +26,7 @@ FOLDER = paths.CACHE / "layers"
 LAYERS = ("head.layer2.1.relu", "flat", "tdnn.relu", "xvector.transit1", "xvector.transit2")
 SIZE = 2 * (640 + 320 + 128 + 256 + 512)  # numbers of a vector
 LEAST_ROWS = 100
-TWINS = 4  # of each unit and pass
+TWINS = 3  # of each unit and pass
 AROUND = (6 * 256, 16 * 256)  # samples at 8 kHz before and after speech that are kept, as docs/front-end.md says
 
 
@@ -86,16 +86,12 @@ def until(speech, seconds):
 
 
 def chosen(path, number):
-    """Of a unit: the genuine signal, and a twin of each of TWINS families."""
-    families = {}
+    """Of a unit: the genuine signal, and TWINS of its twins."""
     with np.load(path) as unit:
-        for system in sorted(unit.files):
-            if system != "mask":
-                families.setdefault(system if system in ("genuine", "spoof") else bank.family_of(system), []).append(system)
-    pick = lambda family, systems: systems[data.seed(path.name, number, family) % len(systems)]
-    own = [family for family in families if family in ("genuine", "spoof")]
-    twins = sorted(set(families) - set(own), key=lambda family: data.seed(path.name, number, family, "order"))
-    return [pick(family, families[family]) for family in own + twins[:TWINS]]
+        systems = [system for system in unit.files if system != "mask"]
+    own = [system for system in systems if system in ("genuine", "spoof")]
+    twins = sorted(set(systems) - set(own), key=lambda system: data.seed(path.name, number, bank.family_of(system), "order"))
+    return own + twins[:TWINS]
 
 
 def of_unit(path, number, systems):
@@ -108,7 +104,7 @@ def of_unit(path, number, systems):
     return {system: vector for system, vector in vectors.items() if vector is not None}
 
 
-def of_call(path, durations=(3, 5, 10)):
+def of_call(path, durations):
     """{seconds: vector} of a call's first seconds of net speech, as far as it goes."""
     with np.load(path) as call:
         samples = call["samples"]
@@ -142,7 +138,8 @@ def main(wanted):
             jobs = [(FOLDER / "pool" / name / path.name, chosen(path, name), functools.partial(of_unit, path, int(name))) for path in units]
         else:
             listed = sorted((calls.FOLDER / name).glob("*~*.npz"))
-            jobs = [(FOLDER / name / path.name, None, lambda _, path=path: of_call(path)) for path in listed]
+            durations = (3, 5, 10) if name == "g711" else (5,)
+            jobs = [(FOLDER / name / path.name, None, lambda _, path=path, d=durations: of_call(path, d)) for path in listed]
         hear(name, jobs)
 
 

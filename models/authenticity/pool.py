@@ -33,8 +33,13 @@ class Unit:
     speaker: str
     clips: list
 
-    def systems(self):
-        return sorted(set.intersection(*(set(clip.signals) for clip in self.clips)))
+    def systems(self, number):
+        """The genuine signal and one twin of each family, in each pass another."""
+        families = {}
+        for system in sorted(set.intersection(*(set(clip.signals) for clip in self.clips))):
+            own = system in ("genuine", "spoof")
+            families.setdefault(system if own else bank.family_of(system), []).append(system)
+        return [systems[data.seed(self.name(), number, family) % len(systems)] for family, systems in families.items()]
 
     def name(self):
         parts = [self.corpus, self.speaker, *(f"{clip.name}:{len(clip.mask)}" for clip in self.clips)]
@@ -63,7 +68,7 @@ def units_of(clips, number):
 
 def render(unit, number, babble):
     """{system: int16 samples, "mask"} of a unit."""
-    systems = unit.systems()
+    systems = unit.systems(number)
     _, mask = bank.joined(unit.clips, systems[0])
     wanted = min(len(mask), int(MOST_SECONDS * data.RATE))
     rng = np.random.default_rng(data.seed(unit.name(), number))
@@ -93,7 +98,7 @@ def main(numbers):
         for path in folder.glob("*.npz"):
             if path.name not in kept:
                 path.unlink()
-        todo = [(unit, path) for unit, path in units if not complete(path, unit.systems())]
+        todo = [(unit, path) for unit, path in units if not complete(path, unit.systems(number))]
         start = shown = time.time()
         print(f"pool, pass {number}: {len(units)} units, {len(todo)} to render", flush=True)
         for done, (unit, path) in enumerate(todo, 1):

@@ -1,9 +1,8 @@
 """Scores the evaluation's calls: with the networks that never saw their corpus, and with the final ones.
 
-    python scores.py MEMBER...    .cache/scores/MEMBER.csv; MEMBER is a run's name without its fold, as small.log.1
+    python scores.py MEMBER...    scores/MEMBER.csv.gz; MEMBER is a run's name without its fold, as small.log.1
 """
 
-import csv
 import functools
 import sys
 
@@ -12,15 +11,13 @@ import torch
 
 import bank
 import calls
+import evaluation
 import folds
 import frontend
 import measures
 import paths
+from evaluation import DURATIONS
 from network import Countermeasure
-
-FOLDER = paths.CACHE / "scores"
-DURATIONS = (3, 5, 10)
-COLUMNS = ["fold", "condition", "codec", "corpus", "speaker", "system", "name", "paired", "kind", *(f"logit{d}" for d in DURATIONS)]
 
 
 def kind_of(fold, corpus, system):
@@ -68,7 +65,11 @@ def rows(fold, condition, judge):
             found = judge(path)
             if found:
                 logits = [found.get(seconds, float("nan")) for seconds in DURATIONS]
-                yield [fold, condition, codec, corpus, speaker, system, name, paired, kind, *logits]
+                yield [fold, condition, codec, corpus, speaker, system, family_of(system), name, paired, kind, *logits]
+
+
+def family_of(system):
+    return system if system == "genuine" else bank.family_of(system)
 
 
 @functools.lru_cache(maxsize=None)
@@ -78,7 +79,7 @@ def about(path):
         return str(call["codec"]), bool(call["paired"])
 
 
-def table(model, fold, view, condition):
+def table(model, view, fold, condition):
     def judge(path):
         kept = heard(path, view)
         done, found = {}, {}
@@ -104,7 +105,7 @@ def table_of_branch(model, fold, condition):
 
 def errors(table):
     """{figure: error rate at 5 s} of one fold: what a learning curve shows."""
-    table = [dict(zip(COLUMNS, row)) for row in table]
+    table = [dict(zip(evaluation.COLUMNS, row)) for row in table]
     logits = lambda **wanted: [r["logit5"] for r in table if all(r[k] == v for k, v in wanted.items()) and not np.isnan(r["logit5"])]
     genuine = logits(kind="genuine") or logits(kind="final", system="genuine")
     twins = [r["logit5"] for r in table if r["kind"] == "unseen" and not r["corpus"].startswith("tts_")]
@@ -115,27 +116,31 @@ def errors(table):
     }
 
 
+def of_member(member):
+    """The rows of all folds."""
+    for fold in folds.NAMES:
+        folder = paths.CACHE / "runs" / f"{fold}.{member}"
+        for condition in calls.CONDITIONS:
+            if (folder / "model.npz").exists():
+                with np.load(folder / "model.npz") as model:
+                    found = table_of_branch(dict(model), fold, condition)
+            else:
+                found = table(*load(folder / "model.pt"), fold, condition)
+            for *key, three, five, ten in found:
+                yield [*key, *(f"{logit:.4f}" for logit in (three, five, ten))]
+        print(f"scores: {fold}.{member} done", flush=True)
+
+
 def main(members):
-    FOLDER.mkdir(exist_ok=True)
     for member in members:
-        with open(FOLDER / f"{member}.csv", "w", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(COLUMNS)
-            for fold in folds.NAMES:
-                folder = paths.CACHE / "runs" / f"{fold}.{member}"
-                for condition in calls.CONDITIONS:
-                    if (folder / "model.npz").exists():
-                        with np.load(folder / "model.npz") as model:
-                            out.writerows(table_of_branch(dict(model), fold, condition))
-                    else:
-                        model, view = load(folder / "model.pt")
-                        out.writerows(table(model, fold, view, condition))
-                print(f"scores: {fold}.{member} done", flush=True)
+        evaluation.write(member, evaluation.COLUMNS, of_member(member))
 
 
-def load(path):
-    """(network, view) of a finished run."""
+def load(path, steps=False):
+    """(network, view) of a finished run; or how many steps it took."""
     stored = torch.load(path)
+    if steps:
+        return stored["steps"]
     model = Countermeasure(stored["size"], frontend.VIEWS[stored["view"]].count)
     model.load_state_dict(stored["weights"])
     return model.eval(), stored["view"]

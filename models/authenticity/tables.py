@@ -6,12 +6,10 @@ Pooled rates weigh every genuine corpus alike, and every synthesiser alike.
 
 import numpy as np
 
-import aasist
 import evaluation
 import folds
 import measures
-import scores
-from evaluation import SECONDS, THRESHOLD
+from evaluation import DURATIONS, SECONDS, THRESHOLD
 
 LINES = {"g711": "G.711", "codec": "AMR, GSM or Opus", "rough": "rough line"}
 
@@ -38,7 +36,7 @@ class Figures:
         self.rows = evaluation.read(members)
         self.llr = evaluation.judged(self.rows)
         self.fold = self.rows.columns["fold"]
-        self.scored = np.load(aasist.SCORES) if aasist.SCORES.exists() else {}
+        self.theirs = evaluation.read_aasist()
 
     def of(self, seconds=SECONDS, **wanted):
         """Ratios of the rows whose columns equal what is asked."""
@@ -50,12 +48,8 @@ class Figures:
 
     def aasist(self, **wanted):
         rows = self.rows.pick(condition="g711", **wanted)
-        keys = ["/".join(key) for key in zip(*(rows.columns[name] for name in ("corpus", "speaker", "system", "name")))]
-        return np.array([self.scored[key] for key in keys if key in self.scored])
-
-    def pooled_eer(self, kind, seconds=SECONDS, **wanted):
-        """Of all folds together: genuine corpora alike, systems alike."""
-        return weighed_eer(self, kind, seconds, **wanted)
+        keys = zip(*(rows.columns[name] for name in ("corpus", "speaker", "system", "name")))
+        return np.array([self.theirs[key] for key in keys])
 
 
 def groups(figures, column, seconds, **wanted):
@@ -97,7 +91,7 @@ def paired_eer(figures, kind, seconds=SECONDS, **wanted):
 def summary(figures):
     lines = []
     for condition, name in LINES.items():
-        for seconds in scores.DURATIONS:
+        for seconds in DURATIONS:
             wanted = {"condition": condition}
             lines.append([name, f"{seconds} s", *(percent(weighed_eer(figures, kind, seconds, **wanted)) for kind in ("unseen", "known")),
                           *(percent(paired_eer(figures, kind, seconds, **wanted)) for kind in ("unseen", "known"))])  # fmt: skip
@@ -190,7 +184,7 @@ def reliability(figures, condition="g711"):
 def calibration(figures):
     lines = []
     for condition, name in LINES.items():
-        for seconds in scores.DURATIONS:
+        for seconds in DURATIONS:
             kept = (figures.rows.columns["condition"] == condition) & (figures.fold != "final") & ~np.isnan(figures.llr[seconds])
             rows, llr = figures.rows.where(kept), figures.llr[seconds][kept]
             weights, labels = evaluation.weights_of(rows), (rows.columns["kind"] == "genuine").astype(float)

@@ -15,7 +15,6 @@ import torch
 import batches
 import folds
 import frontend
-import measures
 import paths
 import scores
 from network import Countermeasure
@@ -127,7 +126,7 @@ class Run:
 
     def evaluate(self, stock, phase):
         """Error rates of the fold on plain G.711, appended to the learning curve."""
-        found = scores.errors(scores.table(self.settled(stock), self.fold, self.view, "g711"))
+        found = scores.errors(scores.table(self.settled(stock), self.view, self.fold, "g711"))
         print(f"{self.name}: step {self.step}, " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()), flush=True)
         file = self.folder / "curve.csv"
         fresh = not file.exists()
