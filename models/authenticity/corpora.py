@@ -1,6 +1,7 @@
 """Genuine speech: (corpus, speaker, name, function() -> (samples, rate)) of every clip, at 8 or 16 kHz, from every source at hand."""
 
 import csv
+import functools
 import pathlib
 import random
 import re
@@ -15,6 +16,8 @@ WORD_LEVEL = 0.06  # RMS; words that are joined are brought to one level first
 KDE_CLIPS_PER_VOICE = 8
 TUXPAINT_CLIPS_PER_VOICE = 14
 FILLETS_CLIPS_PER_VOICE = 30
+FILLETS_CLIPS_PER_ROLE = 4
+HEDGEWARS_CLIPS_PER_VOICE = 7
 FESTVOX_CLIPS = 30
 
 
@@ -79,17 +82,31 @@ def tuxpaint_clips():
 
 
 def fillets_clips():
-    """Dialogue of the game Fish Fillets, Czech and Dutch; the file names tell the two fish, the big male and the small female, apart."""
+    """Dialogue of the game Fish Fillets, Czech and Dutch: the two fish (m small, v big) of every level, and who else speaks in one."""
     for language in ("cs", "nl"):
-        voices = {}
+        fish, others = {}, {}
         for path in sorted((paths.DEBS / f"fillets-ng-data-{language}").rglob("*.ogg")):
             if match := re.fullmatch(r".*-([mv])-.*\.ogg", path.name):
-                voices.setdefault({"m": "small", "v": "big"}[match[1]], []).append(path)
-        for voice, files in sorted(voices.items()):
-            random.Random(f"fillets {language} {voice}").shuffle(files)
-            for number in range(FILLETS_CLIPS_PER_VOICE):
-                part = files[number * 2 : number * 2 + 2]
-                yield "fillets", f"{language}_{voice}", f"{number}", lambda part=part: joined_words(part, most=6)
+                fish.setdefault({"m": "small", "v": "big"}[match[1]], []).append(path)
+            elif not re.fullmatch(r"[mv][-.].*|.*-[mv]\.ogg", path.name):
+                role = re.sub(r"\d.*$", "", path.stem.split("-")[0])
+                others.setdefault(f"{path.parent.parent.name}_{role}", []).append(path)
+        for voices, parts, most in ((fish, 2, FILLETS_CLIPS_PER_VOICE), (others, 4, FILLETS_CLIPS_PER_ROLE)):
+            for voice, files in sorted(voices.items()):
+                random.Random(f"fillets {language} {voice}").shuffle(files)
+                for number in range(min(most, len(files) // parts)):
+                    part = files[number * parts : (number + 1) * parts]
+                    yield "fillets", f"{language}_{voice}", f"{number}", functools.partial(joined_words, part, most=12 // parts)
+
+
+def hedgewars_clips():
+    """Cries of the hedgehogs of Hedgewars, seven of one voice joined; voices that are a machine's, or sing, are left out."""
+    for folder in sorted((paths.DEBS / "hedgewars-data").rglob("Sounds/voices/*")):
+        files = sorted(folder.glob("*.ogg"))
+        if folder.name not in ("Robot", "Singer"):
+            random.Random("hedgewars " + folder.name).shuffle(files)
+            for number in range(min(HEDGEWARS_CLIPS_PER_VOICE, len(files) // 7)):
+                yield "hedgewars", folder.name, f"{number}", lambda part=files[number * 7 : number * 7 + 7]: joined_words(part)
 
 
 def festvox_clips():
@@ -115,3 +132,4 @@ def clips():
     yield from tuxpaint_clips()
     yield from fillets_clips()
     yield from festvox_clips()
+    yield from hedgewars_clips()

@@ -98,7 +98,8 @@ def python_packages():
     """The virtual environment with everything pinned; wheels that are only read."""
     if not PYTHON.exists():
         run("/usr/bin/python3", "-m", "venv", "--system-site-packages", PYTHON.parent.parent)
-    pinned = lambda role: [f"{row['package']}=={row['version']} --hash=sha256:{row['sha256']}\n" for row in rows(registry="pypi", role=role)]
+    line = "{package}=={version} --hash=sha256:{sha256}\n".format_map
+    pinned = lambda role: map(line, rows(registry="pypi", role=role))
     lists = paths.CACHE / "install.txt", paths.CACHE / "wheels.txt"
     lists[0].write_text((paths.HERE / "requirements.txt").read_text() + "".join(pinned("install")))
     lists[1].write_text("".join(pinned("wheel")))

