@@ -86,11 +86,13 @@ def until(speech, seconds):
 
 
 def chosen(path, number):
-    """Of a unit: the genuine signal, and TWINS of its twins."""
+    """Of a unit: the genuine signal, and TWINS of its twins, the rare ones first."""
     with np.load(path) as unit:
         systems = [system for system in unit.files if system != "mask"]
     own = [system for system in systems if system in ("genuine", "spoof")]
-    twins = sorted(set(systems) - set(own), key=lambda system: data.seed(path.name, number, bank.family_of(system), "order"))
+    rare = lambda system: bank.family_of(system) in bank.NEURAL_FAMILIES
+    order = lambda system: (not rare(system), data.seed(path.name, number, bank.family_of(system), "order"))
+    twins = sorted(set(systems) - set(own), key=order)
     return own + twins[:TWINS]
 
 
