@@ -5,6 +5,7 @@ import functools
 import pathlib
 import random
 import re
+import sys
 
 import numpy as np
 import soundfile
@@ -120,7 +121,10 @@ def user_clips(folder):
     """A user's own recordings, FOLDER/speaker/clip.wav (or flac, ogg); whatever is below 16 kHz is taken at 8 kHz."""
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() in (".wav", ".flac", ".ogg"):
-            rate = 16000 if soundfile.info(path).samplerate >= 16000 else 8000
+            try:
+                rate = 16000 if soundfile.info(path).samplerate >= 16000 else 8000
+            except soundfile.LibsndfileError as error:
+                sys.exit(f"{path} cannot be read as audio ({error.error_string}): convert or remove it")
             read = lambda path=path, rate=rate: (to_rate(*soundfile.read(path), rate), rate)
             yield "user_" + folder.name, path.parent.name, path.stem, read
 

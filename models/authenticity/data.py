@@ -58,20 +58,23 @@ def usable(mask):
 
 
 def build(title, jobs):
-    """Run (path, function) jobs whose path does not exist yet, with a progress line every 20 s."""
+    """Run (path, function) jobs whose path does not exist yet, with a progress line every 20 s; None is nothing worth keeping."""
     jobs = list(jobs)
     todo = [(path, make) for path, make in jobs if not path.exists()]
     start = shown = time.time()
+    left_out = 0
     print(f"{title}: {len(jobs)} clips, {len(todo)} to make", flush=True)
     for done, (path, make) in enumerate(todo, 1):
         arrays = make()
-        if arrays is not None:
+        if arrays is None:
+            left_out += 1
+        else:
             save(path, **arrays)
         if time.time() - shown > 20:
             shown = time.time()
             left = (shown - start) / done * (len(todo) - done)
             print(f"{title}: {done}/{len(todo)}, about {left / 60:.1f} min left", flush=True)
-    print(f"{title}: done in {(time.time() - start) / 60:.1f} min", flush=True)
+    print(f"{title}: done in {(time.time() - start) / 60:.1f} min; {left_out} left out (too little speech, or not to be said)", flush=True)
 
 
 def twins(corpus, speaker, name, read):

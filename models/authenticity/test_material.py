@@ -104,6 +104,13 @@ class AUsersFolder(unittest.TestCase):
             self.assertEqual([clip[:3] for clip in clips], [("user_mine", "ann", "one"), ("user_mine", "bob", "one")])
             self.assertEqual([(len(samples), rate) for samples, rate in (clip[3]() for clip in clips)], [(16000, 16000), (8000, 8000)])
 
+    def test_a_file_that_is_no_audio_is_named(self):
+        with tempfile.TemporaryDirectory() as name:
+            (pathlib.Path(name) / "ann").mkdir()
+            (pathlib.Path(name) / "ann" / "broken.wav").write_text("not audio")
+            with self.assertRaisesRegex(SystemExit, "broken.wav cannot be read"):
+                list(corpora.user_clips(pathlib.Path(name)))
+
 
 if __name__ == "__main__":
     unittest.main()

