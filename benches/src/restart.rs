@@ -17,7 +17,7 @@ use peakstream_server::ids::{CallId, DEFAULT_TENANT, SessionId, Tenant, Timestam
 use peakstream_server::model_dir::{self, Surroundings};
 use peakstream_server::session::error::{AudioFault, SessionError};
 use peakstream_server::session::event::Event;
-use peakstream_server::session::policy::{Policy, TenantQuality};
+use peakstream_server::session::policy::{Policy, Wishes};
 use peakstream_server::session::record::SessionRecord;
 use peakstream_server::session::request::audio::{AudioSettings, Declared};
 use peakstream_server::session::request::{Kind, Purpose, SessionRequest};
@@ -130,7 +130,7 @@ fn request(id: SessionId) -> SessionRequest {
         authenticity_threshold: half,
         score_threshold: half,
         channel_type: ChannelType::Telephone,
-        policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
+        policy: Policy::of(Kind::Register, &Wishes::default(), &Wishes::default()),
         purpose: Purpose::Register { model: ModelHash::from_bytes([7; 28]) },
     }
 }

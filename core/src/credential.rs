@@ -11,7 +11,8 @@
 //! ```
 //!
 //! all numbers little-endian, about 1.2 KiB, or 2.2 KiB by microphone. Version 1, which still opens, ends before the net speech; both are not numbers where
-//! they are not known. Version, key id and the tenant's name are authenticated with it, so a
+//! they are not known. Version 3, sealed where there is a fingerprint to keep and no other, begins with its length (16 bits) and the
+//! fingerprint ([`crate::replay`]), which adds about half a KiB for each second of net speech, 12 KiB at most. Version, key id and the tenant's name are authenticated with it, so a
 //! credential of one tenant does not open for another. The key id lets keys rotate: older ones keep opening.
 
 use base64::Engine as _;
@@ -22,16 +23,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::decision::Evidence;
 use crate::model::speaker::DIMENSIONS;
+use crate::replay::Fingerprint;
 use crate::{ChannelType, ModelHash, Template};
 
 const VERSION: u8 = 2;
 /// Without what the template was made of.
 const VERSION_WITHOUT_EVIDENCE: u8 = 1;
+/// With the fingerprint of the recording.
+const VERSION_WITH_FINGERPRINT: u8 = 3;
 const KEY_ID: usize = 8;
 const NONCE: usize = 24;
 const HEADER: usize = 1 + KEY_ID + NONCE;
-/// Longer texts are not credentials; refused before anything is done with them.
-const LONGEST_TEXT: usize = 4_096;
+/// Longer texts are not credentials; refused before anything is done with them. One with the longest fingerprint has 14,500.
+const LONGEST_TEXT: usize = 16_384;
 
 /// A secret that seals credentials, and the name by which they find it again.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -86,6 +90,8 @@ pub struct Credential {
     pub calibration: String,
     /// Seconds since 1970-01-01 UTC.
     pub created_at: u64,
+    /// Of the recording that the voice was heard in, if it is to be known again.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Why a text is no credential that can be used.
@@ -106,12 +112,14 @@ pub enum CredentialError {
 /// Seals a credential. `nonce` must be random and never used twice with one key.
 pub fn seal(keys: &CredentialKeys, tenant: &str, credential: &Credential, nonce: [u8; NONCE]) -> String {
     let key = &keys.current;
+    // What earlier programs can open is sealed as they know it.
+    let version = if credential.fingerprint.is_some() { VERSION_WITH_FINGERPRINT } else { VERSION };
     let mut text = Vec::with_capacity(1_024);
-    text.push(VERSION);
+    text.push(version);
     text.extend(key.id);
     text.extend(nonce);
     let plain = plain(credential);
-    let associated = associated_data(VERSION, &key.id, tenant);
+    let associated = associated_data(version, &key.id, tenant);
     let payload = Payload { msg: &plain, aad: &associated };
     // The cipher refuses nothing shorter than 256 GiB.
     text.extend(key.cipher().encrypt(&XNonce::from(nonce), payload).unwrap_or_default());
@@ -131,7 +139,7 @@ pub fn open(keys: &CredentialKeys, tenant: &str, text: &str) -> Result<Credentia
     let payload = Payload { msg: body, aad: &associated_data(header[0], &key.id, tenant) };
     let plain =
         key.cipher().decrypt(&XNonce::from(nonce), payload).map_err(|_| CredentialError::Decryption)?;
-    from_plain(&Zeroizing::new(plain)).ok_or(CredentialError::Malformed)
+    from_plain(header[0], &Zeroizing::new(plain)).ok_or(CredentialError::Malformed)
 }
 
 /// Checks what can be checked without a key: base64url, length, version.
@@ -143,7 +151,8 @@ pub fn check_form(text: &str) -> Result<Vec<u8>, CredentialError> {
         return Err(CredentialError::Malformed);
     }
     let sealed = URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| CredentialError::Malformed)?;
-    if sealed.len() <= HEADER || ![VERSION_WITHOUT_EVIDENCE, VERSION].contains(&sealed[0]) {
+    let versions = [VERSION_WITHOUT_EVIDENCE, VERSION, VERSION_WITH_FINGERPRINT];
+    if sealed.len() <= HEADER || !versions.contains(&sealed[0]) {
         return Err(CredentialError::Malformed);
     }
     Ok(sealed)
@@ -159,11 +168,18 @@ const EVIDENCE: usize = 8;
 /// What is sealed. Public for the fuzz target only.
 #[doc(hidden)]
 pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
-    let Credential { template, calibration, created_at } = credential;
+    let Credential { template, calibration, created_at, fingerprint } = credential;
+    let fingerprint = fingerprint.as_ref().map(|fingerprint| Zeroizing::new(fingerprint.to_bytes()));
+    let kept = fingerprint.as_ref().map_or(0, |bytes| 2 + bytes.len());
     // Own names are far shorter than 255 bytes.
     let calibration = &calibration.as_bytes()[..calibration.len().min(255)];
     // In one piece from the start: what is outgrown is not wiped.
-    let mut plain = Vec::with_capacity(38 + calibration.len() + 8 * DIMENSIONS + EVIDENCE);
+    let mut plain = Vec::with_capacity(kept + 38 + calibration.len() + 8 * DIMENSIONS + EVIDENCE);
+    if let Some(fingerprint) = &fingerprint {
+        // `MOST_FRAMES` of them are 9 kB.
+        plain.extend((fingerprint.len() as u16).to_le_bytes());
+        plain.extend(fingerprint.iter());
+    }
     plain.extend(template.model().bytes());
     plain.push(template.channel_type().to_byte());
     plain.extend(created_at.to_le_bytes());
@@ -179,9 +195,17 @@ pub fn plain(credential: &Credential) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(plain)
 }
 
-/// Reads what was sealed. Public for the fuzz target only.
+/// Reads what was sealed under a version. Public for the fuzz target only.
 #[doc(hidden)]
-pub fn from_plain(plain: &[u8]) -> Option<Credential> {
+pub fn from_plain(version: u8, plain: &[u8]) -> Option<Credential> {
+    let (fingerprint, plain) = match version {
+        VERSION_WITH_FINGERPRINT => {
+            let (length, rest) = plain.split_first_chunk::<2>()?;
+            let (fingerprint, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+            (Some(Fingerprint::from_bytes(fingerprint)?), rest)
+        }
+        _ => (None, plain),
+    };
     let (model, rest) = plain.split_first_chunk::<28>()?;
     let (&channel_type, rest) = rest.split_first()?;
     let (created_at, rest) = rest.split_first_chunk::<8>()?;
@@ -211,6 +235,7 @@ pub fn from_plain(plain: &[u8]) -> Option<Credential> {
         template: voice(channel_type, values)?.with_telephone(by_telephone.as_ref()).with_evidence(evidence),
         calibration: String::from_utf8(calibration.to_vec()).ok()?,
         created_at: u64::from_le_bytes(*created_at),
+        fingerprint,
     })
 }
 
@@ -227,6 +252,7 @@ fn direction(bytes: &[u8]) -> Option<([f32; DIMENSIONS], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::MOST_FRAMES;
     use proptest::prelude::*;
 
     fn keys(secret: u8) -> CredentialKeys {
@@ -242,7 +268,13 @@ mod tests {
             template: template.expect("a direction").with_evidence(Some(EVIDENCE_OF_FIVE_SECONDS)),
             calibration: "telephone-channel@1f3a90c2".into(),
             created_at: 1_790_000_000,
+            fingerprint: None,
         }
+    }
+
+    fn fingerprint(frames: usize) -> Fingerprint {
+        let bytes = [&[1], [3, 0, 7, 1, 0, 7].repeat(frames).as_slice()].concat();
+        Fingerprint::from_bytes(&bytes).expect("a fingerprint")
     }
 
     #[test]
@@ -274,6 +306,25 @@ mod tests {
             assert!((opened.cosine(&by_microphone) - 1.0).abs() < 1e-6);
             assert_eq!(opened.by_telephone().is_some(), known.is_some());
             assert!(opened.by_telephone().is_none_or(|voice| voice.cosine(&by_telephone) > 1.0 - 1e-6));
+        }
+    }
+
+    #[test]
+    fn a_recording_is_kept_with_the_voice_if_it_is_to_be_and_earlier_programs_open_what_has_none() {
+        let version = |text: &str| URL_SAFE_NO_PAD.decode(text).expect("own text")[0];
+        let without = seal(&keys(1), "tenant", &credential(), [9; 24]);
+        assert_eq!(version(&without), VERSION);
+        assert_eq!(open(&keys(1), "tenant", &without).expect("own credential").fingerprint, None);
+        for frames in [0, 250, MOST_FRAMES] {
+            let kept = Some(fingerprint(frames));
+            let text =
+                seal(&keys(1), "tenant", &Credential { fingerprint: kept.clone(), ..credential() }, [9; 24]);
+            assert_eq!(version(&text), VERSION_WITH_FINGERPRINT);
+            assert!(text.len() < LONGEST_TEXT - 1_400, "{} bytes, and a voice by microphone", text.len());
+            let opened = open(&keys(1), "tenant", &text).expect("own credential");
+            assert_eq!(opened.fingerprint, kept);
+            assert!((opened.template.cosine(&credential().template) - 1.0).abs() < 1e-6);
+            assert_eq!(opened.template.evidence(), Some(EVIDENCE_OF_FIVE_SECONDS));
         }
     }
 
@@ -331,8 +382,11 @@ mod tests {
         }
 
         #[test]
-        fn no_plain_text_makes_parsing_panic(plain in proptest::collection::vec(any::<u8>(), 0..900)) {
-            let _ = from_plain(&plain);
+        fn no_plain_text_makes_parsing_panic(
+            version in 1..=VERSION_WITH_FINGERPRINT,
+            plain in proptest::collection::vec(any::<u8>(), 0..900),
+        ) {
+            let _ = from_plain(version, &plain);
         }
     }
 }

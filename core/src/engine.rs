@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::audio::polyphase::Filters;
 use crate::decision::{Calibration, Centre, CompareError};
-use crate::model::authenticity::{AuthenticityModel, posterior};
+use crate::model::authenticity::AuthenticityModel;
 use crate::model::golden::Golden;
 use crate::model::speaker::SpeakerModel;
 use crate::model::tensors::Tensors;
@@ -17,22 +17,15 @@ use crate::speech::silero::{self, Silero, SileroWeights};
 use crate::speech::spectrum::SpectrumTables;
 use crate::stream::SharedTables;
 use crate::{
-    Action, Authenticity, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, Gate, Gates,
-    ModelHash, OpenError, Score, Shortfall, Template,
+    Action, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, Gate, Gates, Judgement,
+    JudgementLimits, ModelHash, OpenError, Score, Shortfall, Template,
 };
 
 /// What an operator decides about the engine.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EngineOptions {
-    /// Assumed share of attacks among all calls, above 0 and below 1; 0.01 by default. The higher, the less evidence
-    /// makes [`Authenticity`] low.
-    pub assumed_attack_rate: f64,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self { assumed_attack_rate: 0.01 }
-    }
+    /// Whose authenticity is judged at all.
+    pub judgement: JudgementLimits,
 }
 
 /// Which network analyses.
@@ -47,15 +40,15 @@ pub struct AnalysisSpec {
 pub struct Analysis {
     /// The voice.
     pub template: Template,
-    /// Probability that it is live and human.
-    pub authenticity: Authenticity,
+    /// Whether it is live and human: evidence, or why there is none.
+    pub judgement: Judgement,
 }
 
 /// Why speech gave no analysis.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnalysisError {
-    /// Under a second of speech.
+    /// Under 0.3 s of speech.
     #[error("too little speech: {0:.2} s")]
     TooLittleSpeech(f64),
     /// Not one of [`Engine::models`].
@@ -111,9 +104,8 @@ impl Engine {
         read: &dyn Fn(&str) -> std::io::Result<Vec<u8>>,
         options: EngineOptions,
     ) -> Result<Self, LoadError> {
-        let rate = options.assumed_attack_rate;
-        if !(rate > 0.0 && rate < 1.0) {
-            let reason = format!("an assumed attack rate of {rate} is no probability between 0 and 1");
+        if !options.judgement.is_sound() {
+            let reason = format!("{:?} lie outside their ranges", options.judgement);
             return Err(LoadError::invalid("options", reason));
         }
         CpuLevel::chosen()?;
@@ -201,14 +193,22 @@ impl Engine {
         if !self.has_model(spec.model) {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
-        let too_little = || AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = self.template(speech).ok_or_else(too_little)?;
+        let too_little = AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
+        let template = self.template(speech).ok_or(too_little)?;
         let by_telephone = self.by_telephone(speech);
-        let llr = self.inner.authenticity.llr(speech.spectra())?;
-        Ok(Analysis {
-            template: template.with_telephone(by_telephone.as_ref()),
-            authenticity: posterior(llr.ok_or_else(too_little)?, self.inner.options.assumed_attack_rate),
-        })
+        let template = template.with_telephone(by_telephone.as_ref());
+        Ok(Analysis { template, judgement: self.authenticity(speech)? })
+    }
+
+    /// Whether the voice is live and human. The network does not run for speech that it does not judge.
+    ///
+    /// # Errors
+    /// See [`InferenceError`].
+    pub fn authenticity(&self, speech: &CollectedSpeech) -> Result<Judgement, InferenceError> {
+        match self.inner.options.judgement.objection(speech) {
+            Some(why) => Ok(Judgement::None(why)),
+            None => self.inner.authenticity.judge(speech.spectra()),
+        }
     }
 
     /// What a telephone would have left of a voice that came by microphone: a second run of the network.

@@ -6,12 +6,12 @@
 //! * [`CallStream`], one for each call, takes the carrier's bytes as they come and collects *net speech* and the
 //!   features of it. [`CallStream::push`] never allocates, locks, blocks or panics.
 //! * [`Engine`], shared by all calls, holds the models. [`Engine::analyse`] turns collected speech into a voice
-//!   template and an authenticity, which takes tens of milliseconds: never call it on a network thread.
+//!   template and a judgement of its authenticity, which takes tens of milliseconds: never call it on a network thread.
 //!
 //! ```text
 //! carrier bytes ─ CallStream::push: channel select → decode → resample → speech detection → features
 //!               ─ CallStream::finish → CollectedSpeech
-//!               ─ Engine::analyse → Template, Authenticity
+//!               ─ Engine::analyse → Template, Judgement ─ at an AttackRate → Authenticity
 //!               ─ Engine::compare → Score        credential::seal → what the customer keeps
 //! ```
 //!
@@ -32,13 +32,16 @@ mod units;
 
 pub use audio::encoding::Encoding;
 pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields, Framing};
-pub use decision::{Calibration, Centre, CompareError, Evidence, NoThreshold, OperatingPoint, Voices};
+pub use decision::{
+    Calibration, Centre, CompareError, Evidence, Judgement, JudgementLimits, NoThreshold, OperatingPoint,
+    Unjudged, Voices,
+};
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Template};
 pub use quality::{Action, Figures, Gate, Gates, Shortfall};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};
 pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};
 pub use units::{
-    Authenticity, ChannelType, Llr, ModelHash, NetSpeech, ParseHashError, SampleRate, Score, Threshold,
-    UnknownChannelType, WireRate,
+    AttackRate, Authenticity, ChannelType, Llr, ModelHash, NetSpeech, ParseHashError, SampleRate, Score,
+    Threshold, UnknownChannelType, WireRate,
 };

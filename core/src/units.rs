@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Samples per second at which a call is heard: the two rates of telephony.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SampleRate {
@@ -174,6 +176,55 @@ unit_interval! {
     Authenticity
 }
 
+/// Assumed share of attacks among all calls, above 0 and below 1; 1 % by default.
+///
+/// A statement about the calls and not a property of a voice: the higher, the less evidence makes [`Authenticity`] low.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct AttackRate(f64);
+
+impl AttackRate {
+    /// The share if it lies between 0 and 1, both excluded.
+    pub fn new(share: f64) -> Option<Self> {
+        (share > 0.0 && share < 1.0).then_some(Self(share))
+    }
+
+    /// A number between 0 and 1.
+    pub const fn value(self) -> f64 {
+        self.0
+    }
+
+    /// Natural-logarithm odds of a genuine call before anything is known of it.
+    pub(crate) fn log_odds_of_genuine(self) -> f64 {
+        ((1.0 - self.0) / self.0).ln()
+    }
+}
+
+impl Default for AttackRate {
+    fn default() -> Self {
+        Self(0.01)
+    }
+}
+
+/// A number that is no [`AttackRate`].
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{0} is not between 0 and 1")]
+pub struct NotAnAttackRate(f64);
+
+impl TryFrom<f64> for AttackRate {
+    type Error = NotAnAttackRate;
+
+    fn try_from(share: f64) -> Result<Self, NotAnAttackRate> {
+        Self::new(share).ok_or(NotAnAttackRate(share))
+    }
+}
+
+impl From<AttackRate> for f64 {
+    fn from(rate: AttackRate) -> Self {
+        rate.0
+    }
+}
+
 /// Natural-logarithm likelihood ratio: positive speaks for the same speaker (or a genuine voice), 0 for neither.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Llr(pub f64);
@@ -331,6 +382,14 @@ mod tests {
         assert!(Threshold::new(-0.1).is_none());
         assert_eq!(Authenticity::from_log_odds(1e9).value(), 1.0);
         assert_eq!(Authenticity::from_log_odds(f64::NAN).value(), 0.0);
+    }
+
+    #[test]
+    fn a_share_of_attacks_is_neither_none_nor_all_calls() {
+        assert_eq!(AttackRate::new(0.5).map(AttackRate::value), Some(0.5));
+        for share in [0.0, 1.0, -0.1, 1.1, f64::NAN] {
+            assert!(AttackRate::new(share).is_none() && AttackRate::try_from(share).is_err(), "{share}");
+        }
     }
 
     #[test]

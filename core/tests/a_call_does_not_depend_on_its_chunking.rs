@@ -35,7 +35,7 @@ fn the_template_does_not_depend_on_the_chunking() {
             push_all(&mut stream, piece);
         });
         let analysis = engine().analyse(&stream.finish(), spec).expect("three seconds of speech");
-        (*analysis.template.values(), analysis.authenticity)
+        (*analysis.template.values(), analysis.judgement)
     };
     let whole = template(audio.len());
     assert_eq!(template(160), whole);

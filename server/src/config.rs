@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, FromArgMatches};
-use peakstream::{EngineOptions, Threshold};
+use peakstream::{AttackRate, EngineOptions, JudgementLimits, Threshold};
 
 use crate::audio_channel::audiohook::link::Parking;
 use crate::audio_channel::audiohook::media::ByteOrder;
@@ -20,9 +20,11 @@ use crate::audio_channel::audiohook::signature::Window;
 use crate::audio_channel::audiohook::upgrade::{self as audiohook, AfterResult};
 use crate::audio_channel::media_streams::message::Track;
 use crate::ids::{DEFAULT_TENANT, Tenant};
+use crate::session::authenticity::AuthenticityWishes;
+use crate::session::countermeasure::PolicySetting;
 use crate::session::journal::Retention;
 use crate::session::machine::Timeouts;
-use crate::session::policy::GateSetting;
+use crate::session::policy::{GateSetting, Wishes};
 use crate::session::registry::ParkedCalls;
 use crate::session::request::Defaults;
 use crate::signalling::client::{EventArgs, PayloadEncoding, WireFormat};
@@ -34,9 +36,14 @@ pub mod load;
 pub mod problem;
 pub mod reference;
 pub mod setting;
+pub(crate) mod values;
 
 #[cfg(test)]
 mod requirements;
+
+use values::{
+    attack_rate, judged_decibels, judged_seconds, milliseconds, path, seconds, tenant, threshold, track,
+};
 
 /// Everything that can be set about a server.
 #[derive(Args, Clone, Debug)]
@@ -224,9 +231,37 @@ pub struct SessionConfig {
     #[arg(long, env = "PEAKSTREAM_SCORE_THRESHOLD", value_name = "X", default_value = "0.5", value_parser = threshold)]
     pub score_threshold: Threshold,
 
-    /// Share of calls assumed to be attacks; what an authenticity of 0.5 means depends on it (0 to 1, exclusive)
-    #[arg(long, env = "PEAKSTREAM_ASSUMED_ATTACK_RATE", value_name = "X", default_value = "0.01", value_parser = rate)]
-    pub assumed_attack_rate: f64,
+    /// Share of calls assumed to be attacks; what an authenticity of 0.5 means depends on it (0 to 1, exclusive). Tenants may say
+    /// something else (docs/authenticity.md)
+    #[arg(long, env = "PEAKSTREAM_ASSUMED_ATTACK_RATE", value_name = "X", default_value = "0.01", value_parser = attack_rate)]
+    pub assumed_attack_rate: AttackRate,
+
+    /// What is done with voices that do not seem genuine: report (told), enforce (rejected) or step-up (decided, and flagged for one
+    /// more question); register. or verify. before it for one kind of session only. Tenants may say something else
+    /// (docs/authenticity.md)
+    #[arg(
+        long,
+        env = "PEAKSTREAM_AUTHENTICITY_POLICY",
+        value_name = "POLICY",
+        value_delimiter = ',',
+        default_value = "enforce"
+    )]
+    pub authenticity_policy: Vec<PolicySetting>,
+
+    /// Seconds of net speech below which authenticity is not judged (1 to 120)
+    #[arg(long, env = "PEAKSTREAM_AUTHENTICITY_NET_SPEECH", value_name = "S", default_value = "3", value_parser = judged_seconds)]
+    pub authenticity_net_speech: f64,
+
+    /// Decibels of signal-to-noise ratio below which authenticity is not judged (-10 to 60; -10: noise is no reason)
+    #[arg(
+        long,
+        env = "PEAKSTREAM_AUTHENTICITY_SIGNAL_NOISE_RATIO",
+        value_name = "X",
+        default_value = "8",
+        value_parser = judged_decibels,
+        allow_negative_numbers = true
+    )]
+    pub authenticity_signal_noise_ratio: f32,
 
     /// Seconds from readiness to the first audio connection
     #[arg(long, env = "PEAKSTREAM_AUDIO_START_TIMEOUT", value_name = "S", default_value = "60", value_parser = seconds)]
@@ -395,7 +430,20 @@ impl SessionConfig {
 
     /// What the engine is told.
     pub const fn engine_options(&self) -> EngineOptions {
-        EngineOptions { assumed_attack_rate: self.assumed_attack_rate }
+        let judgement = JudgementLimits {
+            net_speech: self.authenticity_net_speech,
+            signal_noise_ratio: self.authenticity_signal_noise_ratio,
+        };
+        EngineOptions { judgement }
+    }
+
+    /// What the operator says of sessions.
+    pub fn wishes(&self) -> Wishes {
+        let authenticity = AuthenticityWishes {
+            assumed_attack_rate: Some(self.assumed_attack_rate),
+            policy: self.authenticity_policy.clone(),
+        };
+        Wishes { gates: self.quality_gates.clone(), doubt: None, authenticity }
     }
 }
 
@@ -417,42 +465,6 @@ impl LimitConfig {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         }
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "must be a number of seconds, 0 or more".to_owned())
-}
-
-fn milliseconds(text: &str) -> Result<Duration, String> {
-    text.parse().map(Duration::from_millis).map_err(|_| "must be a whole number of milliseconds".to_owned())
-}
-
-pub(crate) fn threshold(text: &str) -> Result<Threshold, String> {
-    text.parse().ok().and_then(Threshold::new).ok_or_else(|| "must be a number from 0 to 1".to_owned())
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0);
-    rate.ok_or_else(|| "must be a number between 0 and 1".to_owned())
-}
-
-fn tenant(text: &str) -> Result<Tenant, String> {
-    Tenant::parse(text)
-        .ok_or_else(|| "must be a tenant's name: lower-case letters, digits and hyphens".to_owned())
-}
-
-fn track(text: &str) -> Result<Track, String> {
-    Track::chosen(text).ok_or_else(|| "must be inbound or outbound".to_owned())
-}
-
-fn path(text: &str) -> Result<String, String> {
-    let path = text.trim_end_matches('/');
-    if path.len() > 1 && path.starts_with('/') && !path.contains(['{', '}', '*', '?', '#', ' ']) {
-        Ok(path.to_owned())
-    } else {
-        Err("must begin with / and be a plain path".to_owned())
     }
 }
 

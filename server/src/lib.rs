@@ -31,6 +31,7 @@ pub mod inference;
 pub mod listener;
 pub mod model_dir;
 pub mod recording;
+pub mod replay;
 pub mod sensitive;
 pub mod server;
 pub mod session;

@@ -26,6 +26,7 @@ use crate::first_run::{self, FirstRun};
 use crate::ids::{DEFAULT_TENANT, Tenant, Timestamp};
 use crate::inference::InferencePool;
 use crate::listener::{self, Limits, Slots};
+use crate::replay::Replays;
 use crate::session::actor::SessionServices;
 use crate::session::journal::Journal;
 use crate::session::registry::{Counts, Registry};
@@ -82,6 +83,7 @@ pub struct Bound {
     lock: DataDirLock,
     app: watch::Sender<Router>,
     rest: Arc<Rest>,
+    replays: Arc<Replays>,
     slots: Slots,
     /// The port for Asterisk, if there is one; it is served once the models are loaded.
     audiosocket: Option<(TcpListener, SocketAddr)>,
@@ -137,7 +139,14 @@ impl Bound {
         };
         let shutdown = Shutdown::default();
         tokio::spawn(listener::serve(listener, current, slots.clone(), limits, shutdown.clone()));
-        tokio::spawn(sweep(rest.store.clone(), Arc::clone(&rest.journal), shutdown.clone()));
+        let replays =
+            Arc::new(Replays::new(Arc::clone(&keyring), rest.store.clone(), config.store.max_stored));
+        let kept = Kept {
+            store: rest.store.clone(),
+            journal: Arc::clone(&rest.journal),
+            replays: Arc::clone(&replays),
+        };
+        tokio::spawn(sweep(kept, shutdown.clone()));
         Ok(Self {
             config,
             base_url,
@@ -147,6 +156,7 @@ impl Bound {
             lock,
             app,
             rest,
+            replays,
             slots,
             audiosocket,
             shutdown,
@@ -169,14 +179,26 @@ impl Bound {
     /// If keys or threads cannot be had.
     pub fn ready(self, engine: Engine) -> Result<Running, StartError> {
         let Self {
-            config, base_url, keyring, limiter, lock, app, rest, slots, audiosocket, shutdown, ..
+            config,
+            base_url,
+            keyring,
+            limiter,
+            lock,
+            app,
+            rest,
+            replays,
+            slots,
+            audiosocket,
+            shutdown,
+            ..
         } = self;
         let limits = &config.limits;
         let sessions = Arc::new(SessionServices {
             biometrics: Arc::new(Biometrics::new(
                 engine,
                 Arc::clone(&keyring),
-                &config.sessions.quality_gates,
+                config.sessions.wishes(),
+                replays,
             )),
             pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
                 .map_err(StartError::Threads)?,
@@ -273,8 +295,15 @@ async fn rest(
     }))
 }
 
-/// Removes what has expired, until the server ends.
-async fn sweep(store: Store, journal: Arc<Journal>, shutdown: Shutdown) {
+/// Where what is kept for a time is.
+struct Kept {
+    store: Store,
+    journal: Arc<Journal>,
+    replays: Arc<Replays>,
+}
+
+/// Removes what has expired and what nobody wants any more, until the server ends.
+async fn sweep(kept: Kept, shutdown: Shutdown) {
     loop {
         tokio::select! {
             biased;
@@ -282,8 +311,11 @@ async fn sweep(store: Store, journal: Arc<Journal>, shutdown: Shutdown) {
             () = sleep(SWEEP_INTERVAL) => {}
         }
         let now = Timestamp::now();
-        journal.sweep_audio(now);
-        match store.sweep(now, SWEEP_AT_ONCE).await {
+        kept.journal.sweep_audio(now);
+        if let Err(error) = kept.replays.sweep().await {
+            tracing::error!(%error, "attempts that nobody wants could not be removed");
+        }
+        match kept.store.sweep(now, SWEEP_AT_ONCE).await {
             Ok(0) => {}
             Ok(swept) => tracing::debug!(swept, "expired objects were removed"),
             Err(error) => tracing::error!(%error, "expired objects could not be removed"),

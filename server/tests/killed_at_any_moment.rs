@@ -17,7 +17,7 @@ use peakstream_server::ids::{CallId, SessionId, Tenant, Timestamp};
 use peakstream_server::session::error::{AudioFault, SessionError};
 use peakstream_server::session::event::Event;
 use peakstream_server::session::journal::{Journal, Retention};
-use peakstream_server::session::policy::{Policy, TenantQuality};
+use peakstream_server::session::policy::{Policy, Wishes};
 use peakstream_server::session::record::SessionRecord;
 use peakstream_server::session::request::audio::{AudioSettings, Declared};
 use peakstream_server::session::request::{Kind, Purpose, SessionRequest};
@@ -54,7 +54,7 @@ fn record(id: SessionId) -> SessionRecord {
         score_threshold: Threshold::new(0.5).unwrap(),
         channel_type: ChannelType::Telephone,
         purpose: Purpose::Register { model: ModelHash::from_bytes([7; 28]) },
-        policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
+        policy: Policy::of(Kind::Register, &Wishes::default(), &Wishes::default()),
     };
     SessionRecord::begin(id, &tenant(), &request, Timestamp::now())
 }

@@ -5,7 +5,7 @@
 
 use peakstream::audio::mismatch::Watch;
 use peakstream::audio::{g722, ogg_opus, opus, wav};
-use peakstream::credential::{self, CredentialKey, CredentialKeys};
+use peakstream::credential::{self, Credential, CredentialKey, CredentialKeys};
 use peakstream::replay::Fingerprint;
 use peakstream::{AudioFormat, Centre, Encoding, FormatFields, SampleRate};
 
@@ -40,17 +40,25 @@ pub fn credential(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         assert!(credential::open(&keys, "tenant", text).is_err(), "a forged credential opened");
     }
-    let Some(found) = credential::from_plain(data) else { return };
-    let text = credential::seal(&keys, "tenant", &found, [5; 24]);
-    let opened = credential::open(&keys, "tenant", &text).expect("own credential");
+    for version in 1..=3 {
+        if let Some(found) = credential::from_plain(version, data) {
+            is_kept_sealed(&keys, &found);
+        }
+    }
+}
+
+fn is_kept_sealed(keys: &CredentialKeys, found: &Credential) {
+    let text = credential::seal(keys, "tenant", found, [5; 24]);
+    let opened = credential::open(keys, "tenant", &text).expect("own credential");
     assert_eq!((&opened.calibration, opened.created_at), (&found.calibration, found.created_at));
     assert_eq!(opened.template.model(), found.template.model());
     assert_eq!(opened.template.channel_type(), found.template.channel_type());
-    let by_telephone = [&opened, &found].map(|one| one.template.by_telephone().is_some());
+    let by_telephone = [&opened, found].map(|one| one.template.by_telephone().is_some());
     assert_eq!(by_telephone[0], by_telephone[1], "what a telephone leaves was lost");
+    assert_eq!(opened.fingerprint, found.fingerprint, "another recording");
     let cosine = opened.template.cosine(&found.template);
     assert!((cosine - 1.0).abs() < 1e-5, "sealing turned the voice: {cosine}");
-    assert!(credential::open(&keys, "another", &text).is_err(), "another tenant's credential opened");
+    assert!(credential::open(keys, "another", &text).is_err(), "another tenant's credential opened");
 }
 
 /// A kept centre: reading it never panics, and what was read is written as it was.
@@ -73,6 +81,7 @@ pub fn fingerprint(data: &[u8]) {
     let own = found.agreement(&found);
     let clear: u32 = data[1..].chunks(6).flat_map(|frame| &frame[..3]).map(|byte| byte.count_ones()).sum();
     assert_eq!((own.compared(), own.differing()), (clear, 0), "not like itself");
+    assert!(found.repetition().compared() <= clear, "more comes again than there is");
 }
 
 /// A WAV stream: its header says the same however it is cut, and what the reader of whole files makes of it.

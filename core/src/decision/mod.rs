@@ -17,9 +17,12 @@
 //! means something else: a calibration holds a second set of numbers for that, if it was fitted to it.
 //!
 //! With each set of numbers come the scores that one impostor in 100, in 1,000 and so on reaches ([`OperatingPoint`]).
+//!
+//! Whether a voice is genuine is another question: [`Judgement`].
 
 mod centre;
 mod evidence;
+mod judgement;
 mod operating_point;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,7 @@ use crate::{ChannelType, Llr, ModelHash, Score, Template, Threshold};
 
 pub use centre::Centre;
 pub use evidence::{Conditions, Evidence};
+pub use judgement::{Judgement, JudgementLimits, Unjudged};
 pub use operating_point::{NoThreshold, OperatingPoint, ParsePointError, Voices};
 
 /// Why two templates cannot be compared.

@@ -1,10 +1,8 @@
-//! Is it a live human voice? Log spectra of the telephone band enter, a posterior probability leaves.
+//! Is it a live human voice? Log spectra of the telephone band enter, evidence leaves.
 //!
 //! Our own countermeasure (`models/authenticity/CARD.md` says what it catches and what it does not). It judges windows
 //! of 3 s; the windows' logits are averaged and turned into a log-likelihood ratio by a logistic calibration fitted on
-//! corpora and synthesisers the network was not trained on. The share of attacks among all calls is an assumption the
-//! operator makes, not a property of the voice; at the default of 1 % a genuine voice needs little evidence, and an
-//! attack is refused on strong evidence only.
+//! corpora and synthesisers the network was not trained on. What follows from it is not decided here: [`Judgement`].
 
 use serde::Deserialize;
 
@@ -14,7 +12,7 @@ use super::windows::{less_column_means, window, window_starts};
 use super::{LoadError, ModelInfo, Source};
 use crate::audio::resample::NARROW_BLOCK;
 use crate::speech::spectrum::{BINS, Spectrum, SpectrumTables};
-use crate::{Authenticity, Llr};
+use crate::{Judgement, Llr, Unjudged};
 
 /// Name of the file with the calibration, beside the network.
 const SETTINGS: &str = "authenticity.json";
@@ -97,12 +95,14 @@ impl AuthenticityModel {
         Ok(())
     }
 
-    /// Evidence that a voice is genuine; `None` if there is too little speech (under 1 s).
-    pub(crate) fn llr(&self, rows: &[f32]) -> Result<Option<Llr>, InferenceError> {
+    /// Evidence that a voice is genuine. Speech that is shorter than a window is repeated; under 1 s it is not judged. Whether it is fit
+    /// to be judged otherwise, the caller has asked: [`crate::JudgementLimits`].
+    pub(crate) fn judge(&self, rows: &[f32]) -> Result<Judgement, InferenceError> {
         if rows.len() / BINS < LEAST_ROWS {
-            return Ok(None);
+            return Ok(Judgement::None(Unjudged::NetSpeech));
         }
-        Ok(Some(Llr(self.settings.scale * self.logit(rows)? + self.settings.offset)))
+        let llr = self.settings.scale * self.logit(rows)? + self.settings.offset;
+        if llr.is_finite() { Ok(Judgement::Evidence(Llr(llr))) } else { Err(InferenceError::not_finite(llr)) }
     }
 
     /// Mean logit of the windows that cover the speech.
@@ -122,11 +122,6 @@ impl AuthenticityModel {
     }
 }
 
-/// Posterior probability of a genuine voice, given the evidence and the assumed share of attacks (0…1, exclusive).
-pub(crate) fn posterior(llr: Llr, assumed_attack_rate: f64) -> Authenticity {
-    Authenticity::from_log_odds(llr.0 + ((1.0 - assumed_attack_rate) / assumed_attack_rate).ln())
-}
-
 fn spectra_of(signal: &[f32], tables: &std::sync::Arc<SpectrumTables>) -> Vec<f32> {
     let mut spectrum = Spectrum::new(std::sync::Arc::clone(tables));
     let mut rows = Vec::new();
@@ -134,20 +129,4 @@ fn spectra_of(signal: &[f32], tables: &std::sync::Arc<SpectrumTables>) -> Vec<f3
         rows.extend_from_slice(spectrum.push(block).as_flattened());
     }
     rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_evidence_the_posterior_is_the_assumed_share_of_genuine_calls() {
-        assert!((posterior(Llr(0.0), 0.01).value() - 0.99).abs() < 1e-6);
-        assert!((posterior(Llr(0.0), 0.5).value() - 0.5).abs() < 1e-6);
-    }
-
-    #[test]
-    fn more_attacks_assumed_means_less_authenticity_for_the_same_evidence() {
-        assert!(posterior(Llr(1.0), 0.1) < posterior(Llr(1.0), 0.01));
-    }
 }

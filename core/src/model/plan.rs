@@ -15,6 +15,11 @@ impl InferenceError {
     fn new(error: impl std::fmt::Debug) -> Self {
         Self(format!("{error:?}"))
     }
+
+    /// A network whose output is infinite or no number.
+    pub(crate) fn not_finite(output: f64) -> Self {
+        Self(format!("its output is {output}"))
+    }
 }
 
 /// A graph that is ready to run, from any number of threads.

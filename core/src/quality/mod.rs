@@ -19,6 +19,11 @@ use crate::stream::CollectedSpeech;
 pub use gate::{Action, Gate, Gates, ParseGateError, Rule, Setting, Shortfall};
 pub(crate) use voices::{Piece, least_alike, pieces};
 
+/// [`Figures::signal_noise_ratio`] alone.
+pub(crate) fn signal_noise_ratio(speech: &CollectedSpeech) -> f32 {
+    noise::ratio(speech.samples(), speech.rate())
+}
+
 /// What was measured of the speech of a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
@@ -44,7 +49,7 @@ impl Figures {
     pub(crate) fn of(speech: &CollectedSpeech) -> Self {
         Self {
             net_speech: speech.net_speech().seconds() as f32,
-            signal_noise_ratio: noise::ratio(speech.samples(), speech.rate()),
+            signal_noise_ratio: signal_noise_ratio(speech),
             clipping: clipping::share(speech.samples()),
             band: band::steepest_edge(speech.spectra()),
             codec_mismatch: speech.mismatch(),

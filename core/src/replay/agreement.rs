@@ -14,9 +14,14 @@ const PER_DIFFERENCE: i32 = 10;
 pub struct Similarity(pub u32);
 
 impl Similarity {
+    /// From here on one stretch of a call is another one's repetition ([`Fingerprint::repetition`]): chosen as the one below was.
+    pub const REPETITION: Self = Self(250);
     /// From here on it is the same recording: chosen on measurements (`peakstream replays`, `docs/replay.md`).
     pub const SAME_RECORDING: Self = Self(250);
 }
+
+/// A stretch and its repetition lie at least this many frames apart: one second. Within it a drawled vowel may be like itself.
+const LEAST_LAG: usize = 50;
 
 /// The stretch in which two fingerprints agree best.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +86,15 @@ impl Fingerprint {
         let later_theirs = (1..theirs.len()).map(|begin| best(ours, &theirs[begin..]));
         later_ours.chain(later_theirs).max_by_key(Agreement::similarity).unwrap_or_default()
     }
+
+    /// The stretch that comes again best, at least a second later: a recording that is played in a loop, a piece that was pasted twice.
+    ///
+    /// Costs half of what comparing it with another one does.
+    pub fn repetition(&self) -> Agreement {
+        let frames = self.frames();
+        let later = (LEAST_LAG..frames.len()).map(|lag| best(frames, &frames[lag..]));
+        later.max_by_key(Agreement::similarity).unwrap_or_default()
+    }
 }
 
 /// The best stretch of frames side by side: a sum that has become negative is better begun anew (Kadane's algorithm; Bentley 1984,
@@ -128,6 +142,21 @@ mod tests {
                 Fingerprint::of_rows(&rows(5.0, 1)).agreement(&Fingerprint::of_rows(&rows(5.0, seed)));
             assert!(!found.is_same_recording(), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_piece_that_comes_again_in_a_call_is_found_and_other_words_are_none() {
+        let (piece, rest) = (rows(2.0, 1), rows(3.0, 2));
+        let repeated = [&piece[..], &rest, &noisy(&piece, 3)].concat();
+        let found = Fingerprint::of_rows(&repeated).repetition();
+        assert!(found.similarity() >= Similarity::REPETITION, "{found:?}");
+        assert!((found.seconds() - 2.0).abs() < 0.3, "{found:?}");
+        for seed in 1..20 {
+            let found = Fingerprint::of_rows(&rows(7.0, seed)).repetition();
+            assert!(found.similarity() < Similarity::REPETITION, "{found:?}");
+        }
+        assert_eq!(Fingerprint::of_rows(&vec![-15.9; 500 * BINS]).repetition(), Agreement::default());
+        assert_eq!(Fingerprint::of_rows(&rows(0.5, 1)).repetition(), Agreement::default());
     }
 
     #[test]

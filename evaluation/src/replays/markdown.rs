@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Agreeing, LineRow, Report, SourceRow};
+use super::report::{Agreeing, LineRow, Report, SignRow, SourceRow};
 use crate::metrics::Share;
 
 /// The page. `command`: how it was made.
@@ -49,6 +49,8 @@ pub fn page(report: &Report, command: &str) -> String {
     put(&mut page, "|---|---|---|---|---|---|");
     report.most_alike.iter().for_each(|row| put(&mut page, &agreeing(row)));
     one_recording(&mut page, report);
+    too_similar(&mut page, report);
+    repetition(&mut page, report);
     page
 }
 
@@ -65,6 +67,49 @@ fn one_recording(page: &mut String, report: &Report) {
         let [one, other] = names(pair);
         put(page, &format!("| {one} | {other} |"));
     }
+}
+
+fn too_similar(page: &mut String, report: &Report) {
+    put(page, "\n## Voices that are too similar\n");
+    let about = format!(
+        "The cosine of both templates is {} or more. First recordings that come again, where that is a sign; then new calls of the same speaker, where \
+         it is a false alarm.\n",
+        report.signs.0
+    );
+    put(page, &about);
+    put(page, "| calls | too similar | cosine: 2 %, 50 %, 98 %, highest |");
+    put(page, "|---|---|---|");
+    for row in &report.lines {
+        put(page, &sign(&format!("`{}`", row.line), &row.too_similar, 4));
+    }
+    for row in report.sources.iter().chain([&report.all]) {
+        put(page, &sign(&format!("{}, new calls", row.source), &row.too_similar, 4));
+    }
+}
+
+fn repetition(page: &mut String, report: &Report) {
+    put(page, "\n## Calls of which a piece comes again\n");
+    let about = format!(
+        "A stretch of the call agrees with another one, a second later or more, with a similarity of {} or more. Genuine calls: every enrolment \
+         and replay above by itself. Loops: 2.5 s of a call again and again, each through one of the lines.\n",
+        report.signs.1
+    );
+    put(page, &about);
+    put(page, "| calls | a piece comes again | similarity: 2 %, 50 %, 98 %, highest |");
+    put(page, "|---|---|---|");
+    report.repetition.iter().for_each(|row| put(page, &sign(&row.calls, row, 0)));
+    put(page, "\nGenuine calls that are most like themselves:\n");
+    put(page, "| call | similarity | seconds |");
+    put(page, "|---|---|---|");
+    for (recordings, similarity, seconds) in &report.most_repeated {
+        let names: Vec<String> = recordings.iter().map(|name| short(name)).collect();
+        put(page, &format!("| {} | {similarity} | {seconds:.1} |", names.join(", ")));
+    }
+}
+
+fn sign(calls: &str, row: &SignRow, decimals: usize) -> String {
+    let [low, middle, high, highest] = row.measure.map(|measure| format!("{measure:.decimals$}"));
+    format!("| {calls} | {} | {low}, {middle}, {high}, {highest} |", share(&row.shown))
 }
 
 fn put(page: &mut String, line: &str) {

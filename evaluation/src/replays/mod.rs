@@ -4,6 +4,9 @@
 //! somebody would replay it, begun late. Every enrolment is then compared with its own replays, which are to be caught, and
 //! with the replays of all other calls of the *same speaker*, which are other utterances and must not be. Two calls that are much
 //! alike are looked at again by their samples: where a piece of one recording lies in both, they are counted apart.
+//!
+//! Two more signs of a recording are measured with it: voices that are *too similar*, and a call of which a piece *comes again*. For the
+//! latter the beginning of every call is also played in a loop, through one of the lines.
 
 pub mod markdown;
 mod report;
@@ -12,14 +15,14 @@ mod waveform;
 use std::convert::Infallible;
 
 use peakstream::replay::{Agreement, Fingerprint, Similarity};
-use peakstream::{ChannelType, Engine};
+use peakstream::{ChannelType, Engine, Template};
 
 use crate::channel::Simulation;
 use crate::embedding::{Library, ListenError, collect};
 use crate::gates::{Calls, GateCall};
 use crate::parallel;
 
-pub use report::{Agreeing, LineRow, Report, SourceRow, report};
+pub use report::{Agreeing, LineRow, Report, SignRow, SourceRow, report};
 
 /// 16 kHz: a clip's samples a second.
 const CLIP_RATE: f64 = 16_000.0;
@@ -27,6 +30,11 @@ const CLIP_RATE: f64 = 16_000.0;
 const PHASES: usize = 16;
 /// Seconds of a step: 16 of them are the 10 ms from row to row.
 const PHASE: f64 = 0.01 / PHASES as f64;
+
+/// Seconds of a recording that is played in a loop: less than the speech that is asked for.
+const LOOP: f64 = 2.5;
+/// Seconds that it is played.
+const LOOPED: f64 = 12.0;
 
 /// What is to be measured.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +70,19 @@ pub struct Trial {
     pub calls: [usize; 2],
     /// What was found.
     pub agreement: Agreement,
+    /// Of the two voices.
+    pub cosine: f64,
+}
+
+/// One call compared with itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SelfTrial {
+    /// The call, an index into [`Calls::calls`].
+    pub call: usize,
+    /// Whether its beginning was played in a loop.
+    pub looped: bool,
+    /// What comes again best.
+    pub repetition: Agreement,
 }
 
 impl Trial {
@@ -82,6 +103,8 @@ impl Trial {
 pub struct Heard {
     /// All comparisons, but those of calls with a piece of one recording in both.
     pub trials: Vec<Trial>,
+    /// Every enrolment and replay by itself, and every loop.
+    pub alone: Vec<SelfTrial>,
     /// Those calls, each pair once.
     pub one_recording: Vec<[usize; 2]>,
     /// Enrolments and replays that had too little speech.
@@ -92,6 +115,8 @@ pub struct Heard {
 
 struct Kept {
     fingerprint: Fingerprint,
+    /// None of loops.
+    template: Option<Template>,
     net_speech: f64,
 }
 
@@ -107,17 +132,17 @@ impl Study<'_> {
         calls: &Calls,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Heard, ListenError> {
-        let hearings = 1 + self.lines.len();
+        let hearings = 2 + self.lines.len();
         let hear = |number: usize| {
-            let call = &calls.calls[number / hearings];
-            match number % hearings {
-                0 => one(engine, library, call, (self.enrolled, 0.0, self.seconds), number),
-                n => {
-                    // The call's number, so that neighbouring lines do not share a phase.
-                    let offset = self.offset + PHASE * (number % PHASES) as f64;
-                    one(engine, library, call, (&self.lines[n - 1], offset, self.seconds), number)
-                }
-            }
+            let (call, n) = (number / hearings, number % hearings);
+            // The call's number, so that neighbouring lines do not share a phase.
+            let late = self.offset + PHASE * (number % PHASES) as f64;
+            let (line, played) = match n {
+                0 => (self.enrolled, Played::From(0.0)),
+                n if n <= self.lines.len() => (&self.lines[n - 1], Played::From(late)),
+                _ => (&self.lines[call % self.lines.len()], Played::Loop(late)),
+            };
+            self.one(engine, library, &calls.calls[call], (line, played), number)
         };
         let all = parallel::in_order(self.jobs, hearings * calls.calls.len(), hear, progress)?;
         let seconds: f64 = all.iter().map(|one| one.net_speech).sum();
@@ -127,10 +152,12 @@ impl Study<'_> {
         let too_little_speech = kept.iter().filter(|one| one.is_none()).count();
         let by_call: Vec<&[Option<Kept>]> = kept.chunks_exact(hearings).collect();
         let mut trials = self.compare(calls, &by_call);
+        let alone = self.alone(&by_call);
         let one_recording = self.of_one_recording(library, calls, &trials)?;
         trials.retain(|trial| !one_recording.contains(&trial.pair()));
         Ok(Heard {
             trials,
+            alone,
             one_recording,
             too_little_speech,
             bytes_per_second: bytes as f64 / seconds.max(1.0),
@@ -146,10 +173,14 @@ impl Study<'_> {
             for (replayed, call) in calls.calls.iter().enumerate().filter(|(_, call)| call.speaker == speaker)
             {
                 debug_assert_eq!(call.source, source);
-                for (line, replay) in heard[replayed][1..].iter().enumerate() {
+                for (line, replay) in heard[replayed][1..=self.lines.len()].iter().enumerate() {
                     let Some(replay) = replay else { continue };
                     let agreement = enrolment.fingerprint.agreement(&replay.fingerprint);
-                    trials.push(Trial { speaker, source, line, calls: [enrolled, replayed], agreement });
+                    // Speech that is enough for a fingerprint is enough for a voice.
+                    let voices = enrolment.template.as_ref().zip(replay.template.as_ref());
+                    let Some(cosine) = voices.map(|(one, other)| one.cosine(other)) else { continue };
+                    let calls = [enrolled, replayed];
+                    trials.push(Trial { speaker, source, line, calls, agreement, cosine });
                 }
             }
             Ok(trials)
@@ -159,7 +190,70 @@ impl Study<'_> {
     }
 }
 
+/// What is played of a recording.
+#[derive(Clone, Copy, Debug)]
+enum Played {
+    /// All, from so many seconds on.
+    From(f64),
+    /// [`LOOP`] seconds from there on, again and again.
+    Loop(f64),
+}
+
+impl Played {
+    fn of(self, clip: &[f32]) -> Vec<f32> {
+        let samples = |seconds: f64| (seconds * CLIP_RATE) as usize;
+        let (Self::From(begin) | Self::Loop(begin)) = self;
+        let rest = &clip[samples(begin).min(clip.len())..];
+        match self {
+            Self::From(_) => rest.to_vec(),
+            Self::Loop(_) => {
+                let piece = &rest[..samples(LOOP).min(rest.len())];
+                piece.iter().copied().cycle().take(samples(LOOPED)).collect()
+            }
+        }
+    }
+}
+
 impl Study<'_> {
+    /// Every call with itself.
+    fn alone(&self, heard: &[&[Option<Kept>]]) -> Vec<SelfTrial> {
+        let of_call = |call: usize| -> Result<Vec<SelfTrial>, Infallible> {
+            let one = |(number, kept): (usize, &Option<Kept>)| {
+                let (looped, repetition) =
+                    (number > self.lines.len(), kept.as_ref()?.fingerprint.repetition());
+                Some(SelfTrial { call, looped, repetition })
+            };
+            Ok(heard[call].iter().enumerate().filter_map(one).collect())
+        };
+        let Ok(alone) = parallel::in_order(self.jobs, heard.len(), of_call, &|_, _| ());
+        alone.into_iter().flatten().collect()
+    }
+
+    fn one(
+        &self,
+        engine: &Engine,
+        library: &dyn Library,
+        call: &GateCall,
+        (line, played): (&Simulation, Played),
+        seed: usize,
+    ) -> Result<Kept, ListenError> {
+        let name = || call.recordings.join(", ");
+        let heard = line
+            .apply(&played.of(&call.clip(library)?), &[], seed as u64)
+            .map_err(|source| ListenError::Channel { name: name(), source })?;
+        let speech = collect(engine, &heard, ChannelType::Telephone, self.seconds)
+            .map_err(|source| ListenError::Open { name: name(), source })?;
+        let template = match played {
+            Played::From(_) => engine.template(&speech),
+            Played::Loop(_) => None,
+        };
+        Ok(Kept {
+            fingerprint: Fingerprint::of(&speech),
+            template,
+            net_speech: speech.net_speech().seconds(),
+        })
+    }
+
     /// Pairs of calls that are no two utterances.
     fn of_one_recording(
         &self,
@@ -178,22 +272,4 @@ impl Study<'_> {
         let found = parallel::in_order(self.jobs, pairs.len(), look, &|_, _| ())?;
         Ok(pairs.into_iter().zip(found).filter_map(|(pair, found)| found.then_some(pair)).collect())
     }
-}
-
-fn one(
-    engine: &Engine,
-    library: &dyn Library,
-    call: &GateCall,
-    (line, offset, seconds): (&Simulation, f64, f64),
-    seed: usize,
-) -> Result<Kept, ListenError> {
-    let name = || call.recordings.join(", ");
-    let clip = call.clip(library)?;
-    let begin = ((offset * CLIP_RATE) as usize).min(clip.len());
-    let heard = line
-        .apply(&clip[begin..], &[], seed as u64)
-        .map_err(|source| ListenError::Channel { name: name(), source })?;
-    let speech = collect(engine, &heard, ChannelType::Telephone, seconds)
-        .map_err(|source| ListenError::Open { name: name(), source })?;
-    Ok(Kept { fingerprint: Fingerprint::of(&speech), net_speech: speech.net_speech().seconds() })
 }

@@ -1,10 +1,10 @@
 //! Comparisons of fingerprints enter, the shares that are caught and falsely caught leave, at the threshold in force and at one
 //! that was chosen on other speakers.
 
-use peakstream::replay::Similarity;
+use peakstream::replay::{Similarity, TOO_SIMILAR};
 use serde::Serialize;
 
-use super::{Heard, Study, Trial};
+use super::{Heard, SelfTrial, Study, Trial};
 use crate::gates::Calls;
 use crate::metrics::Share;
 
@@ -35,6 +35,19 @@ pub struct LineRow {
     pub bit_error_rate: [f32; 2],
     /// Seconds of the stretch that agrees best, the median.
     pub seconds: f64,
+    /// Voices that are too similar.
+    pub too_similar: SignRow,
+}
+
+/// How often a sign is there, at the limit in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct SignRow {
+    /// Where the sign was looked for.
+    pub calls: String,
+    /// Calls that have it.
+    pub shown: Share,
+    /// What 2 %, 50 %, 98 % and all of the measures do not exceed.
+    pub measure: [f64; 4],
 }
 
 /// What other utterances of the same speaker are like, through all lines.
@@ -48,6 +61,8 @@ pub struct SourceRow {
     pub caught: Caught,
     /// What 50 %, 99.9 % and all of the similarities do not exceed.
     pub similarity: [u32; 3],
+    /// Voices that are too similar, falsely.
+    pub too_similar: SignRow,
 }
 
 /// Two calls that are most alike though they are not the same.
@@ -92,6 +107,12 @@ pub struct Report {
     pub sources: Vec<SourceRow>,
     /// Other utterances, all corpora.
     pub all: SourceRow,
+    /// A piece comes again: genuine calls of each corpus, then loops.
+    pub repetition: Vec<SignRow>,
+    /// Limits of the two signs: of the cosine, of the similarity.
+    pub signs: (f64, u32),
+    /// The genuine calls that are most like themselves.
+    pub most_repeated: Vec<(Vec<String>, u32, f64)>,
     /// The falsest of them, each pair of calls once.
     pub most_alike: Vec<Agreeing>,
     /// Recordings of calls that are left out because a piece of one recording lies in both, by their samples.
@@ -109,7 +130,7 @@ pub fn report(study: &Study<'_>, calls: &Calls, heard: &Heard) -> Report {
     };
     let of_source = |(number, source): (usize, &String)| {
         let own: Vec<&Trial> = others.iter().copied().filter(|trial| trial.source == number).collect();
-        source_row(source.rsplit('/').next().unwrap_or_default().to_owned(), &own, chosen)
+        source_row(short(source), &own, chosen)
     };
     let mut speakers: Vec<usize> = calls.calls.iter().map(|call| call.speaker).collect();
     speakers.dedup();
@@ -126,9 +147,16 @@ pub fn report(study: &Study<'_>, calls: &Calls, heard: &Heard) -> Report {
         lines: study.lines.iter().enumerate().map(of_line).collect(),
         sources: calls.sources.iter().enumerate().map(of_source).collect(),
         all: source_row("all".to_owned(), &others, chosen),
+        repetition: repetition(calls, &heard.alone),
+        signs: (TOO_SIMILAR, Similarity::REPETITION.0),
+        most_repeated: most_repeated(calls, &heard.alone),
         most_alike: most_alike(study, calls, &others),
         one_recording: heard.one_recording.iter().map(|pair| recordings(calls, *pair)).collect(),
     }
+}
+
+fn short(source: &str) -> String {
+    source.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Speakers of every corpus are in both.
@@ -167,7 +195,51 @@ fn similarities(trials: &[&Trial]) -> Vec<u32> {
     all
 }
 
+fn sign_row(calls: String, mut measures: Vec<f64>, limit: f64) -> SignRow {
+    measures.sort_by(f64::total_cmp);
+    let shown = measures.iter().filter(|measure| **measure >= limit).count();
+    SignRow {
+        calls,
+        shown: Share::new(shown as u64, measures.len() as u64),
+        measure: [0.02, 0.5, 0.98, 1.0].map(|share| at(&measures, share)),
+    }
+}
+
+fn too_similar(calls: &str, trials: &[&Trial]) -> SignRow {
+    sign_row(calls.to_owned(), trials.iter().map(|trial| trial.cosine).collect(), TOO_SIMILAR)
+}
+
+fn repetition(calls: &Calls, alone: &[SelfTrial]) -> Vec<SignRow> {
+    let row = |name: String, wanted: &dyn Fn(&SelfTrial) -> bool| {
+        let own = alone.iter().filter(|trial| wanted(trial));
+        let measures = own.map(|trial| f64::from(trial.repetition.similarity().0)).collect();
+        sign_row(name, measures, f64::from(Similarity::REPETITION.0))
+    };
+    let of_source = |(number, source): (usize, &String)| {
+        row(short(source), &|trial| !trial.looped && calls.calls[trial.call].source == number)
+    };
+    let genuine = calls.sources.iter().enumerate().map(of_source);
+    genuine.chain([row("loops".to_owned(), &|trial| trial.looped)]).collect()
+}
+
+fn most_repeated(calls: &Calls, alone: &[SelfTrial]) -> Vec<(Vec<String>, u32, f64)> {
+    let mut sorted: Vec<&SelfTrial> = alone.iter().filter(|trial| !trial.looped).collect();
+    sorted.sort_by_key(|trial| std::cmp::Reverse(trial.repetition.similarity()));
+    let mut seen = Vec::new();
+    sorted.retain(|trial| {
+        let new = seen.len() < MOST_ALIKE && !seen.contains(&trial.call);
+        seen.extend(new.then_some(trial.call));
+        new
+    });
+    let row = |trial: &&SelfTrial| {
+        let found = trial.repetition;
+        (calls.calls[trial.call].recordings.clone(), found.similarity().0, found.seconds())
+    };
+    sorted.iter().map(row).collect()
+}
+
 fn line_row(line: String, replays: &[&Trial], chosen: [u32; 2]) -> LineRow {
+    let too_similar = too_similar(&line, replays);
     let similarities = similarities(replays);
     let mut rates: Vec<f32> = replays.iter().filter_map(|trial| trial.agreement.bit_error_rate()).collect();
     rates.sort_by(f32::total_cmp);
@@ -179,10 +251,12 @@ fn line_row(line: String, replays: &[&Trial], chosen: [u32; 2]) -> LineRow {
         similarity: [0.02, 0.5].map(|share| at(&similarities, share)),
         bit_error_rate: [0.5, 0.98].map(|share| at(&rates, share)),
         seconds: at(&seconds, 0.5),
+        too_similar,
     }
 }
 
 fn source_row(source: String, others: &[&Trial], chosen: [u32; 2]) -> SourceRow {
+    let too_similar = too_similar(&source, others);
     let similarities = similarities(others);
     let mut pairs: Vec<[usize; 2]> = others.iter().map(|trial| trial.calls).collect();
     pairs.sort_unstable();
@@ -192,6 +266,7 @@ fn source_row(source: String, others: &[&Trial], chosen: [u32; 2]) -> SourceRow 
         pairs: pairs.len(),
         caught: caught(others, chosen),
         similarity: [0.5, 0.999, 1.0].map(|share| at(&similarities, share)),
+        too_similar,
     }
 }
 
@@ -237,7 +312,8 @@ mod tests {
         let made = Fingerprint::from_bytes(&[&[1], &bytes[..]].concat()).expect("a fingerprint");
         let agreement = made.agreement(&made);
         assert_eq!(agreement.similarity(), Similarity(similarity));
-        Trial { speaker, source: 0, line: 0, calls, agreement }
+        let cosine = f64::from(similarity) / 1_000.0;
+        Trial { speaker, source: 0, line: 0, calls, agreement, cosine }
     }
 
     fn judged(trials: Vec<Trial>) -> Report {
@@ -267,6 +343,25 @@ mod tests {
         // The first half's 60 is above the other half's threshold.
         assert_eq!(counts(&report.all.caught.cross_validated), (1, 3));
         assert_eq!((report.all.pairs, report.all.similarity), (3, [50, 60, 60]));
+    }
+
+    #[test]
+    fn signs_are_counted_at_their_limits_and_loops_apart_from_genuine_calls() {
+        let report = judged(vec![trial(0, [0, 0], 990), trial(0, [1, 1], 900), trial(0, [0, 1], 969)]);
+        let counts = |row: &SignRow| (row.shown.count, row.shown.of);
+        assert_eq!(counts(&report.lines[0].too_similar), (1, 2));
+        assert_eq!(counts(&report.all.too_similar), (0, 1));
+        assert_eq!(report.all.too_similar.measure[3], 0.969);
+        let alone = [(0, false, 249), (1, false, 250), (0, true, 700)].map(|(call, looped, similarity)| {
+            SelfTrial { call, looped, repetition: trial(0, [0, 0], similarity).agreement }
+        });
+        let call = |_| crate::gates::GateCall { speaker: 0, source: 0, recordings: Vec::new() };
+        let calls = Calls { sources: vec!["a/corpus".into()], calls: (0..2).map(call).collect() };
+        let rows = repetition(&calls, &alone);
+        assert_eq!((rows[0].calls.as_str(), counts(&rows[0])), ("corpus", (1, 2)));
+        assert_eq!((rows[1].calls.as_str(), counts(&rows[1])), ("loops", (1, 1)));
+        let most: Vec<u32> = most_repeated(&calls, &alone).iter().map(|row| row.1).collect();
+        assert_eq!(most, [250, 249]);
     }
 
     #[test]

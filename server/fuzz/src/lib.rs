@@ -16,8 +16,10 @@ use peakstream_server::audio_channel::media_streams::machine::{Machine, Origin};
 use peakstream_server::audio_channel::wire::Output;
 use peakstream_server::client::packet::Decoder;
 use peakstream_server::ids::CallId;
+use peakstream_server::session::authenticity::AuthenticityWishes;
+use peakstream_server::session::countermeasure::PolicySetting;
 use peakstream_server::session::error::{MIN_SPEECH_SECONDS, SessionError};
-use peakstream_server::session::policy::{GateSetting, Policy, TenantQuality};
+use peakstream_server::session::policy::{GateSetting, Policy, Wishes};
 use peakstream_server::session::request::audio::AudioSettings;
 use peakstream_server::session::request::{
     Catalogue, CredentialFacts, CredentialRefusal, Defaults, Kind, MAX_SPEECH_SECONDS, Purpose,
@@ -44,7 +46,7 @@ impl Catalogue for Shelf {
     }
 
     fn policy(&self, kind: Kind) -> Policy {
-        Policy::of(kind, &[], &TenantQuality::default())
+        Policy::of(kind, &Wishes::default(), &Wishes::default())
     }
 
     fn inspect(&self, credential: &str) -> Result<CredentialFacts, CredentialRefusal> {
@@ -129,6 +131,26 @@ pub fn gate_setting(data: &[u8]) {
         }
         // 64 characters, each escaped at the most.
         Err(error) => assert!(error.to_string().len() < 1_000, "{error}"),
+    }
+}
+
+/// What is said about authenticity, as flags have a policy and as it stands in the key file: what is accepted survives being written, and
+/// what is refused is not repeated at length.
+///
+/// # Panics
+/// If that does not hold.
+pub fn authenticity_wishes(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match text.parse::<PolicySetting>() {
+        Ok(said) => assert_eq!(said.to_string().parse(), Ok(said), "it changed when it was written"),
+        // 64 characters, each escaped at the most.
+        Err(error) => assert!(error.to_string().len() < 1_000, "{error}"),
+    }
+    if let Ok(said) = toml::from_str::<AuthenticityWishes>(text) {
+        let share = said.assumed_attack_rate.unwrap_or_default().value();
+        assert!(share > 0.0 && share < 1.0, "{share} is no share");
+        let written = toml::to_string(&said).expect("a number and names");
+        assert_eq!(toml::from_str(&written), Ok(said), "it changed in the file: {written}");
     }
 }
 

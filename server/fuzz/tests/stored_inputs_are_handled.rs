@@ -25,6 +25,11 @@ fn settings_of_quality_gates() {
 }
 
 #[test]
+fn settings_of_authenticity() {
+    replay(HERE, "authenticity_wishes", peakstream_server_fuzz::authenticity_wishes);
+}
+
+#[test]
 fn thresholds_of_scores() {
     replay(HERE, "score_threshold", peakstream_server_fuzz::score_threshold);
 }

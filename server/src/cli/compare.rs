@@ -59,12 +59,7 @@ fn compare(args: &Args) -> Result<Answer, CliError> {
     let score = studio.compare(&a.analysis.template, &b.analysis.template)?;
     let model = a.analysis.template.model();
     let calibration = studio.engine()?.calibration(channel_type).identity();
-    let verdict = Verdict {
-        score,
-        score_threshold,
-        authenticity_threshold: args.authenticity.authenticity_threshold,
-        heard: [a, b],
-    };
+    let verdict = Verdict { score, score_threshold, authenticity: args.authenticity.clone(), heard: [a, b] };
     if args.json {
         output::print_json(&verdict.json(&model.to_string(), calibration))?;
     } else {
@@ -76,7 +71,7 @@ fn compare(args: &Args) -> Result<Answer, CliError> {
 struct Verdict {
     score: Score,
     score_threshold: Threshold,
-    authenticity_threshold: Threshold,
+    authenticity: AuthenticityOptions,
     heard: [Heard; 2],
 }
 
@@ -86,7 +81,7 @@ impl Verdict {
     }
 
     fn live(&self, heard: &Heard) -> bool {
-        self.authenticity_threshold.passes_authenticity(heard.analysis.authenticity)
+        self.authenticity.is_live(heard.analysis.judgement)
     }
 
     fn is_refused(&self) -> bool {
@@ -102,16 +97,18 @@ impl Verdict {
             .heard
             .iter()
             .map(|heard| {
-                json!({
-                    "file": heard.path, "authenticity": six_decimals(heard.analysis.authenticity.value()),
+                let mut one = json!({
+                    "file": heard.path,
                     "live": self.live(heard), "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
                     "quality": policy::as_json(&heard.quality),
-                })
+                });
+                output::extend(&mut one, self.authenticity.members(heard.analysis.judgement));
+                one
             })
             .collect();
         json!({
             "score": six_decimals(self.score.value()), "score_threshold": self.score_threshold.value(),
-            "same_voice": self.same_voice(), "authenticity_threshold": self.authenticity_threshold.value(),
+            "same_voice": self.same_voice(), "authenticity_threshold": self.authenticity.authenticity_threshold.value(),
             "files": heard, "model_hash": model, "calibration": calibration,
         })
     }
@@ -121,7 +118,7 @@ impl Verdict {
         for heard in &self.heard {
             table.add_row([
                 heard.path.display().to_string(),
-                two_decimals(heard.analysis.authenticity.value()),
+                self.authenticity.cell(heard.analysis.judgement),
                 if self.live(heard) { "yes" } else { "no" }.to_owned(),
                 output::seconds(heard.net_speech),
                 output::seconds(heard.audio),
@@ -129,7 +126,7 @@ impl Verdict {
         }
         let voices = if self.same_voice() { "one voice" } else { "two voices" };
         let relation = if self.same_voice() { "≥" } else { "<" };
-        let authenticity = self.authenticity_threshold.value();
+        let authenticity = self.authenticity.authenticity_threshold.value();
         let quality: String = self
             .heard
             .iter()

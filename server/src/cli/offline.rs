@@ -1,4 +1,4 @@
-//! In: audio files. Out: templates and authenticity, computed in this process by the same `CallStream` that serves calls.
+//! In: audio files. Out: templates and judgements of their authenticity, computed in this process by the same `CallStream` that serves calls.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::audio_file::{self, ReadOptions, Recording};
 use crate::cli::options::{InputOptions, ModelOptions, SpeechOptions};
 use crate::cli::output::CliError;
 use crate::session::error::MIN_SPEECH_SECONDS;
-use crate::session::policy::{GateSetting, Policy, TenantQuality};
+use crate::session::policy::{GateSetting, Policy, Wishes};
 use crate::session::request::Kind;
 use crate::session::score_threshold::ScoreThreshold;
 
@@ -59,7 +59,7 @@ pub enum OfflineError {
 pub struct Heard {
     /// The file.
     pub path: PathBuf,
-    /// Template and authenticity.
+    /// Template and judgement.
     pub analysis: Analysis,
     /// Quality gates that the speech does not pass.
     pub quality: Vec<Shortfall>,
@@ -172,7 +172,8 @@ impl Studio {
 
     /// What speech must pass. A gate that refuses does so through [`Heard::is_refused`].
     fn gates(&self, kind: Kind) -> Gates {
-        Policy::of(kind, &self.gates, &TenantQuality::default()).gates
+        let said = Wishes { gates: self.gates.clone(), ..Wishes::default() };
+        Policy::of(kind, &said, &Wishes::default()).gates
     }
 
     fn record(&self, path: &Path, rate: SampleRate) -> Result<Recording, CliError> {

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-use peakstream::{Calibration, ChannelType, Engine, EngineOptions, Threshold};
+use peakstream::{
+    AttackRate, Authenticity, Calibration, ChannelType, Engine, EngineOptions, Judgement, Threshold,
+};
+use serde_json::{Map, Value};
 
 use crate::audio_file::{self, RawForm, ReadOptions};
-use crate::cli::output::CliError;
-use crate::config::threshold;
+use crate::cli::output::{CliError, two_decimals};
+use crate::config::values::{attack_rate, threshold};
 use crate::model_dir;
+use crate::session::authenticity;
 use crate::session::error::MIN_SPEECH_SECONDS;
 use crate::session::policy::GateSetting;
 use crate::session::request::MAX_SPEECH_SECONDS;
@@ -98,12 +102,40 @@ pub struct SpeechOptions {
     pub quality_gates: Vec<GateSetting>,
 }
 
-/// `--authenticity-threshold`.
+/// `--authenticity-threshold`, and what authenticity means.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AuthenticityOptions {
     /// Least authenticity of a voice that counts as live, 0 to 1
     #[arg(long, value_name = "0..1", default_value = "0.5", value_parser = threshold)]
     pub authenticity_threshold: Threshold,
+    /// Share of recordings assumed to be attacks, between 0 and 1: the more, the lower the authenticity of the same voice
+    #[arg(long, value_name = "X", default_value = "0.01", value_parser = attack_rate)]
+    pub assumed_attack_rate: AttackRate,
+}
+
+impl AuthenticityOptions {
+    /// What a judgement means.
+    pub fn authenticity(&self, judgement: Judgement) -> Authenticity {
+        judgement.authenticity(self.assumed_attack_rate)
+    }
+
+    /// Whether a voice counts as live. One that was not judged has the authenticity that was assumed.
+    pub fn is_live(&self, judgement: Judgement) -> bool {
+        self.authenticity_threshold.passes_authenticity(self.authenticity(judgement))
+    }
+
+    /// The members that tell of it in JSON.
+    pub fn members(&self, judgement: Judgement) -> Map<String, Value> {
+        authenticity::members(judgement, self.authenticity(judgement))
+    }
+
+    /// As tables show it.
+    pub fn cell(&self, judgement: Judgement) -> String {
+        let value = two_decimals(self.authenticity(judgement).value());
+        judgement
+            .unjudged()
+            .map_or_else(|| value.clone(), |why| format!("{value} (not judged: {})", why.name()))
+    }
 }
 
 /// `--score-threshold`.
@@ -140,6 +172,19 @@ mod tests {
         assert_eq!(channel_type("telephone"), Ok(ChannelType::Telephone));
         assert_eq!(channel_type("microphone-channel"), Ok(ChannelType::Microphone));
         assert!(channel_type("radio").is_err());
+    }
+
+    #[test]
+    fn a_voice_that_is_not_judged_says_why_and_is_as_live_as_was_assumed() {
+        let options = |share| AuthenticityOptions {
+            authenticity_threshold: Threshold::new(0.8).expect("in 0…1"),
+            assumed_attack_rate: AttackRate::new(share).expect("a share"),
+        };
+        let judgement = Judgement::None(peakstream::Unjudged::SignalNoiseRatio);
+        assert_eq!(options(0.01).cell(judgement), "0.99 (not judged: signal_noise_ratio)");
+        assert!(options(0.01).is_live(judgement) && !options(0.3).is_live(judgement));
+        let judged = Judgement::Evidence(peakstream::Llr(0.0));
+        assert_eq!(options(0.3).cell(judged), "0.70");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use comfy_table::{Cell, ContentArrangement, LineStyle, Table, presets};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::audio_file::AudioFileError;
 use crate::cli::keys::KeyError;
@@ -135,6 +135,13 @@ pub fn finish(result: Result<Answer, CliError>, json: bool) -> ExitCode {
 /// Stdout is closed.
 pub fn print_json(value: &Value) -> Result<(), CliError> {
     print(&value.to_string())
+}
+
+/// Adds members to a JSON object.
+pub fn extend(object: &mut Value, members: Map<String, Value>) {
+    if let Value::Object(object) = object {
+        object.extend(members);
+    }
 }
 
 /// Writes a result for a person.

@@ -11,9 +11,8 @@ use serde_json::json;
 use super::keys::{self, KeyOptions};
 use super::offline::{Heard, Studio, StudioOptions};
 use super::options::{AuthenticityOptions, ChannelOptions};
-use super::output::{self, Answer, CliError, two_decimals};
+use super::output::{self, Answer, CliError};
 use crate::ids::DEFAULT_TENANT;
-use crate::session::event::six_decimals;
 use crate::session::policy;
 use crate::session::request::Kind;
 
@@ -94,7 +93,7 @@ fn register(args: &Args) -> Result<Answer, CliError> {
     let keys = args.keys.existing_or_new()?;
     let mut all = Vec::with_capacity(heard.len());
     for heard in heard {
-        let live = args.authenticity.authenticity_threshold.passes_authenticity(heard.analysis.authenticity);
+        let live = args.authenticity.is_live(heard.analysis.judgement);
         let credential = if live && !heard.is_refused() {
             Some(seal(engine, &keys, &heard.analysis.template)?)
         } else {
@@ -121,6 +120,7 @@ fn seal(engine: &Engine, keys: &CredentialKeys, template: &Template) -> Result<S
         template: template.clone(),
         calibration: engine.calibration(template.channel_type()).identity().to_owned(),
         created_at,
+        fingerprint: None,
     };
     Ok(credential::seal(keys, DEFAULT_TENANT, &credential, keys::random()?))
 }
@@ -141,13 +141,14 @@ fn print_json(args: &Args, all: &[Registered], model: ModelHash) -> Result<(), C
     let results: Vec<_> = all
         .iter()
         .map(|registered| {
-            json!({
+            let mut result = json!({
                 "file": registered.heard.path,
                 "event": registered.event(), "quality": policy::as_json(&registered.heard.quality),
                 "credential": registered.credential, "written_to": registered.written_to,
-                "authenticity": six_decimals(registered.heard.analysis.authenticity.value()),
                 "net_speech_seconds": registered.heard.net_speech, "audio_seconds": registered.heard.audio,
-            })
+            });
+            output::extend(&mut result, args.authenticity.members(registered.heard.analysis.judgement));
+            result
         })
         .collect();
     output::print_json(&json!({
@@ -167,7 +168,7 @@ fn print_human(args: &Args, all: &[Registered]) -> Result<(), CliError> {
                 _ => "refused: poor quality",
             }
             .to_owned(),
-            two_decimals(registered.heard.analysis.authenticity.value()),
+            args.authenticity.cell(registered.heard.analysis.judgement),
             output::seconds(registered.heard.net_speech),
             output::seconds(registered.heard.audio),
             match (&registered.credential, &registered.written_to) {

@@ -68,9 +68,8 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
     let heard = studio.listen(&args.file, channel_type, Some(model), Kind::Verify)?;
     let score = studio.compare(&registered.template, &heard.analysis.template)?;
     let authenticity_threshold = args.authenticity.authenticity_threshold;
-    let authenticity = heard.analysis.authenticity;
-    let (same, live) =
-        (score_threshold.passes_score(score), authenticity_threshold.passes_authenticity(authenticity));
+    let judgement = heard.analysis.judgement;
+    let (same, live) = (score_threshold.passes_score(score), args.authenticity.is_live(judgement));
     // The server's events, and its order of reasons.
     let (event, verdict) = match (live, same) {
         _ if heard.is_refused() => ("error-das-Peak", "no decision: the audio quality is not good enough"),
@@ -79,20 +78,22 @@ fn verify(args: &Args) -> Result<Answer, CliError> {
         (false, _) => ("result-fail-spoof", "rejected: not a live voice"),
     };
     if args.json {
-        output::print_json(&json!({
+        let mut result = json!({
             "file": heard.path, "event": event,
             "score": six_decimals(score.value()), "score_threshold": score_threshold.value(),
-            "authenticity": six_decimals(authenticity.value()), "authenticity_threshold": authenticity_threshold.value(),
+            "authenticity_threshold": authenticity_threshold.value(),
             "net_speech_seconds": heard.net_speech, "audio_seconds": heard.audio,
             "model_hash": model.to_string(), "channel_type": channel_type.name(),
             "calibration": studio.engine()?.calibration_between(registered_by, channel_type).identity(),
             "registered_at": registered.created_at, "quality": policy::as_json(&heard.quality),
-        }))?;
+        });
+        output::extend(&mut result, args.authenticity.members(judgement));
+        output::print_json(&result)?;
     } else {
         let mut table = output::table(["", "measured", "needed"]);
         table.add_row(["score", &two_decimals(score.value()), &format!("{:.2}", score_threshold.value())]);
         let needed = format!("{:.2}", authenticity_threshold.value());
-        table.add_row(["authenticity", &two_decimals(authenticity.value()), &needed]);
+        table.add_row(["authenticity", &args.authenticity.cell(judgement), &needed]);
         let of = format!("{:.2} s of {:.2} s", heard.net_speech, heard.audio);
         table.add_row(["net speech", &of, &output::seconds(MIN_SPEECH_SECONDS)]);
         output::print(&format!("{}{}\n{verdict}", table.trim_fmt(), heard.quality_lines()))?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Args, Command};
-use peakstream::Threshold;
+use peakstream::{AttackRate, Threshold};
 
 use super::Config;
 
@@ -101,6 +101,7 @@ impl Setting {
             TypeId::of::<f64>(),
             TypeId::of::<Duration>(),
             TypeId::of::<Threshold>(),
+            TypeId::of::<AttackRate>(),
         ];
         if numbers.iter().any(|number| parsed == *number) { Kind::Number } else { Kind::Text }
     }

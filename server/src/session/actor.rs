@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::biometrics::Biometrics;
 use crate::ids::{SessionId, Tenant, Timestamp};
 use crate::inference::InferencePool;
+use crate::replay::Attempt;
 use crate::session::error::{AudioFault, EngineFault, NotReady, SessionError};
 use crate::session::event::{Event, Measurement, Progress};
 use crate::session::journal::{Journal, Recorder};
@@ -32,8 +33,8 @@ use crate::tenant::limits::Limiter;
 /// Reports that may wait for the session's task; an audio task that is faster waits.
 const INBOX: usize = 16;
 
-/// How long a result waits for what its voice teaches its tenant's centre.
-const LEARNING: Duration = Duration::from_secs(1);
+/// How long a result waits for what is kept of its call: what its voice teaches its tenant's centre, what it is known by if it comes again.
+const KEEPING: Duration = Duration::from_secs(1);
 
 /// What every session needs from the server.
 #[derive(Debug)]
@@ -194,14 +195,15 @@ pub fn start(
             NotAdmitted::TenantFull => SessionError::NotReady(NotReady::TenantSessions),
         })?;
     let id = SessionId::random();
-    let recorder =
-        services.journal.enter(SessionRecord::begin(id, &tenant, &request, Timestamp::now()), handle.clone());
+    let began = Timestamp::now();
+    let recorder = services.journal.enter(SessionRecord::begin(id, &tenant, &request, began), handle.clone());
     let (client, gone) = match audience {
         Audience::Connected { events, gone } => (Some(events), Some(gone)),
         Audience::Record => (None, None),
     };
     let actor = Actor {
         id,
+        began,
         services: Arc::clone(services),
         machine: Machine::new(rules(services, &request), now()),
         tenant,
@@ -218,6 +220,7 @@ pub fn start(
         audio: None,
         measurement: None,
         voice: None,
+        attempt: None,
         progress: Progress::default(),
     };
     services.tasks.spawn(actor.run());
@@ -227,7 +230,6 @@ pub fn start(
 fn rules(services: &SessionServices, request: &SessionRequest) -> Rules {
     Rules {
         wanted: request.wanted,
-        authenticity: request.authenticity_threshold,
         score: request.score_threshold,
         accept_short: services.accept_short,
         timeouts: services.timeouts,
@@ -242,6 +244,7 @@ type MeasurementResult = Result<Measurement, EngineFault>;
 
 struct Actor {
     id: SessionId,
+    began: Timestamp,
     services: Arc<SessionServices>,
     machine: Machine,
     tenant: Tenant,
@@ -264,6 +267,8 @@ struct Actor {
     measurement: Option<oneshot::Receiver<MeasurementResult>>,
     /// The caller's, if the tenant's centre may learn from it.
     voice: Option<Box<Voice>>,
+    /// The call, if it is kept to be known again.
+    attempt: Option<Box<Attempt>>,
     progress: Progress,
 }
 
@@ -310,6 +315,7 @@ impl Actor {
             measured = received(&mut self.measurement) => Wake::Input(match measured {
                 Ok(mut measured) => {
                     self.voice = measured.voice.take();
+                    self.attempt = measured.recorded.attempt.take();
                     Input::Measured(measured)
                 }
                 Err(fault) => Input::InferenceFailed(fault),
@@ -408,6 +414,9 @@ impl Actor {
         if event.is_accepted() {
             self.teach().await;
         }
+        if event.is_result() {
+            self.keep_attempt().await;
+        }
         // Before anybody hears of the end: the call id may be used again at once.
         self.admission = None;
         self.audio = None;
@@ -421,10 +430,20 @@ impl Actor {
         let biometrics = Arc::clone(&self.services.biometrics);
         let learning = tokio::task::spawn_blocking(move || biometrics.learn(&voice));
         // A slow disk must not keep the result: what is being written is written without us.
-        match tokio::time::timeout(LEARNING, learning).await {
+        match tokio::time::timeout(KEEPING, learning).await {
             Ok(Err(error)) => tracing::error!(%error, "a voice was not learnt from"),
             Err(_late) => tracing::warn!(session = %self.id, "a tenant's centre takes long to be written"),
             Ok(Ok(())) => {}
+        }
+    }
+
+    /// Keeps what the call is known by if it comes again.
+    async fn keep_attempt(&mut self) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let kept = self.services.biometrics.keep(&self.tenant, self.id, &attempt);
+        // What waits for a slow disk is written without us.
+        if tokio::time::timeout(KEEPING, kept).await.is_err() {
+            tracing::warn!(session = %self.id, "an attempt takes long to be written");
         }
     }
 
@@ -447,8 +466,8 @@ impl Actor {
             return;
         };
         let biometrics = Arc::clone(&self.services.biometrics);
-        let (tenant, request) = (self.tenant.clone(), Arc::clone(&self.request));
-        match self.services.pool.submit(move || biometrics.measure(&tenant, &request, &speech)) {
+        let (tenant, request, began) = (self.tenant.clone(), Arc::clone(&self.request), self.began);
+        match self.services.pool.submit(move || biometrics.measure(&tenant, &request, began, &speech)) {
             Ok(result) => self.measurement = Some(result),
             Err(_full) => self.machine.handle(now(), Input::InferenceFailed(EngineFault::Busy)),
         }

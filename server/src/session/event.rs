@@ -6,11 +6,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use peakstream::{Authenticity, Score, Shortfall};
+use peakstream::{Authenticity, Judgement, Score, Shortfall};
 use serde_json::{Map, Value, json};
 
 use crate::ids::{CallId, SessionId};
+use crate::replay::{Recorded, Sign};
 use crate::sensitive::Sensitive;
+use crate::session::authenticity;
+use crate::session::countermeasure::{Countermeasure, Response};
 use crate::session::error::{EngineFault, FieldProblem, SessionError};
 use crate::session::policy::{self, Outcome};
 use crate::tenant::centre::Voice;
@@ -42,8 +45,12 @@ impl From<&peakstream::Status> for Progress {
 /// What the inference measured on the collected speech.
 #[derive(Clone, Debug)]
 pub struct Measurement {
-    /// Genuineness of the speech.
+    /// What the countermeasure says of the speech.
+    pub judgement: Judgement,
+    /// What that means at the share of attacks that is assumed.
     pub authenticity: Authenticity,
+    /// What follows from it.
+    pub response: Response,
     /// What was measured besides, by the kind of session.
     pub finding: Finding,
     /// Name and hash of the calibration that decides what a similarity means: [`peakstream::Calibration::identity`].
@@ -54,7 +61,9 @@ pub struct Measurement {
     pub centre: Option<Arc<str>>,
     /// The voice, if the tenant's centre may learn from it.
     pub voice: Option<Box<Voice>>,
-    /// What the result comes to, where the tenant wants to hear of doubt.
+    /// What was noticed of recordings.
+    pub recorded: Recorded,
+    /// What the result comes to, where the tenant wants to hear of doubt or a countermeasure asks for one more question.
     pub outcome: Option<Outcome>,
     /// The collected speech as a WAV file, if clients are to receive it.
     pub wav: Option<Sensitive<Bytes>>,
@@ -145,11 +154,12 @@ impl Event {
             name,
             content,
             json!({
-                "authenticity": six_decimals(measured.authenticity.value()),
                 "voice_audio_collected": progress.audio_seconds,
                 "calibration_id": &*measured.calibration,
             }),
         );
+        let authenticity = authenticity::members(measured.judgement, measured.authenticity);
+        event.body.expose_mut().extend(authenticity);
         if let Finding::Verified(score) = measured.finding {
             event.insert("score", six_decimals(score.value()).into());
         }
@@ -159,8 +169,20 @@ impl Event {
         if !measured.shortfalls.is_empty() {
             event.insert("quality", policy::as_json(&measured.shortfalls));
         }
+        let Recorded { replay, signs, .. } = &measured.recorded;
+        if let Some(replay) = replay {
+            event.insert("replay", replay.as_json());
+        }
+        if !signs.is_empty() {
+            event.insert("implausible", signs.iter().map(Sign::as_json).collect());
+        }
         if let Some(outcome) = measured.outcome {
             event.insert("outcome", outcome.name().into());
+        }
+        let asking = measured.response.step_up();
+        // Who is rejected is asked nothing more.
+        if !asking.is_empty() && measured.outcome != Some(Outcome::Rejected) {
+            event.insert("step_up", asking.into_iter().map(Countermeasure::name).collect());
         }
         event
     }
@@ -242,15 +264,17 @@ impl Event {
     }
 }
 
-/// A 32-bit measurement as the decimal that was meant (0.99, not 0.9900000095367432).
-pub(crate) fn six_decimals(value: f32) -> f64 {
-    (f64::from(value) * 1e6).round() / 1e6
+/// A measurement as the decimal that was meant (0.99, not 0.9900000095367432, which a 32-bit one is).
+pub(crate) fn six_decimals(value: impl Into<f64>) -> f64 {
+    (value.into() * 1e6).round() / 1e6
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::countermeasure::Consequence;
     use crate::session::error::{AudioFault, EngineFault, NotReady};
+    use peakstream::Llr;
 
     fn progress() -> Progress {
         Progress { net_speech: 5.1321, audio_seconds: 5.13, vad_percentage: 102, received: 7.0 }
@@ -258,12 +282,15 @@ mod tests {
 
     fn measured(finding: Finding) -> Measurement {
         Measurement {
+            judgement: Judgement::Evidence(Llr(0.0)),
             authenticity: Authenticity::new(0.99).unwrap(),
+            response: Response::default(),
             finding,
             shortfalls: Vec::new(),
             outcome: None,
             centre: None,
             voice: None,
+            recorded: Recorded::default(),
             calibration: "telephone-channel@1f3a90c2".into(),
             wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
         }
@@ -309,11 +336,27 @@ mod tests {
         ];
         for (event, expected) in cases {
             let mut found = event.body().clone();
-            let additive = found.remove("calibration_id").is_some();
-            assert_eq!((Value::Object(found), additive), (expected, event.is_result()));
+            let additive = ["calibration_id", "authenticity_judged", "authenticity_llr"]
+                .map(|member| found.remove(member).is_some());
+            assert_eq!(additive, [event.is_result(); 3]);
+            assert_eq!(Value::Object(found), expected);
             assert_eq!(event.is_terminal(), !event.name().starts_with("info-"));
             assert_eq!(event.audio().is_some(), event.is_result());
         }
+    }
+
+    #[test]
+    fn who_asks_one_more_question_stands_beside_every_result_but_a_rejection() {
+        let told = |follows, outcome| {
+            let response = Response::default().with(Countermeasure::Authenticity, follows);
+            let verified = measured(Finding::Verified(Score::new(0.97).unwrap()));
+            let event = Event::success(Measurement { response, outcome, ..verified }, &progress());
+            (event.body().get("step_up").cloned(), event.is_accepted())
+        };
+        let asked = Some(json!(["authenticity"]));
+        assert_eq!(told(Consequence::StepUp, Some(Outcome::Doubtful)), (asked, false));
+        assert_eq!(told(Consequence::StepUp, Some(Outcome::Rejected)), (None, false));
+        assert_eq!(told(Consequence::Nothing, None), (None, true));
     }
 
     #[test]

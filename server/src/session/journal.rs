@@ -148,6 +148,18 @@ impl Journal {
         self.store.commit(vec![Change::DeleteSession(Box::new(record))]).await
     }
 
+    /// Forgets what is kept of a session that has been forgotten itself, to know its call again; whether there was something.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn forget_attempt(&self, tenant: &Tenant, id: SessionId) -> Result<bool, StoreError> {
+        let kept = self.store.is_attempt(tenant, id.uuid())?;
+        if kept {
+            self.store.commit(vec![Change::DeleteAttempt(id.uuid())]).await?;
+        }
+        Ok(kept)
+    }
+
     /// The speech that a session collected, as a WAV file, as long as it is kept.
     pub fn collected_audio(&self, id: SessionId) -> Option<Sensitive<Bytes>> {
         self.audio().get(id, Timestamp::now())

@@ -38,8 +38,6 @@ pub struct Timeouts {
 pub struct Rules {
     /// Net speech to collect, in seconds.
     pub wanted: f64,
-    /// The least authenticity that passes.
-    pub authenticity: Threshold,
     /// The least score that passes; only a verification uses it.
     pub score: Threshold,
     /// Whether an early end with at least [`MIN_SPEECH_SECONDS`] of speech is decided instead of refused.
@@ -272,9 +270,9 @@ impl Machine {
         })
     }
 
-    /// Thresholds: equality passes; if both fail, the spoof is what is reported.
+    /// What a countermeasure rejects is reported as a spoof, whatever the score. Of the score's threshold, equality passes.
     fn conclude(&mut self, measured: Measurement) {
-        let genuine = self.rules.authenticity.passes_authenticity(measured.authenticity);
+        let genuine = !measured.response.rejects();
         let similar = match measured.finding {
             Finding::Registered(_) => true,
             Finding::Verified(score) => self.rules.score.passes_score(score),

@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use peakstream::{Authenticity, Score, Threshold};
+use peakstream::{AttackRate, Judgement, Llr, Score, Threshold};
 use proptest::prelude::*;
 
 use super::*;
+use crate::replay::Recorded;
 use crate::sensitive::Sensitive;
+use crate::session::countermeasure::{Consequence, Countermeasure, Response};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,34 +25,32 @@ fn timeouts() -> Timeouts {
 }
 
 fn rules() -> Rules {
-    Rules {
-        wanted: 5.0,
-        authenticity: Threshold::new(0.8).unwrap(),
-        score: Threshold::new(0.5).unwrap(),
-        accept_short: false,
-        timeouts: timeouts(),
-    }
+    Rules { wanted: 5.0, score: Threshold::new(0.5).unwrap(), accept_short: false, timeouts: timeouts() }
 }
 
 fn progress(net: f64) -> Progress {
     Progress { net_speech: net, audio_seconds: net, vad_percentage: (net * 20.0) as u32, received: net + 1.0 }
 }
 
-fn registered(authenticity: f32) -> Measurement {
+fn registered(follows: Consequence) -> Measurement {
+    let judgement = Judgement::Evidence(Llr(0.0));
     Measurement {
-        authenticity: Authenticity::new(authenticity).unwrap(),
+        judgement,
+        authenticity: judgement.authenticity(AttackRate::default()),
+        response: Response::default().with(Countermeasure::Authenticity, follows),
         finding: Finding::Registered(Sensitive::new("credential".into())),
         calibration: "telephone-channel@1f3a90c2".into(),
         shortfalls: Vec::new(),
         outcome: None,
         centre: None,
         voice: None,
+        recorded: Recorded::default(),
         wav: Some(Sensitive::new(Bytes::from_static(b"RIFF"))),
     }
 }
 
-fn verified(score: f32, authenticity: f32) -> Measurement {
-    Measurement { finding: Finding::Verified(Score::new(score).unwrap()), ..registered(authenticity) }
+fn verified(score: f32, follows: Consequence) -> Measurement {
+    Measurement { finding: Finding::Verified(Score::new(score).unwrap()), ..registered(follows) }
 }
 
 /// What came out, events by name and commands by `!name`.
@@ -101,7 +101,7 @@ fn a_registration_goes_from_ready_to_success() {
         drain(&mut machine),
         ["info-vad-status", "info-vad-status", "info-vad-status", "!stop", "!infer"]
     );
-    machine.handle(now, Input::Measured(registered(0.99)));
+    machine.handle(now, Input::Measured(registered(Consequence::Nothing)));
     assert_eq!(drain(&mut machine), ["result-success", "!ended"]);
     assert!(machine.is_over() && machine.deadline().is_none());
 }
@@ -109,34 +109,40 @@ fn a_registration_goes_from_ready_to_success() {
 #[test]
 fn voice_audio_collected_is_the_last_audio_seconds() {
     let (mut machine, now) = deciding(rules());
-    machine.handle(now, Input::Measured(registered(0.99)));
+    machine.handle(now, Input::Measured(registered(Consequence::Nothing)));
     let Some(Output::Emit(event)) = machine.poll_output() else { panic!("no event") };
     assert_eq!(event.body()["voice_audio_collected"], 5.13);
 }
 
 #[test]
-fn spoof_wins_when_both_thresholds_fail_and_equality_passes() {
-    for (score, authenticity, expected) in [
-        (0.1, 0.1, "result-fail-spoof"),
-        (0.9, 0.1, "result-fail-spoof"),
-        (0.1, 0.9, "result-fail-score"),
-        (0.5, 1.0, "result-success"),
-        (0.9, 0.9, "result-success"),
+fn a_spoof_wins_over_the_score_whose_threshold_equality_passes_and_a_question_changes_no_event() {
+    for (score, follows, expected) in [
+        (0.1, Consequence::Reject, "result-fail-spoof"),
+        (0.9, Consequence::Reject, "result-fail-spoof"),
+        (0.1, Consequence::Nothing, "result-fail-score"),
+        (0.1, Consequence::StepUp, "result-fail-score"),
+        (0.5, Consequence::Nothing, "result-success"),
+        (0.9, Consequence::StepUp, "result-success"),
     ] {
         let (mut machine, now) = deciding(rules());
-        machine.handle(now, Input::Measured(verified(score, authenticity)));
+        machine.handle(now, Input::Measured(verified(score, follows)));
         assert_eq!(drain(&mut machine), [expected, "!ended"]);
     }
-    let equal = Rules { authenticity: Threshold::new(0.5).unwrap(), ..rules() };
-    let (mut machine, now) = deciding(equal);
-    machine.handle(now, Input::Measured(registered(0.5)));
-    assert_eq!(drain(&mut machine), ["result-success", "!ended"]);
+}
+
+#[test]
+fn a_registration_that_leaves_a_question_has_its_credential_and_says_who_asks() {
+    let (mut machine, now) = deciding(rules());
+    machine.handle(now, Input::Measured(registered(Consequence::StepUp)));
+    let Some(Output::Emit(event)) = machine.poll_output() else { panic!("no event") };
+    assert_eq!((event.name(), &event.body()["credential"]), ("result-success", &"credential".into()));
+    assert_eq!(event.body()["step_up"], serde_json::json!(["authenticity"]));
 }
 
 #[test]
 fn a_spoofed_registration_gets_no_credential() {
     let (mut machine, now) = deciding(rules());
-    machine.handle(now, Input::Measured(registered(0.2)));
+    machine.handle(now, Input::Measured(registered(Consequence::Reject)));
     let Some(Output::Emit(event)) = machine.poll_output() else { panic!("no event") };
     assert_eq!(event.name(), "result-fail-spoof");
     assert!(!event.body().contains_key("credential"));
@@ -191,7 +197,7 @@ fn a_decision_that_takes_too_long_is_an_engine_error() {
     assert_eq!(machine.deadline(), Some(now + 30 * SECOND));
     machine.handle_timeout(now + 30 * SECOND);
     assert_eq!(drain(&mut machine), ["error-das-Peak", "!ended"]);
-    machine.handle(now + 31 * SECOND, Input::Measured(registered(0.99)));
+    machine.handle(now + 31 * SECOND, Input::Measured(registered(Consequence::Nothing)));
     assert!(drain(&mut machine).is_empty());
 }
 
@@ -251,6 +257,10 @@ fn shutdown_ends_every_state_with_one_terminal_event() {
     assert_eq!(drain(&mut busy), ["error-das-Peak", "!ended"]);
 }
 
+fn any_consequence() -> impl Strategy<Value = Consequence> {
+    proptest::sample::select(vec![Consequence::Nothing, Consequence::StepUp, Consequence::Reject])
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let step = (0.0f64..200.0).prop_map(|received| Progress { received, ..progress(received / 4.0) });
     prop_oneof![
@@ -260,8 +270,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         2 => step.clone().prop_map(Input::Enough),
         1 => step.clone().prop_map(Input::AudioEnded),
         1 => step.prop_map(|p| Input::AudioFailed(AudioFault::Protocol("test"), p)),
-        2 => (0.0f32..=1.0).prop_map(|a| Input::Measured(registered(a))),
-        2 => (0.0f32..=1.0, 0.0f32..=1.0).prop_map(|(s, a)| Input::Measured(verified(s, a))),
+        2 => any_consequence().prop_map(|c| Input::Measured(registered(c))),
+        2 => (0.0f32..=1.0, any_consequence()).prop_map(|(s, c)| Input::Measured(verified(s, c))),
         1 => Just(Input::InferenceFailed(EngineFault::Busy)),
         1 => Just(Input::ClientGone),
         1 => Just(Input::Shutdown),

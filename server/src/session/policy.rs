@@ -1,4 +1,4 @@
-//! In: what an operator and a tenant have said about quality and doubt. Out: the policy of one session.
+//! In: what an operator and a tenant have said about quality, doubt and authenticity. Out: the policy of one session.
 //!
 //! A setting is written `GATE=ACTION[:LIMIT]`, with `register.` or `verify.` before it if it is for one kind of session only:
 //! `music=refuse`, `verify.signal_noise_ratio=warn:12`. Later settings win, the tenant's over the server's.
@@ -10,7 +10,9 @@ use peakstream::quality::{Gate, Gates, ParseGateError, Setting, Shortfall};
 use peakstream::{Calibration, NoThreshold, Score, Threshold, Voices};
 use serde::{Deserialize, Serialize};
 
-use crate::session::request::Kind;
+use crate::session::authenticity::{AuthenticityPolicy, AuthenticityWishes};
+use crate::session::countermeasure::Consequence;
+use crate::session::request::{Kind, UnknownKind};
 use crate::session::score_threshold::ScoreThreshold;
 
 /// One thing said about one gate.
@@ -32,8 +34,8 @@ pub enum ParseSettingError {
     #[error("{0:?} is not written GATE=ACTION, as in music=refuse or verify.signal_noise_ratio=warn:12")]
     Form(String),
     /// No such kind of session.
-    #[error("{0:?} is neither register nor verify")]
-    Kind(String),
+    #[error(transparent)]
+    Kind(#[from] UnknownKind),
     /// What is said about the gate.
     #[error(transparent)]
     Gate(#[from] ParseGateError),
@@ -45,10 +47,8 @@ impl GateSetting {
     /// # Errors
     /// See [`ParseSettingError`].
     pub fn parse_target(text: &str) -> Result<(Option<Kind>, Gate), ParseSettingError> {
-        let Some((kind, gate)) = text.split_once('.') else { return Ok((None, text.parse()?)) };
-        let known = Kind::from_name(kind);
-        let kind = known.ok_or_else(|| ParseSettingError::Kind(kind.chars().take(64).collect()))?;
-        Ok((Some(kind), gate.parse()?))
+        let (kind, gate) = Kind::prefix_of(text)?;
+        Ok((kind, gate.parse()?))
     }
 }
 
@@ -127,8 +127,8 @@ impl Outcome {
 /// What a decision rests on, for [`Doubt::outcome`].
 #[derive(Clone, Copy, Debug)]
 pub struct Grounds<'a> {
-    /// Whether the authenticity reaches its threshold.
-    pub genuine: bool,
+    /// What follows from all countermeasures.
+    pub consequence: Consequence,
     /// What a verification found; a registration compares nothing.
     pub compared: Option<Compared<'a>>,
     /// Seconds of net speech.
@@ -179,19 +179,21 @@ impl Doubt {
         Ok([score(self.reject_below)?, score(self.accept_from)?])
     }
 
-    /// What the result comes to. A voice that is not genuine is rejected; evidence that does not suffice makes everything else
-    /// doubtful, whatever the score.
+    /// What the result comes to. Whom a countermeasure rejects is rejected; evidence that does not suffice makes everything else
+    /// doubtful, whatever the score; and who has to answer one more question is not accepted yet.
     ///
     /// # Errors
     /// A name for which the calibration has no threshold, where the score would have to answer.
     pub fn outcome(&self, grounds: Grounds<'_>) -> Result<Outcome, NoThreshold> {
         let insufficient = self.net_speech.is_some_and(|least| grounds.net_speech < least);
-        match grounds.compared {
-            _ if !grounds.genuine => Ok(Outcome::Rejected),
-            _ if insufficient || (self.poor_quality && grounds.poor) => Ok(Outcome::Doubtful),
-            None => Ok(Outcome::Accepted),
-            Some(compared) => self.by_score(compared),
-        }
+        let outcome = match grounds.compared {
+            _ if grounds.consequence == Consequence::Reject => Outcome::Rejected,
+            _ if insufficient || (self.poor_quality && grounds.poor) => Outcome::Doubtful,
+            None => Outcome::Accepted,
+            Some(compared) => self.by_score(compared)?,
+        };
+        let asks = outcome == Outcome::Accepted && grounds.consequence == Consequence::StepUp;
+        Ok(if asks { Outcome::Doubtful } else { outcome })
     }
 
     /// By the band; a bound that is not said is the session's threshold, or the other bound if that is beyond it.
@@ -209,13 +211,15 @@ impl Doubt {
     }
 }
 
-/// What a tenant has said.
+/// What an operator or a tenant has said.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TenantQuality {
+pub struct Wishes {
     /// About gates.
     pub gates: Vec<GateSetting>,
-    /// About doubt; `None`: results have no outcome beside the documented one.
+    /// About doubt, which is the tenant's alone; `None`: results have no outcome beside the documented one.
     pub doubt: Option<Doubt>,
+    /// About authenticity.
+    pub authenticity: AuthenticityWishes,
 }
 
 /// The policy of one session.
@@ -225,20 +229,23 @@ pub struct Policy {
     pub gates: Gates,
     /// When a result is doubtful.
     pub doubt: Option<Doubt>,
+    /// What authenticity means, and what follows from it.
+    pub authenticity: AuthenticityPolicy,
 }
 
 impl Policy {
-    /// The gates that come with the engine, as the server's settings and the tenant's change them.
-    pub fn of(kind: Kind, server: &[GateSetting], tenant: &TenantQuality) -> Self {
+    /// What comes with the engine and is documented, as the server's settings and the tenant's change it.
+    pub fn of(kind: Kind, server: &Wishes, tenant: &Wishes) -> Self {
         let mut gates = match kind {
             Kind::Register => Gates::for_registration(),
             Kind::Verify => Gates::default(),
         };
-        let settings = server.iter().chain(&tenant.gates);
+        let settings = server.gates.iter().chain(&tenant.gates);
         for said in settings.filter(|said| said.kind.is_none_or(|wanted| wanted == kind)) {
             gates.set(said.gate, said.setting);
         }
-        Self { gates, doubt: tenant.doubt }
+        let authenticity = AuthenticityPolicy::of(kind, &server.authenticity, &tenant.authenticity);
+        Self { gates, doubt: tenant.doubt, authenticity }
     }
 }
 
@@ -271,8 +278,12 @@ mod tests {
 
     #[test]
     fn a_setting_is_for_one_kind_of_session_or_for_both_and_the_tenants_wins() {
-        let server = [setting("music=refuse"), setting("verify.clipping=off"), setting("clipping=warn:2")];
-        let tenant = TenantQuality { gates: vec![setting("register.music=off")], doubt: None };
+        let gates = |texts: &[&str]| Wishes {
+            gates: texts.iter().map(|text| setting(text)).collect(),
+            ..Wishes::default()
+        };
+        let server = gates(&["music=refuse", "verify.clipping=off", "clipping=warn:2"]);
+        let tenant = gates(&["register.music=off"]);
         let register = Policy::of(Kind::Register, &server, &tenant).gates;
         let verify = Policy::of(Kind::Verify, &server, &tenant).gates;
         assert_eq!(
@@ -314,7 +325,12 @@ mod tests {
     fn outcome(doubt: Doubt, score: f32) -> Result<Outcome, NoThreshold> {
         let (score, threshold) = (Score::new(score).unwrap(), Threshold::new(0.5).unwrap());
         let compared = Compared { score, threshold, calibration: &calibration(), voices: Voices::Whole };
-        doubt.outcome(Grounds { genuine: true, compared: Some(compared), net_speech: 5.0, poor: true })
+        doubt.outcome(Grounds {
+            consequence: Consequence::Nothing,
+            compared: Some(compared),
+            net_speech: 5.0,
+            poor: true,
+        })
     }
 
     #[test]
@@ -354,12 +370,28 @@ mod tests {
     #[test]
     fn evidence_that_does_not_suffice_is_doubtful_but_a_spoof_is_rejected() {
         let doubt = Doubt { net_speech: Some(4.0), poor_quality: true, ..Doubt::default() };
-        let good = Grounds { genuine: true, compared: None, net_speech: 5.0, poor: false };
+        let consequence = Consequence::Nothing;
+        let good = Grounds { consequence, compared: None, net_speech: 5.0, poor: false };
         let of = |grounds| doubt.outcome(grounds).unwrap();
         assert_eq!(of(good), Outcome::Accepted);
         assert_eq!(of(Grounds { net_speech: 3.5, ..good }), Outcome::Doubtful);
         assert_eq!(of(Grounds { poor: true, ..good }), Outcome::Doubtful);
-        assert_eq!(of(Grounds { poor: true, genuine: false, ..good }), Outcome::Rejected);
+        assert_eq!(of(Grounds { poor: true, consequence: Consequence::Reject, ..good }), Outcome::Rejected);
+    }
+
+    #[test]
+    fn a_question_that_is_to_be_asked_makes_an_acceptance_doubtful_and_nothing_else() {
+        let calibration = calibration();
+        let of = |score, consequence| {
+            let (score, threshold) = (Score::new(score).unwrap(), Threshold::new(0.5).unwrap());
+            let compared = Compared { score, threshold, calibration: &calibration, voices: Voices::Whole };
+            let grounds = Grounds { consequence, compared: Some(compared), net_speech: 5.0, poor: false };
+            Doubt::default().outcome(grounds).unwrap()
+        };
+        assert_eq!(of(0.9, Consequence::StepUp), Outcome::Doubtful);
+        assert_eq!(of(0.1, Consequence::StepUp), Outcome::Rejected, "who is rejected is asked nothing");
+        assert_eq!(of(0.9, Consequence::Reject), Outcome::Rejected);
+        assert_eq!(of(0.9, Consequence::Nothing), Outcome::Accepted);
     }
 
     #[test]

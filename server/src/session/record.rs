@@ -203,11 +203,13 @@ impl SessionRecord {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::replay::Recorded;
+    use crate::session::countermeasure::Response;
     use crate::session::error::{AudioFault, SessionError};
     use crate::session::event::{Finding, Measurement, Progress};
-    use crate::session::policy::{Policy, TenantQuality};
+    use crate::session::policy::{Policy, Wishes};
     use crate::session::request::audio::{AudioSettings, Declared};
-    use peakstream::{Authenticity, ChannelType, ModelHash, Threshold};
+    use peakstream::{AttackRate, ChannelType, Judgement, Llr, ModelHash, Threshold};
 
     pub(crate) fn request(call_id: &str) -> SessionRequest {
         SessionRequest {
@@ -219,7 +221,7 @@ pub(crate) mod tests {
             score_threshold: Threshold::new(0.5).unwrap(),
             channel_type: ChannelType::Telephone,
             purpose: Purpose::Register { model: ModelHash::from_bytes([7; 28]) },
-            policy: Policy::of(Kind::Register, &[], &TenantQuality::default()),
+            policy: Policy::of(Kind::Register, &Wishes::default(), &Wishes::default()),
         }
     }
 
@@ -264,14 +266,18 @@ pub(crate) mod tests {
         record.follow(&Event::vad_status(&progress()), Timestamp::now());
         assert_eq!(record.resource()["status"], "streaming");
         assert_eq!(record.resource()["audio_seconds"], 5.13);
+        let judgement = Judgement::Evidence(Llr(0.0));
         let measured = Measurement {
-            authenticity: Authenticity::new(0.99).unwrap(),
+            judgement,
+            authenticity: judgement.authenticity(AttackRate::default()),
+            response: Response::default(),
             finding: Finding::Registered(Sensitive::new("sealed".into())),
             calibration: "telephone-channel@1f3a90c2".into(),
             shortfalls: Vec::new(),
             outcome: None,
             centre: None,
             voice: None,
+            recorded: Recorded::default(),
             wav: None,
         };
         record.follow(&Event::success(measured, &progress()), Timestamp::now());
@@ -282,6 +288,7 @@ pub(crate) mod tests {
             ("event", json!("result-success")),
             ("content", json!("Registration: approved")),
             ("authenticity", json!(0.99)),
+            ("authenticity_llr", json!(0.0)),
             ("voice_audio_collected", json!(5.13)),
             ("calibration_id", json!("telephone-channel@1f3a90c2")),
             ("credential", json!("sealed")),

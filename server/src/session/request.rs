@@ -41,8 +41,18 @@ impl Kind {
     }
 
     /// The kind with this [`Kind::name`].
-    pub fn from_name(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         [Self::Register, Self::Verify].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Reads settings that may be for one kind of session only: `verify.music` is `music` for verifications.
+    ///
+    /// # Errors
+    /// Something else before the first dot.
+    pub fn prefix_of(text: &str) -> Result<(Option<Self>, &str), UnknownKind> {
+        let Some((name, rest)) = text.split_once('.') else { return Ok((None, text)) };
+        let unknown = || UnknownKind(name.chars().take(64).collect());
+        Self::from_name(name).map(|kind| (Some(kind), rest)).ok_or_else(unknown)
     }
 
     /// The member of `initialize` that describes the operation.
@@ -60,6 +70,11 @@ impl Kind {
         }
     }
 }
+
+/// What should be [`Kind::name`], and is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither register nor verify")]
+pub struct UnknownKind(pub String);
 
 /// What the session is for.
 #[derive(Clone, Debug, PartialEq)]

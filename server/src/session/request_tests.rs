@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::session::policy::TenantQuality;
+use crate::session::policy::Wishes;
 use crate::session::request::audio::AudioProtocol;
 
 /// A catalogue with one model, and two credentials whose texts say what they are.
@@ -22,7 +22,7 @@ impl Catalogue for Fake {
     }
 
     fn policy(&self, kind: Kind) -> Policy {
-        Policy::of(kind, &[], &TenantQuality::default())
+        Policy::of(kind, &Wishes::default(), &Wishes::default())
     }
 
     fn has_model(&self, model: ModelHash) -> bool {

@@ -1,4 +1,4 @@
-//! In: objects to keep (audio settings, sessions, idempotency keys). Out: the same objects, also after `kill -9`.
+//! In: objects to keep (audio settings, sessions, idempotency keys, attempts that may come again). Out: the same objects, also after `kill -9`.
 //!
 //! One file of redb (ACID, pure Rust) in the data directory, or the same in memory. One thread writes: it takes every
 //! change that waits, makes them one transaction, syncs, and then answers all who wait, so that a sync is shared. Reads go
@@ -24,9 +24,11 @@ use crate::session::record::SessionRecord;
 use crate::session::request::Kind;
 use crate::session::request::audio::Declared;
 
+mod attempts;
 mod schema;
 mod writer;
 
+pub use attempts::{Mark, NewAttempt, StoredAttempt};
 pub use writer::Change;
 use writer::Writer;
 
@@ -95,6 +97,8 @@ pub struct StoreCounts {
     pub sessions: u64,
     /// Idempotency keys.
     pub answers: u64,
+    /// Attempts.
+    pub attempts: u64,
 }
 
 /// The store. Cheap to clone.
@@ -193,7 +197,7 @@ impl Store {
         let (first, last) = schema::call_range(tenant, kind, call_id);
         for entry in calls.range(first.as_slice()..=last.as_slice()).map_err(database)?.rev() {
             let (key, _) = entry.map_err(database)?;
-            let id = schema::id_of_call_key(key.value()).ok_or(StoreError::Damaged)?;
+            let id = schema::id_of_key(key.value()).ok_or(StoreError::Damaged)?;
             if let Some(record) = self.session(id, now)? {
                 return Ok(Some(record));
             }
@@ -253,6 +257,7 @@ impl Store {
             settings: count(schema::SETTINGS)?,
             sessions: count(schema::SESSIONS)?,
             answers: count(schema::ANSWERS)?,
+            attempts: count(schema::ATTEMPTS)?,
         })
     }
 

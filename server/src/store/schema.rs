@@ -7,6 +7,8 @@
 //! | `open` | id of a session without terminal event | |
 //! | `calls` | tenant ‖ kind ‖ call id ‖ created at ‖ session id | |
 //! | `answers` | tenant ‖ idempotency key | [`super::StoredAnswer`] as JSON |
+//! | `attempts` | tenant ‖ mark of the credential ‖ ended at ‖ session id | [`super::StoredAttempt`] as JSON |
+//! | `attempt_of` | session id | the key in `attempts` |
 //! | `expiry` | (milliseconds, table, key) | |
 //! | `meta` | `version` | version of this layout |
 //!
@@ -15,7 +17,7 @@
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use uuid::Uuid;
 
-use super::{StoreError, database};
+use super::{Mark, StoreError, database};
 use crate::ids::{CallId, Tenant, Timestamp};
 use crate::session::request::Kind;
 
@@ -25,6 +27,8 @@ pub(super) type Marks = TableDefinition<'static, &'static [u8], ()>;
 pub(super) const SETTINGS: Objects = TableDefinition::new("settings");
 pub(super) const SESSIONS: Objects = TableDefinition::new("sessions");
 pub(super) const ANSWERS: Objects = TableDefinition::new("answers");
+pub(super) const ATTEMPTS: Objects = TableDefinition::new("attempts");
+pub(super) const ATTEMPT_OF: Objects = TableDefinition::new("attempt_of");
 pub(super) const OPEN: Marks = TableDefinition::new("open");
 pub(super) const CALLS: Marks = TableDefinition::new("calls");
 pub(super) const EXPIRY: TableDefinition<'static, (u64, u8, &'static [u8]), ()> =
@@ -32,7 +36,9 @@ pub(super) const EXPIRY: TableDefinition<'static, (u64, u8, &'static [u8]), ()> 
 const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 
 /// The layout this program reads and writes.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
+/// Without attempts.
+const FIRST: u64 = 1;
 
 /// Brings a store to this program's layout; a new one is made so.
 pub(super) fn migrate(store: &Database) -> Result<(), StoreError> {
@@ -44,12 +50,12 @@ pub(super) fn migrate(store: &Database) -> Result<(), StoreError> {
         let mut meta = write.open_table(META).map_err(database)?;
         let found = meta.get("version").map_err(database)?.map(|version| version.value());
         match found {
-            None | Some(VERSION) => {}
-            // A layout of the past is brought forward here, step by step; there is none yet.
+            // The tables that the first layout did not have are made below.
+            None | Some(FIRST | VERSION) => {}
             Some(found) => return Err(StoreError::TooNew { found, known: VERSION }),
         }
         meta.insert("version", VERSION).map_err(database)?;
-        for table in [SETTINGS, SESSIONS, ANSWERS] {
+        for table in [SETTINGS, SESSIONS, ANSWERS, ATTEMPTS, ATTEMPT_OF] {
             write.open_table(table).map_err(database)?.len().map_err(database)?;
         }
         for table in [OPEN, CALLS] {
@@ -75,11 +81,14 @@ pub(super) enum Kept {
     Settings = 0,
     Session = 1,
     Answer = 2,
+    Attempt = 3,
 }
 
 impl Kept {
     pub(super) fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Settings, Self::Session, Self::Answer].into_iter().find(|kept| *kept as u8 == byte)
+        [Self::Settings, Self::Session, Self::Answer, Self::Attempt]
+            .into_iter()
+            .find(|kept| *kept as u8 == byte)
     }
 }
 
@@ -136,14 +145,68 @@ pub(super) fn call_range(tenant: &Tenant, kind: Kind, call_id: &CallId) -> (Vec<
     (first, last)
 }
 
-pub(super) fn id_of_call_key(key: &[u8]) -> Option<Uuid> {
+/// Sorted by time within a credential.
+pub(super) fn attempt_key(tenant: &Tenant, mark: &Mark, ended_at: Timestamp, session: Uuid) -> Vec<u8> {
+    let mut key = attempt_prefix(tenant, mark);
+    key.extend(ended_at.milliseconds().to_be_bytes());
+    key.extend(session.as_bytes());
+    key
+}
+
+fn attempt_prefix(tenant: &Tenant, mark: &Mark) -> Vec<u8> {
+    let mut key = Vec::new();
+    text(&mut key, tenant.name());
+    key.extend(mark);
+    key
+}
+
+/// The first and the last key that an attempt with this credential can have.
+pub(super) fn attempt_range(tenant: &Tenant, mark: &Mark) -> (Vec<u8>, Vec<u8>) {
+    let first = attempt_prefix(tenant, mark);
+    let last = [&first[..], &[0xff; 24]].concat();
+    (first, last)
+}
+
+/// The first and the last key that an attempt of this tenant can have; there is none just behind the last.
+pub(super) fn attempts_of_tenant(tenant: &Tenant) -> (Vec<u8>, Vec<u8>) {
+    let mut first = Vec::new();
+    text(&mut first, tenant.name());
+    let last = [&first[..], &[0xff; 56]].concat();
+    (first, last)
+}
+
+/// Whose a key is that begins with a tenant.
+pub(super) fn tenant_of_key(key: &[u8]) -> Option<Tenant> {
+    let (length, rest) = key.split_first_chunk::<4>()?;
+    let name = rest.get(..u32::from_be_bytes(*length) as usize)?;
+    Some(Tenant::new(std::str::from_utf8(name).ok()?))
+}
+
+/// The session in a key that ends with one: of a call, of an attempt.
+pub(super) fn id_of_key(key: &[u8]) -> Option<Uuid> {
     Some(Uuid::from_bytes(*key.last_chunk::<16>()?))
 }
 
 /// Marks a store as written by the next version.
 #[cfg(test)]
 pub(super) fn pretend_newer(store: &Database) {
+    pretend(store, VERSION + 1, |_| ());
+}
+
+/// Makes a store what the first version would have made of it.
+#[cfg(test)]
+pub(super) fn pretend_first(store: &Database) {
+    pretend(store, FIRST, |write| {
+        for table in [ATTEMPTS, ATTEMPT_OF] {
+            assert!(write.delete_table(table).expect("no table"), "there was one");
+        }
+    });
+}
+
+#[cfg(test)]
+fn pretend(store: &Database, version: u64, change: impl FnOnce(&redb::WriteTransaction)) {
     let write = store.begin_write().expect("a transaction");
-    write.open_table(META).expect("a table").insert("version", VERSION + 1).expect("a version");
+    change(&write);
+    write.open_table(META).expect("a table").insert("version", version).expect("a version");
     write.commit().expect("a commit");
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::attempts::{self, NewAttempt};
 use super::schema::{self, Kept};
 use super::{StoreError, StoredAnswer, StoredSettings, database};
 use crate::ids::{Tenant, Timestamp};
@@ -27,10 +28,16 @@ pub enum Change {
     DeleteSettings(Tenant, Uuid),
     /// Keeps a session. Its end replaces its beginning, and never the other way round.
     PutSession(Box<SessionRecord>),
-    /// Forgets a session.
+    /// Forgets a session, and the attempt that it was.
     DeleteSession(Box<SessionRecord>),
     /// Keeps what an idempotency key stands for.
     PutAnswer(Tenant, String, StoredAnswer),
+    /// Keeps an attempt; the oldest with the same credential go.
+    PutAttempt(Box<NewAttempt>),
+    /// Forgets the attempt that a session was.
+    DeleteAttempt(Uuid),
+    /// Forgets up to so many attempts of a tenant.
+    DeleteAttempts(Tenant, usize),
 }
 
 #[derive(Debug)]
@@ -151,16 +158,22 @@ fn apply(write: &WriteTransaction, change: &Change) -> Result<(), StoreError> {
             remove(write, schema::SETTINGS, &schema::settings_key(tenant, *id))
         }
         Change::PutSession(record) => put_session(write, record),
-        Change::DeleteSession(record) => delete_session(write, record),
+        Change::DeleteSession(record) => {
+            attempts::remove_of_session(write, record.id.uuid().as_bytes())?;
+            delete_session(write, record)
+        }
         Change::PutAnswer(tenant, idempotency_key, answer) => {
             let key = schema::answer_key(tenant, idempotency_key);
             put(write, schema::ANSWERS, &key, answer)?;
             expire(write, answer.expires_at, Kept::Answer, &key)
         }
+        Change::PutAttempt(new) => attempts::put(write, new),
+        Change::DeleteAttempt(session) => attempts::remove_of_session(write, session.as_bytes()),
+        Change::DeleteAttempts(tenant, limit) => attempts::remove_of_tenant(write, tenant, *limit),
     }
 }
 
-fn put(
+pub(super) fn put(
     write: &WriteTransaction,
     table: schema::Objects,
     key: &[u8],
@@ -176,7 +189,12 @@ fn remove(write: &WriteTransaction, table: schema::Objects, key: &[u8]) -> Resul
     Ok(())
 }
 
-fn expire(write: &WriteTransaction, at: Timestamp, kept: Kept, key: &[u8]) -> Result<(), StoreError> {
+pub(super) fn expire(
+    write: &WriteTransaction,
+    at: Timestamp,
+    kept: Kept,
+    key: &[u8],
+) -> Result<(), StoreError> {
     let mut expiry = write.open_table(schema::EXPIRY).map_err(database)?;
     expiry.insert((at.milliseconds(), kept as u8, key), ()).map_err(database)?;
     Ok(())
@@ -229,6 +247,7 @@ fn sweep(store: &Database, now: Timestamp, limit: usize) -> Result<usize, StoreE
                     sweep_object::<StoredAnswer>(write, schema::ANSWERS, key, |a| a.expires_at <= now)?
                 }
                 Some(Kept::Session) => sweep_session(write, key, now)?,
+                Some(Kept::Attempt) => attempts::sweep(write, key, now)?,
                 None => {}
             }
             let mut expiry = write.open_table(schema::EXPIRY).map_err(database)?;

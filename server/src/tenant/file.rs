@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_dir::{DataDir, DataDirError, EditLock, unhex};
 use crate::sensitive::Sensitive;
+use crate::session::authenticity::AuthenticityWishes;
 use crate::session::policy::{Doubt, GateSetting};
 use crate::tenant::centre::TenantCentre;
 use crate::tenant::kind::KeyKind;
 use crate::tenant::limits::TenantLimits;
+use crate::tenant::replay::TenantReplay;
 use crate::tenant::scope::Scopes;
 use crate::tenant::sealed::Sealer;
 use crate::tenant::secret;
@@ -76,9 +78,15 @@ pub struct StoredTenant {
     /// When its results are doubtful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+    /// What it assumes of attacks, and what follows where a voice does not seem genuine.
+    #[serde(default, skip_serializing_if = "AuthenticityWishes::is_empty")]
+    pub authenticity: AuthenticityWishes,
     /// What all its voices have in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub centre: Option<TenantCentre>,
+    /// With what its verifications are compared; nothing if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<TenantReplay>,
 }
 
 /// An OAuth client, an API key, or what a carrier proves itself with.
@@ -154,7 +162,9 @@ impl StoredTenant {
             limits: TenantLimits::default(),
             gates: Vec::new(),
             doubt: None,
+            authenticity: AuthenticityWishes::default(),
             centre: None,
+            replay: None,
         }
     }
 }
@@ -254,6 +264,9 @@ impl KeyFile {
         }
         if !self.tenants.iter().filter_map(|tenant| tenant.doubt).all(|doubt| doubt.is_sound()) {
             return Err("has a doubt that is not two scores in order and seconds of speech");
+        }
+        if !self.tenants.iter().filter_map(|tenant| tenant.replay).all(|replay| replay.is_sound()) {
+            return Err("keeps no attempts of calls, too many or for too long");
         }
         let ids: HashSet<&str> = self.keys().map(|key| key.id.as_str()).collect();
         if ids.len() != self.keys().count() {

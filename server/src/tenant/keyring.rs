@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::data_dir::{DataDir, DataDirError, unhex};
 use crate::ids::Tenant;
 use crate::sensitive::Sensitive;
-use crate::session::policy::TenantQuality;
+use crate::session::policy::Wishes;
 use crate::signalling::token::{Claims, TOKEN_LIFETIME, TokenKey, Unauthorized, key_id};
 use crate::tenant::carrier::{AudioHookKey, CarrierKeys, SigningSecret};
 use crate::tenant::centre::TenantCentre;
@@ -27,7 +27,9 @@ use crate::tenant::failures::{Denied, Source, Sources};
 use crate::tenant::file::{KEY_FILE, KeyFile, StoredKey};
 use crate::tenant::guard::Lane;
 use crate::tenant::limits::TenantLimits;
+use crate::tenant::replay::TenantReplay;
 use crate::tenant::scope::Scopes;
+use crate::tenant::sealed::Sealer;
 use crate::tenant::secret;
 use crate::tenant::time::UnixTime;
 
@@ -172,14 +174,24 @@ impl Keyring {
         self.keys().limits(tenant)
     }
 
-    /// What a tenant wants of the quality of speech.
-    pub fn quality(&self, tenant: &Tenant) -> TenantQuality {
-        self.keys().tenants.get(tenant).map(|known| known.quality.clone()).unwrap_or_default()
+    /// What a tenant wants of its sessions.
+    pub fn wishes(&self, tenant: &Tenant) -> Wishes {
+        self.keys().tenants.get(tenant).map(|known| known.wishes.clone()).unwrap_or_default()
     }
 
     /// What is known of what a tenant's voices have in common; `None`: nothing was asked for.
     pub fn centre(&self, tenant: &Tenant) -> Option<Arc<TenantCentre>> {
         self.keys().tenants.get(tenant).and_then(|known| known.centre.clone())
+    }
+
+    /// With what a tenant's verifications are compared; `None`: with nothing.
+    pub fn replay(&self, tenant: &Tenant) -> Option<TenantReplay> {
+        self.keys().tenants.get(tenant).and_then(|known| known.replay)
+    }
+
+    /// What seals that of tenants which the server itself keeps.
+    pub(crate) fn sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.keys().sealer)
     }
 
     /// Where the file is.
@@ -254,14 +266,16 @@ pub(crate) struct Keys {
     signers: Vec<Signer>,
     credential_keys: Arc<CredentialKeys>,
     carriers: CarrierKeys,
+    sealer: Arc<Sealer>,
 }
 
 #[derive(Debug)]
 struct KnownTenant {
     disabled: bool,
     limits: TenantLimits,
-    quality: TenantQuality,
+    wishes: Wishes,
     centre: Option<Arc<TenantCentre>>,
+    replay: Option<TenantReplay>,
 }
 
 #[derive(Debug)]
@@ -355,12 +369,14 @@ impl Keys {
             .tenants
             .iter()
             .map(|t| {
-                let quality = TenantQuality { gates: t.gates.clone(), doubt: t.doubt };
+                let authenticity = t.authenticity.clone();
+                let wishes = Wishes { gates: t.gates.clone(), doubt: t.doubt, authenticity };
                 let known = KnownTenant {
                     disabled: t.disabled,
                     limits: t.limits,
-                    quality,
+                    wishes,
                     centre: t.centre.clone().map(Arc::new),
+                    replay: t.replay,
                 };
                 (Tenant::new(&t.name), known)
             })
@@ -409,6 +425,7 @@ impl Keys {
             signers: signers.filter(|signers| !signers.is_empty())?,
             credential_keys,
             carriers,
+            sealer: Arc::new(Sealer::of(&file.credential_keys)?),
         })
     }
 

@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod kind;
 pub mod limits;
 pub mod own_keys;
+pub mod replay;
 pub mod scope;
 pub(crate) mod sealed;
 pub mod secret;

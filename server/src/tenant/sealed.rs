@@ -1,4 +1,4 @@
-//! In: a secret the server itself must compute with. Out: a sealed text for the key file, and back.
+//! In: a secret the server itself must compute with. Out: a sealed text for the key file or the store, and back.
 //!
 //! What carriers sign with cannot be kept as a hash: checking a signature needs the secret. It is sealed with
 //! XChaCha20-Poly1305 under a key derived (HMAC-SHA256, one label) from the data directory's credential keys, which rotate
@@ -11,6 +11,9 @@
 //! Version, key id, what the secret is for and whose it is are authenticated with it: an entry that is copied to another
 //! tenant does not open there. The keys stand in the same file. What the seal protects is therefore every copy of an entry
 //! without them (a listing, a screenshot, a difference in a ticket), not the whole file, which stays a secret.
+//!
+//! Attempts that may come again ([`crate::replay`]) are sealed so too, and go by the mark of their credential: an HMAC-SHA256 under
+//! a second key derived from the one that sealed the credential, so that the mark stays the same while the credential opens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,10 +34,26 @@ const NONCE: usize = 24;
 const HEADER: usize = 1 + KEY_ID + NONCE;
 /// Keeps these keys apart from the credential keys they come from.
 const LABEL: &[u8] = b"peakstream carrier secrets 1";
+/// And those that marks are made with.
+const MARK_LABEL: &[u8] = b"peakstream marks of credentials 1";
 
 /// Seals with the first of the data directory's keys, opens with all of them.
 pub(crate) struct Sealer {
-    keys: Vec<([u8; KEY_ID], XChaCha20Poly1305)>,
+    keys: Vec<Derived>,
+}
+
+/// What is made of one of the data directory's keys.
+struct Derived {
+    id: [u8; KEY_ID],
+    cipher: XChaCha20Poly1305,
+    marker: Hmac<Sha256>,
+}
+
+impl std::fmt::Debug for Sealer {
+    /// Without the keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
 }
 
 /// What a sealed text is bound to.
@@ -51,10 +70,16 @@ impl Sealer {
     pub(crate) fn of(keys: &[OwnKey]) -> Option<Self> {
         let derived = |stored: &OwnKey| {
             let own = Zeroizing::new(stored.bytes()?);
-            let mut mac = Hmac::<Sha256>::new_from_slice(own.as_slice()).ok()?;
-            mac.update(LABEL);
-            let key: [u8; 32] = mac.finalize().into_bytes().into();
-            Some((unhex(&stored.id)?, XChaCha20Poly1305::new(&Key::from(key))))
+            let key = |label| {
+                let mut mac = Hmac::<Sha256>::new_from_slice(own.as_slice()).ok()?;
+                mac.update(label);
+                Some(Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes())))
+            };
+            Some(Derived {
+                id: unhex(&stored.id)?,
+                cipher: XChaCha20Poly1305::new(&Key::from(*key(LABEL)?)),
+                marker: Hmac::new_from_slice(key(MARK_LABEL)?.as_slice()).ok()?,
+            })
         };
         let keys: Vec<_> = keys.iter().map(derived).collect::<Option<_>>()?;
         (!keys.is_empty()).then_some(Self { keys })
@@ -66,7 +91,7 @@ impl Sealer {
     /// Without random numbers.
     pub(crate) fn seal(&self, owner: Owner<'_>, plain: &[u8]) -> Result<Sensitive<String>, DataDirError> {
         let failed = || DataDirError::Secrets("a secret could not be sealed".to_owned());
-        let (id, cipher) = self.keys.first().ok_or_else(failed)?;
+        let Derived { id, cipher, .. } = self.keys.first().ok_or_else(failed)?;
         let nonce: [u8; NONCE] = secret::random()?;
         let payload = Payload { msg: plain, aad: &associated(id, owner) };
         let body = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| failed())?;
@@ -81,9 +106,21 @@ impl Sealer {
         let (&version, rest) = header.split_first()?;
         let (id, nonce) = rest.split_first_chunk::<KEY_ID>()?;
         let nonce: [u8; NONCE] = nonce.try_into().ok()?;
-        let (_, cipher) = self.keys.iter().find(|(known, _)| version == VERSION && known == id)?;
+        let Derived { cipher, .. } = self.keys.iter().find(|key| version == VERSION && key.id == *id)?;
         let payload = Payload { msg: body, aad: &associated(id, owner) };
         cipher.decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new)
+    }
+
+    /// What a tenant's credential is called where it must not be kept. `None`: it is no credential, or none that opens here.
+    pub(crate) fn mark(&self, tenant: &str, credential: &str) -> Option<[u8; 32]> {
+        let sealed = URL_SAFE_NO_PAD.decode(credential.trim()).ok()?;
+        // Credentials begin as these texts do: a version, then the key.
+        let id = sealed.get(1..=KEY_ID)?;
+        let mut marker = self.keys.iter().find(|key| key.id == *id)?.marker.clone();
+        marker.update(&(tenant.len() as u64).to_le_bytes());
+        marker.update(tenant.as_bytes());
+        marker.update(&sealed);
+        Some(marker.finalize().into_bytes().into())
     }
 }
 

@@ -53,8 +53,11 @@ def test_a_flow_that_sends_variables_gets_the_outcome_in_variables(server, unsig
         outputs = hook.disconnected["outputVariables"]
         assert (outputs["outcome"], outputs["operation"]) == ("success", "verify")
         assert float(outputs["score"]) > 0.5 and "credential" not in outputs
+        assert outputs["authenticity_judged"] == "true" and "step_up" not in outputs
         hook.end()
-    assert session.outcome().name == "result-success"
+    outcome = session.outcome()
+    assert outcome.name == "result-success"
+    assert float(outputs["authenticity_llr"]) == outcome.data["authenticity_llr"]
     session.leave()
 
 

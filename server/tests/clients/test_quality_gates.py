@@ -1,8 +1,6 @@
 """Poor speech and doubt, as the real clients hear of them: beside the result, instead of it, or as a third answer."""
 
-import array
 import json
-import random
 import subprocess
 from pathlib import Path
 
@@ -21,21 +19,12 @@ def strict_gates(tmp_path_factory):
     running.kill()
 
 
-def noisy(path, seed=1):
-    """A call on a line whose noise is as strong as its speech."""
-    clean = audio.samples(path)
-    level = (sum(value * value for value in clean) / len(clean)) ** 0.5
-    dice = random.Random(seed)
-    mixed = (value + dice.gauss(0, level) for value in clean)
-    return audio.encode(array.array("h", (int(max(-32768, min(32767, value))) for value in mixed)), "mulaw")
-
-
 def reasons(event):
     return [one["reason"] for one in event.data.get("quality", [])]
 
 
 def test_noise_is_a_word_beside_the_result_and_a_good_call_has_none(server):
-    good, poor = calls.register(server), calls.register(server, noisy(audio.files("enrol")[0]))
+    good, poor = calls.register(server), calls.register(server, audio.noisy(audio.files("enrol")[0]))
     assert (good.name, reasons(good), "quality" in good.data) == ("result-success", [], False)
     assert poor.name == "result-success" and "signal_noise_ratio" in reasons(poor), poor.data
     noise = next(one for one in poor.data["quality"] if one["reason"] == "signal_noise_ratio")
@@ -45,7 +34,7 @@ def test_noise_is_a_word_beside_the_result_and_a_good_call_has_none(server):
 
 
 def test_an_operator_can_refuse_noise_in_the_words_of_the_batch_api_and_a_tenant_can_take_it(strict_gates):
-    refused = calls.register(strict_gates, noisy(audio.files("enrol")[0]))
+    refused = calls.register(strict_gates, audio.noisy(audio.files("enrol")[0]))
     assert refused.name == "error-das-Peak"
     told = {name: refused.data[name] for name in ("exception", "error", "content")}
     noise = "Noise level exceeded"
@@ -55,7 +44,7 @@ def test_an_operator_can_refuse_noise_in_the_words_of_the_batch_api_and_a_tenant
     assert (polled["status"], polled["exception"]) == ("error", "SignalNoiseRatioException")
 
     assert strict_gates.tenant("gates", "signal_noise_ratio=warn")["gates"] == ["signal_noise_ratio=warn"]
-    assert calls.register(strict_gates, noisy(audio.files("enrol")[0])).name == "result-success"
+    assert calls.register(strict_gates, audio.noisy(audio.files("enrol")[0])).name == "result-success"
     assert strict_gates.tenant("gates", "signal_noise_ratio=none")["gates"] == []
 
 

@@ -372,6 +372,7 @@ def test_3_5_session_resource(resources, kind, row):
 
 def test_3_5_there_are_no_other_members(resources):
     known = {row.split(" (")[0] for row in MEMBERS} | {"calibration", "calibration_id"}
+    known |= {"authenticity_judged", "authenticity_llr"}
     assert {member for kind in resources.values() for seen in kind.values() for member in seen} == known
 
 

@@ -15,7 +15,16 @@ use crate::session::request::Kind;
 /// The type of the `event` entity that tells a result. There is no official one for biometrics.
 pub const ENTITY_TYPE: &str = "voice_biometrics_result";
 /// Members that are told.
-const TOLD: [&str; 4] = ["event", "score", "authenticity", "audio_seconds"];
+const TOLD: [&str; 8] = [
+    "event",
+    "score",
+    "authenticity",
+    "authenticity_judged",
+    "authenticity_llr",
+    "authenticity_reason",
+    "step_up",
+    "audio_seconds",
+];
 
 /// Which session is meant.
 #[derive(Clone, Debug)]
@@ -56,9 +65,13 @@ impl Outcome {
         Self(told)
     }
 
-    /// As variables of a flow: every value a string.
+    /// As variables of a flow: every value a string, the names of a list with commas between them.
     pub fn variables(&self) -> Value {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            other => other.to_string(),
+        };
         self.0.iter().map(|(name, value)| (name.clone(), Value::String(text(value)))).collect()
     }
 
@@ -76,15 +89,20 @@ mod tests {
     fn the_outcome_and_its_numbers_are_told_and_no_credential() {
         let id = SessionId::random();
         let resource = json!({"status": "success", "event": "result-success", "score": 0.97, "authenticity": 0.9,
+            "authenticity_judged": true, "authenticity_llr": -2.4, "step_up": ["authenticity"],
             "audio_seconds": 5.1, "credential": "secret", "call_id": "private", "vad_percentage": 100});
         let outcome = Outcome::read(Kind::Verify, id, &resource);
         let variables = outcome.variables();
         assert_eq!(variables["outcome"], "success");
         assert_eq!((&variables["operation"], &variables["score"]), (&json!("verify"), &json!("0.97")));
-        assert_eq!(variables.as_object().unwrap().len(), 7);
+        assert_eq!(variables.as_object().unwrap().len(), 10);
+        let told = ["authenticity_judged", "authenticity_llr", "step_up"]
+            .map(|name| variables[name].as_str().unwrap());
+        assert_eq!(told, ["true", "-2.4", "authenticity"]);
         assert!(variables.as_object().unwrap().values().all(Value::is_string), "{variables}");
         let entity = outcome.entity();
         assert_eq!((&entity["type"], &entity["data"]["score"]), (&json!(ENTITY_TYPE), &json!(0.97)));
+        assert_eq!(entity["data"]["step_up"], json!(["authenticity"]));
         assert!(!entity.to_string().contains("secret") && !entity.to_string().contains("private"));
     }
 

@@ -2,8 +2,10 @@
 //!
 //! They work on the data directory, with or without a server running there; a running one notices with its next request.
 
+mod authenticity;
 pub mod key;
 mod own_keys;
+mod replay;
 mod secret_file;
 pub mod tenant;
 

@@ -6,6 +6,8 @@ use peakstream::{Gate, Voices};
 use serde_json::{Value, json};
 
 use super::AdminOptions;
+use super::authenticity::{self, AuthenticityArgs};
+use super::replay::{self, ReplayArgs};
 use crate::cli::options::ModelOptions;
 use crate::cli::output::{self, Answer, CliError, print, print_json, table};
 use crate::session::policy::{Doubt, GateSetting, ParseSettingError};
@@ -23,7 +25,9 @@ Examples:
   peakstream tenant gates acme music=refuse verify.signal_noise_ratio=warn:12
   peakstream tenant doubt acme --reject-below 0.2 --accept-from 0.9 --poor-quality yes
   peakstream tenant doubt acme --reject-below far=1% --accept-from far=0.1%
+  peakstream tenant authenticity acme --assumed-attack-rate 0.02 --policy verify.step-up,register.enforce
   peakstream tenant centre acme on
+  peakstream tenant replay acme attempts --keep 8 --keep-for 30d
   peakstream tenant disable acme
 ";
 
@@ -54,8 +58,13 @@ enum Command {
     Gates(Gates),
     /// Set when results are doubtful; what is not named stays, `none` takes it away
     Doubt(DoubtArgs),
+    /// Set what is assumed of attacks, and what follows where a voice does not seem genuine; what is not named stays, `none` goes back
+    /// to the server's setting
+    Authenticity(AuthenticityArgs),
     /// Learn what all voices of a tenant have in common, and take it from both voices of a comparison
     Centre(CentreArgs),
+    /// Compare verifications with recordings that were heard before; what is not named stays
+    Replay(ReplayArgs),
     /// Stop all keys of a tenant at once
     Disable(Named),
     /// Undo disable
@@ -179,7 +188,7 @@ struct Remove {
 
 /// A limit, or none.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Setting<T>(Option<T>);
+pub(super) struct Setting<T>(pub(super) Option<T>);
 
 fn count(text: &str) -> Result<Setting<usize>, String> {
     setting(text, |number: &usize| *number > 0)
@@ -242,6 +251,14 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
             })?;
             show(options, &options.read()?, &args.name)?;
         }
+        Command::Authenticity(args) => {
+            options.edit(|file| {
+                let tenant = file.tenant_mut(&args.name)?;
+                authenticity::change(&mut tenant.authenticity, args);
+                Ok(())
+            })?;
+            show(options, &options.read()?, &args.name)?;
+        }
         Command::Centre(CentreArgs { name, what }) => {
             options.edit(|file| {
                 let centre = &mut file.tenant_mut(name)?.centre;
@@ -249,6 +266,14 @@ fn execute(args: &Args) -> Result<Answer, CliError> {
                 Ok(())
             })?;
             show(options, &options.read()?, name)?;
+        }
+        Command::Replay(args) => {
+            options.edit(|file| {
+                let known = &mut file.tenant_mut(&args.name)?.replay;
+                *known = replay::changed(known.take(), args);
+                Ok(())
+            })?;
+            show(options, &options.read()?, &args.name)?;
         }
         Command::Disable(Named { name }) => {
             options.edit(|file| file.disable_tenant(name, true))?;
@@ -397,9 +422,14 @@ fn show(options: &AdminOptions, file: &KeyFile, name: &str) -> Result<(), CliErr
         if gates.is_empty() { "-".to_owned() } else { gates.join(", ") }
     ))?;
     print(&format!("  doubtful             {}", tenant.doubt.map_or_else(|| "-".to_owned(), in_words)))?;
+    print(&format!("  authenticity         {}", authenticity::in_words(&tenant.authenticity)))?;
     print(&format!(
-        "  centre               {}\n",
+        "  centre               {}",
         tenant.centre.as_ref().map_or_else(|| "-".to_owned(), in_short)
+    ))?;
+    print(&format!(
+        "  recordings           {}\n",
+        tenant.replay.map_or_else(|| "-".to_owned(), replay::in_words)
     ))?;
     super::key::print_keys(file, Some(name))
 }
@@ -434,6 +464,7 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
         "limits": tenant.limits,
         "gates": tenant.gates,
         "doubt": tenant.doubt,
+        "authenticity": tenant.authenticity,
         "centre": tenant.centre.as_ref().map(|centre| {
             json!({
                 "in_use": centre.in_use,
@@ -441,6 +472,7 @@ fn as_json(tenant: &StoredTenant, file: &KeyFile) -> Value {
                 "learnt": centre.centres().map(|learnt| learnt.identity()).collect::<Vec<_>>(),
             })
         }),
+        "replay": tenant.replay,
         "keys": keys,
     })
 }

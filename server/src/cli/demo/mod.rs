@@ -23,7 +23,7 @@ use peakstream::{EngineOptions, Threshold};
 use super::options::{self, ModelOptions};
 use super::output::{self, Answer, CliError};
 use crate::client::media_streams::Speed;
-use crate::config::threshold;
+use crate::config::values::threshold;
 use crate::model_dir::{self, Surroundings};
 use cast::{Cast, OwnRecordings};
 use play::{Operation, Settings, Theatre};

@@ -82,6 +82,7 @@ impl Report {
                     "expected": scene.role.right_event(), "event": played.event, "content": played.content(),
                     "right": is_right(scene.role, &played.event),
                     "score": played.number("score"), "authenticity": played.number("authenticity"),
+                    "authenticity_llr": played.number("authenticity_llr"),
                     "net_speech_seconds": played.number("voice_audio_collected"),
                     "audio_sent_seconds": played.audio_sent.as_secs_f64(),
                     "collected_audio_bytes": played.collected_audio,

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jsonschema::Validator;
-use peakstream::{Action, Authenticity, Gate, Score, Shortfall};
+use peakstream::{Action, AttackRate, Gate, Judgement, Llr, Score, Shortfall, Unjudged};
 use serde_json::{Value, json};
 
 use super::documents::resolve;
@@ -15,7 +15,9 @@ use crate::audio_channel::audiohook::media::ByteOrder;
 use crate::audio_channel::audiohook::message::StreamTime;
 use crate::audio_channel::wire::CloseCode;
 use crate::ids::{CallId, SessionId};
+use crate::replay::{HeardIn, Recorded, Replay, Sign};
 use crate::sensitive::Sensitive;
+use crate::session::countermeasure::{Consequence, Countermeasure, Response};
 use crate::session::error::{AudioFault, EngineFault, FieldProblem, NotReady, SessionError};
 use crate::session::event::{Event, Finding, Measurement, Progress};
 use crate::session::policy::Outcome;
@@ -45,14 +47,33 @@ fn progress() -> Progress {
     Progress { net_speech: 5.1321, audio_seconds: 5.13, vad_percentage: 102, received: 7.0 }
 }
 
-fn measured(finding: Finding) -> Measurement {
+fn measured(finding: Finding, judgement: Judgement) -> Measurement {
     let wav = Some(Sensitive::new(Bytes::from_static(b"RIFF")));
     let calibration = "telephone-channel@1f3a90c2".into();
-    let (authenticity, outcome) = (Authenticity::new(0.99).unwrap(), Some(Outcome::Doubtful));
+    let (authenticity, outcome) = (judgement.authenticity(AttackRate::default()), Some(Outcome::Doubtful));
+    let response = Response::default().with(Countermeasure::Authenticity, Consequence::StepUp);
     let centre = matches!(finding, Finding::Verified(_)).then(|| "telephone-channel@5d02c7e1".into());
     let shortfalls =
         Gate::ALL.map(|gate| Shortfall { gate, value: 1.0, limit: 2.0, action: Action::Warn }).to_vec();
-    Measurement { authenticity, finding, calibration, shortfalls, outcome, centre, voice: None, wav }
+    let agreement = peakstream::replay::Agreement::default();
+    let replay =
+        matches!(finding, Finding::Verified(_)).then_some(Replay { heard: HeardIn::Enrolment, agreement });
+    let similar = replay.map(|_| Sign::TooSimilar(0.98));
+    let signs = similar.into_iter().chain([Sign::Repetition(agreement)]).collect();
+    let recorded = Recorded { replay, signs, attempt: None };
+    Measurement {
+        judgement,
+        authenticity,
+        response,
+        finding,
+        calibration,
+        shortfalls,
+        outcome,
+        centre,
+        voice: None,
+        recorded,
+        wav,
+    }
 }
 
 fn session_errors() -> Vec<SessionError> {
@@ -97,14 +118,15 @@ fn events(kind: Kind) -> Vec<Event> {
         Kind::Register => Finding::Registered(Sensitive::new("AQ".into())),
         Kind::Verify => Finding::Verified(Score::new(0.97).unwrap()),
     };
-    let mut all = vec![
-        Event::consumer_ready(),
-        Event::vad_status(&progress()),
-        Event::success(measured(finding()), &progress()),
-        Event::fail_spoof(measured(finding()), &progress()),
-    ];
-    if kind == Kind::Verify {
-        all.push(Event::fail_score(measured(finding()), &progress()));
+    let mut all = vec![Event::consumer_ready(), Event::vad_status(&progress())];
+    let unjudged =
+        [Unjudged::CodecMismatch, Unjudged::NetSpeech, Unjudged::SignalNoiseRatio].map(Judgement::None);
+    for judgement in [Judgement::Evidence(Llr(-3.25))].into_iter().chain(unjudged) {
+        all.push(Event::success(measured(finding(), judgement), &progress()));
+        all.push(Event::fail_spoof(measured(finding(), judgement), &progress()));
+        if kind == Kind::Verify {
+            all.push(Event::fail_score(measured(finding(), judgement), &progress()));
+        }
     }
     all.extend(session_errors().iter().map(|error| Event::error(error, Some(&progress()))));
     all.extend(session_errors().iter().map(|error| Event::error(error, None)));

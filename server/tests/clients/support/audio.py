@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import struct
 import sys
 import wave
@@ -123,6 +124,15 @@ def enrol():
 def same():
     """The same caller, other words."""
     return mulaw(english_files()[0])
+
+
+def noisy(path, seed=1):
+    """A call on a line whose noise is as strong as its speech."""
+    clean = samples(path)
+    level = (sum(value * value for value in clean) / len(clean)) ** 0.5
+    dice = random.Random(seed)
+    mixed = (value + dice.gauss(0, level) for value in clean)
+    return encode(array.array("h", (int(max(-32768, min(32767, value))) for value in mixed)), "mulaw")
 
 
 def silence(seconds):

@@ -58,6 +58,19 @@ def packets(pcm, codec, rate, **options):
     return coded + [bytes(packet) for packet in encoder.encode(None)]
 
 
+def heard_again(pcm, codec, rate, **options):
+    """What a decoder makes of the packets of a codec, at the same rate."""
+    decoder = av.CodecContext.create(codec, "r")
+    decoder.sample_rate, decoder.layout = rate, "mono"
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+    heard = array.array("h")
+    for packet in [*packets(pcm, codec, rate, **options), b""]:
+        for frame in decoder.decode(av.Packet(packet) if packet else None):
+            for part in resampler.resample(frame):
+                heard.extend(_samples(part))
+    return heard
+
+
 def recording(pcm, container, codec, rate, layout="mono", bit_rate=None, metadata=None, options=None):
     """A file, whole, in memory. `pcm` is interleaved and at `rate` already."""
     file = io.BytesIO()

@@ -18,6 +18,7 @@ logging.getLogger("engineio.client").setLevel(logging.CRITICAL)
 
 #: What our events carry beside the documented members.
 ADDITIVE = {"call_id", "session_id", "calibration_id", "centre_id", "quality", "outcome"}
+ADDITIVE |= {"authenticity_judged", "authenticity_llr", "authenticity_reason", "step_up", "replay", "implausible"}
 
 
 @dataclass(frozen=True)
