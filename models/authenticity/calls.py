@@ -22,7 +22,7 @@ NET_SECONDS, LEAST_SECONDS = 10.0, 5.0
 MOST_SECONDS = 20.0  # of signal
 FOLDER = paths.CACHE / "calls"
 # Plain G.711; one of the other codecs; everything at once.
-CONDITIONS = ("g711", "codec", "rough")
+CONDITIONS = ("g711", "codec")
 ROUGH_STRENGTH = (0.5, 1.0)
 GENUINE_CALLS, PAIRED_CALLS = 120, 16  # of one corpus
 TTS_CALLS, ESPEAK_CALLS = 10, 40  # of one system

@@ -36,7 +36,7 @@ class Unit:
     def systems(self, number):
         """The genuine signal and one twin of each family, in each pass another."""
         families = {}
-        for system in sorted(set.intersection(*(set(clip.signals) for clip in self.clips))):
+        for system in sorted(set.intersection(*(set(clip.signals) for clip in self.clips)) - set(bank.JUDGED_ONLY)):
             own = system in ("genuine", "spoof")
             families.setdefault(system if own else bank.family_of(system), []).append(system)
         return [systems[data.seed(self.name(), number, family) % len(systems)] for family, systems in families.items()]

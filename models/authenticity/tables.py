@@ -11,7 +11,7 @@ import folds
 import measures
 from evaluation import DURATIONS, SECONDS, THRESHOLD
 
-LINES = {"g711": "G.711", "codec": "AMR, GSM or Opus", "rough": "rough line"}
+LINES = {"g711": "G.711", "codec": "AMR, GSM or Opus"}
 
 
 def percent(value):
@@ -93,6 +93,8 @@ def summary(figures):
     for condition, name in LINES.items():
         for seconds in DURATIONS:
             wanted = {"condition": condition}
+            if not len(figures.of(seconds, kind="genuine", **wanted)):
+                continue
             lines.append([name, f"{seconds} s", *(percent(weighed_eer(figures, kind, seconds, **wanted)) for kind in ("unseen", "known")),
                           *(percent(paired_eer(figures, kind, seconds, **wanted)) for kind in ("unseen", "known"))])  # fmt: skip
     return table(["line", "net speech", "unseen, EER %", "known, EER %", "paired unseen, EER %", "paired known, EER %"], lines)
@@ -189,6 +191,8 @@ def calibration(figures):
     for condition, name in LINES.items():
         for seconds in DURATIONS:
             kept = (figures.rows.columns["condition"] == condition) & (figures.fold != "final") & ~np.isnan(figures.llr[seconds])
+            if not kept.any():
+                continue
             rows, llr = figures.rows.where(kept), figures.llr[seconds][kept]
             weights, labels = evaluation.weights_of(rows), (rows.columns["kind"] == "genuine").astype(float)
             cllr, least = measures.cross_entropy(llr, labels, weights), measures.least_cross_entropy(llr, labels, weights)
