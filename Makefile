@@ -96,5 +96,5 @@ adapt: models ## train the speaker network's telephone delta again (half an hour
 authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings)
 	sh models/authenticity/data.sh $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
 
-train-authenticity: ## train the countermeasure again (hours; needs ../shared)
+train-authenticity: models ## train the countermeasure again (hours, resumes; needs ../shared)
 	sh models/authenticity/train.sh

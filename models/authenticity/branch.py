@@ -28,8 +28,10 @@ def vectors():
     for number in range(len(pool.PASSES)):
         for path in sorted((layers.FOLDER / "pool" / str(number)).glob("*~*.npz")):
             corpus, speaker, _ = path.name.split("~")
+            if corpus in bank.ODD_CORPORA or speaker.startswith(bank.JUDGED_ONLY):
+                continue
             with np.load(path) as heard:
-                for system in heard.files:
+                for system in sorted(set(heard.files) - set(bank.JUDGED_ONLY)):
                     yield corpus, speaker, system, heard[system]
 
 

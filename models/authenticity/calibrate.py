@@ -1,4 +1,4 @@
-"""Fits what the two logits come to on all left-out scores, and writes authenticity.json."""
+"""Fits what the logit comes to on all left-out scores, and writes authenticity.json."""
 
 import datetime
 import hashlib
@@ -7,7 +7,6 @@ import sys
 
 import evaluation
 import export
-import frontend
 import layers
 import paths
 
@@ -19,8 +18,9 @@ def main():
     left_out = evaluation.read().pick(condition="g711")
     left_out = left_out.where(left_out.columns["fold"] != "final")
     weights, offset = evaluation.fitted(left_out)
-    if min(weights) < 0:
-        sys.exit(f"a member speaks against itself (weights {weights}): look at the scores before anything is calibrated by them")
+    (scale,) = weights
+    if scale <= 0:
+        sys.exit(f"the network speaks against itself (scale {scale}): look at the scores before anything is calibrated by them")
     record = {
         "name": "peakstream-authenticity",
         "version": VERSION,
@@ -28,21 +28,10 @@ def main():
         "file": export.FILE.name,
         "sha224": hashlib.sha224(export.FILE.read_bytes()).hexdigest(),
         "speaker_model": hashlib.sha224(layers.MODEL.read_bytes()).hexdigest(),
-        "inputs": {"features": [1, frontend.WINDOW_FRAMES, frontend.BINS], "heard": [1, layers.SIZE]},
-        "outputs": {"logit": [1, 1], "branch_logit": [1, 1], "positive": "genuine"},
-        "sample_rate": frontend.SAMPLE_RATE,
-        "frame": frontend.FRAME,
-        "hop": frontend.HOP,
-        "first_bin": frontend.FIRST_BIN,
-        "bins": frontend.BINS,
-        "window_frames": frontend.WINDOW_FRAMES,
-        "log_floor": frontend.LOG_FLOOR,
-        "floor_below_mean": frontend.FLOOR_BELOW_MEAN,
-        "calibration": {
-            "convolutions": round(float(weights[0]), 5),
-            "branch": round(float(weights[1]), 5),
-            "offset": round(offset, 5),
-        },
+        "input": {"name": "heard", "shape": [1, layers.SIZE]},
+        "output": {"name": "logit", "shape": [1, 1], "positive": "genuine"},
+        "layers": layers.LAYERS,
+        "calibration": {"scale": round(float(scale), 5), "offset": round(offset, 5)},
         "assumed_attack_rate": evaluation.ATTACK_RATE,
         "threshold": evaluation.THRESHOLD,
         "licence": "Apache-2.0 OR MIT",

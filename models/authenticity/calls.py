@@ -88,13 +88,13 @@ def _of(corpus, clips, seed, limit, paired, excerpt):
 def select(clips):
     """All calls of the evaluation, the same ones for the same cache."""
     calls, spoken = [], {}
-    for corpus in bank.CORPORA:
+    for corpus in (*bank.CORPORA, *bank.ODD_CORPORA):
         own = [clip for clip in clips if clip.corpus == corpus]
         calls += _of(corpus, own, corpus, GENUINE_CALLS, PAIRED_CALLS, False)
         parts = [part for clip in own if (part := clip.excerpt())]
         calls += _of(corpus, parts, corpus + "x", PAIRED_CALLS, PAIRED_CALLS, True)
     for clip in clips:
-        if bank.held_out(clip):
+        if clip.corpus.startswith("tts_") and bank.held_out(clip):
             spoken.setdefault((clip.corpus, bank.tts_system(clip)), {}).setdefault(clip.speaker, []).append(clip)
     for (corpus, system), speakers in sorted(spoken.items()):
         limit = ESPEAK_CALLS if system == "espeak" else TTS_CALLS
@@ -121,6 +121,10 @@ def file_of(call, condition):
 
 def main(conditions):
     calls = select(bank.load())
+    wanted = {file_of(call, condition) for call in calls for condition in CONDITIONS}
+    for path in FOLDER.glob("*/*.npz"):
+        if path not in wanted:  # of a cache that held other clips
+            path.unlink()
     todo = [(call, condition) for condition in conditions for call in calls if not file_of(call, condition).exists()]
     print(f"calls: {len(calls)} under {len(conditions)} conditions, {len(todo)} to render", flush=True)
     start = shown = time.time()

