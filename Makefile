@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates replays speech fuzz train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -58,8 +58,9 @@ bench: models ## cost beside the alternatives, one core (writes target/bench/rep
 	@python3 benches/bench.py
 
 DATA ?= ../shared/data
-eval: models ## error rates beside the reference pipeline, step by step (needs DATA, by default ../shared/data; writes target/eval/report.json)
+eval: models ## error rates beside the reference pipeline, step by step, and those of authenticity (needs DATA, by default ../shared/data; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py --data $(DATA)
+	@target/eval/venv/bin/python models/authenticity/tables.py
 
 NOTE = The calibration has learnt from the same speakers; docs/calibration.md says what corpora it has not learnt from make of it.
 ACCURACY = target/release/peakstream evaluate target/eval/calls-of-11s.csv --audio $(DATA) --enroll-seconds 5 --seconds 10,5,3,2,1 \
@@ -93,5 +94,8 @@ calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy
 adapt: models ## train the speaker network's telephone delta again (half an hour; needs ../shared)
 	sh models/adaptation/adapt.sh
 
-train-authenticity: ## train the countermeasure again (hours; needs ../shared)
+authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings)
+	sh models/authenticity/data.sh $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
+
+train-authenticity: models ## train the countermeasure again (hours, resumes; needs ../shared)
 	sh models/authenticity/train.sh

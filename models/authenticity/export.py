@@ -1,100 +1,48 @@
-"""Writes the network as plain ONNX without torch's exporter: Conv, Relu, Tanh, Softmax, Mul, ReduceSum, Sub, Sqrt, Gemm.
+"""Writes the network as plain ONNX without torch's exporter: Sub, Mul, Clip, Gemm, Relu.
 
-    python export.py [final]       .cache/models/final.pt -> authenticity.onnx; checked against torch
+    python export.py       the final run of branch.py -> authenticity.onnx; checked against numpy
+
+Input `heard` [1, SIZE of layers.py], output `logit` [1, 1], positive for genuine speech.
 """
 
 import sys
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
-import frontend
-import network
+import branch
+import layers
 import paths
 
 OPSET = 13
 FILE = paths.HERE / "authenticity.onnx"
 
 
-def _folded(convolution, norm):
-    """Weights and bias of a convolution with the batch normalisation after it folded in."""
-    gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    weight = convolution.weight * gain[:, None, None, None]
-    return weight.detach().double().numpy(), (norm.bias - norm.running_mean * gain).detach().double().numpy()
+def to_onnx(model):
+    """An ONNX model of a trained branch."""
+    weights, nodes = [], []
 
-
-class _Graph:
-    """Nodes and weights of an ONNX graph in the order they are added."""
-
-    def __init__(self):
-        self.nodes, self.weights = [], []
-
-    def weight(self, name, values, kind=np.float32):
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, kind), name))
+    def weight(name, values):
+        weights.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
         return name
 
-    def add(self, operator, inputs, output, **attributes):
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+    def add(operator, inputs, output, **attributes):
+        nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
-    def convolution(self, x, name, weight, bias, stride=(1, 1), pad=0, relu=True):
-        inputs = [x, self.weight(name + ".weight", weight), self.weight(name + ".bias", bias)]
-        out = self.add(
-            "Conv", inputs, name, kernel_shape=weight.shape[2:], strides=stride, pads=[pad] * 4, dilations=[1, 1], group=1
-        )  # fmt: skip
-        return self.add("Relu", [out], name + ".relu") if relu else out
-
-
-def to_onnx(model):
-    """An ONNX model [1,300,112] -> [1,1] of a Countermeasure in evaluation mode."""
-    g = _Graph()
-    shape = g.weight("image_shape", [1, 1, frontend.WINDOW_FRAMES, frontend.BINS], np.int64)
-    x = g.add("Reshape", ["features", shape], "image")
-    layers = list(model.convolutions)
-    for i, (_, time, frequency) in enumerate(network.LAYERS):
-        weight, bias = _folded(layers[3 * i], layers[3 * i + 1])
-        if i == 0:
-            weight = weight * 0.33  # the input scale of Countermeasure.forward
-        x = g.convolution(x, f"conv{i}", weight, bias, (time, frequency), 1)
-    weight, bias = _folded(model.project[0], model.project[1])
-    x = g.convolution(x, "project", weight, bias)
-    first, _, second = model.attention
-    array = lambda tensor: tensor.detach().double().numpy()
-    hidden = g.convolution(x, "attention0", array(first.weight), array(first.bias), relu=False)
-    scores = g.convolution(g.add("Tanh", [hidden], "attention_tanh"), "attention1", array(second.weight), array(second.bias), relu=False)
-    steps = frontend.WINDOW_FRAMES
-    for _, time, _ in network.LAYERS:
-        steps = (steps - 1) // time + 1
-    flat = g.weight("series_shape", [1, network.EMBEDDING, steps], np.int64)
-    series = g.add("Reshape", [x, flat], "series")
-    share = g.add("Softmax", [g.add("Reshape", [scores, flat], "attention_series")], "share", axis=2)
-    axis = g.weight("time_axis", [2], np.int64)
-    weighted = g.add("Mul", [series, share], "weighted")
-    mean = g.add("ReduceSum", [weighted, axis], "mean", keepdims=0)
-    square = g.add("ReduceSum", [g.add("Mul", [weighted, series], "weighted_square"), axis], "square", keepdims=0)
-    variance = g.add("Relu", [g.add("Sub", [square, g.add("Mul", [mean, mean], "mean_square")], "variance")], "variance_positive")
-    deviation = g.add("Sqrt", [g.add("Add", [variance, g.weight("tiny", [1e-5])], "variance_raised")], "deviation")
-    statistics = g.add("Concat", [mean, deviation], "statistics", axis=1)
-    weight, bias = g.weight("output.weight", array(model.output.weight)), g.weight("output.bias", array(model.output.bias))
-    g.add("Gemm", [statistics, weight, bias], "logit", transB=1)
-    graph = helper.make_graph(
-        g.nodes, "peakstream-authenticity",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, frontend.WINDOW_FRAMES, frontend.BINS])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, [1, 1])],
-        g.weights,
-    )  # fmt: skip
+    x = add("Sub", ["heard", weight("mean", model["mean"])], "centred")
+    x = add("Mul", [x, weight("scale", model["scale"])], "scaled")
+    x = add("Clip", [x, weight("least", np.float32(-branch.FURTHEST)), weight("most", np.float32(branch.FURTHEST))], "clipped")
+    x = add("Gemm", [x, weight("hidden.weight", model["hidden.weight"]), weight("hidden.bias", model["hidden.bias"])], "sums", transB=1)
+    x = add("Relu", [x], "hidden")
+    add("Gemm", [x, weight("output.weight", model["output.weight"]), weight("output.bias", model["output.bias"])], "logit", transB=1)
+    value = lambda name, *shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, "peakstream-authenticity", [value("heard", 1, layers.SIZE)], [value("logit", 1, 1)], weights)
     built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="peakstream")
     built.ir_version = 8
     onnx.checker.check_model(built, full_check=True)
     return built
-
-
-def load(fold):
-    model = network.Countermeasure()
-    model.load_state_dict(torch.load(paths.CACHE / "models" / f"{fold}.pt"))
-    return model.eval()
 
 
 def session(model_bytes):
@@ -105,22 +53,24 @@ def session(model_bytes):
     return onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
 
 
-def main(fold="final"):
-    model = load(fold)
+def run(loaded, heard):
+    """The logit of a vector by ONNX Runtime."""
+    return float(loaded.run(["logit"], {"heard": heard[None].astype(np.float32)})[0].item())
+
+
+def main():
+    with np.load(branch.RUNS / "final.branch" / "model.npz") as stored:
+        model = dict(stored)
     built = to_onnx(model).SerializeToString()
-    run = session(built)
-    worst = 0.0
+    loaded, worst = session(built), 0.0
     for trial in range(10):
-        features = np.random.default_rng(trial).normal(0, 3, (1, frontend.WINDOW_FRAMES, frontend.BINS)).astype(np.float32)
-        with torch.no_grad():
-            expected = model(torch.from_numpy(features)).item()
-        worst = max(worst, abs(run.run(None, {"features": features})[0].item() - expected))
+        heard = (model["mean"] + np.random.default_rng(trial).normal(0, 1, layers.SIZE) / model["scale"]).astype(np.float32)
+        worst = max(worst, abs(run(loaded, heard) - branch.logits(model, heard[None])[0]))
     if worst > 1e-3:
-        sys.exit(f"the exported graph differs from torch by {worst}")
+        sys.exit(f"the exported graph differs from numpy by {worst}")
     FILE.write_bytes(built)
-    print(f"authenticity.onnx: {len(built)} bytes, differs from torch by at most {worst:.1e}")
+    print(f"authenticity.onnx: {len(built)} bytes, differs from numpy by at most {worst:.1e}")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(*sys.argv[1:])
+    main()

@@ -10,7 +10,11 @@ Contract (the Rust side follows it to the letter, CARD.md repeats it):
   then each bin's mean over the 300 frames is subtracted. Both happen outside the network.
 """
 
+import dataclasses
+import typing
+
 import numpy as np
+from scipy.fft import rfft
 
 SAMPLE_RATE = 8000
 FRAME = 256
@@ -23,19 +27,52 @@ LOG_FLOOR = 1e-10
 # need what lies further below its own mean.
 FLOOR_BELOW_MEAN = 10.36
 
-_HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / (FRAME - 1))
+_HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / (FRAME - 1))).astype(np.float32)
+
+
+def spectrum(samples, first=FIRST_BIN, bins=BINS):
+    """Frames [n, bins] of the complex spectrum of 8 kHz samples in [-1, 1], single precision."""
+    samples = np.asarray(samples, np.float32)
+    count = max(0, (len(samples) - FRAME) // HOP + 1)
+    if count == 0:
+        return np.zeros((0, bins), np.complex64)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP][:count]
+    return rfft(frames * _HANN, axis=1)[:, first : first + bins]
+
+
+def log_power(spectrum):
+    return np.log(np.maximum(spectrum.real**2 + spectrum.imag**2, LOG_FLOOR))
 
 
 def log_spectrum(samples):
-    """Frames [n, 112] of natural-log power of 8 kHz samples in [-1, 1]; float64 inside, float32 out."""
-    samples = np.asarray(samples, np.float64)
-    count = max(0, (len(samples) - FRAME) // HOP + 1)
-    if count == 0:
-        return np.zeros((0, BINS), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[:: HOP][:count]
-    spectrum = np.fft.rfft(frames * _HANN, axis=1)[:, FIRST_BIN : FIRST_BIN + BINS]
-    power = spectrum.real**2 + spectrum.imag**2
-    return np.log(np.maximum(power, LOG_FLOOR)).astype(np.float32)
+    """Frames [n, 112] of natural-log power of 8 kHz samples in [-1, 1]."""
+    return log_power(spectrum(samples))
+
+
+def _log_view(samples):
+    return log_spectrum(samples)[:, None]
+
+
+def _phase_view(samples):
+    """Log power; how far each bin's frequency lies from its middle; how far its energy lies from the frame's middle. Radians, thrice."""
+    whole = spectrum(samples, FIRST_BIN - 1, BINS + 1)
+    own = whole[:, 1:]
+    turn = np.exp(-2j * np.pi * HOP * np.arange(FIRST_BIN, FIRST_BIN + BINS) / FRAME).astype(np.complex64)
+    before = np.concatenate([own[:1] * turn.conj(), own[:-1]])
+    frequency = np.angle(own * before.conj() * turn)
+    delay = np.angle(-own * whole[:, :-1].conj())
+    return np.stack([log_power(own), frequency, delay], 1).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """What a network sees of the samples: frames [n, count, 112], the first of them the log power."""
+
+    count: int
+    of: typing.Callable
+
+
+VIEWS = {"log": View(1, _log_view), "phase": View(3, _phase_view)}
 
 
 def kept_frames(frames, speech):
@@ -59,8 +96,13 @@ def normalise(window):
     return (floored - floored.mean(0, dtype=np.float64)).astype(np.float32)
 
 
+def network_input(frames):
+    """[views, 300, 112] of 300 frames of a view: its log power floored and free of its mean, the others as they are."""
+    return np.concatenate([normalise(frames[:, 0])[None], frames[:, 1:].transpose(1, 0, 2)])
+
+
 def windows(kept):
-    """Network inputs [w, 300, 112] of a call's kept frames; fewer than 300 are repeated from the start."""
+    """Network inputs [w, views, 300, 112] of a call's kept frames; fewer than 300 are repeated from the start."""
     if len(kept) < WINDOW_FRAMES:
-        kept = np.resize(kept, (WINDOW_FRAMES, BINS))
-    return np.stack([normalise(kept[s : s + WINDOW_FRAMES]) for s in window_starts(len(kept))])
+        kept = np.resize(kept, (WINDOW_FRAMES, *kept.shape[1:]))
+    return np.stack([network_input(kept[s : s + WINDOW_FRAMES]) for s in window_starts(len(kept))])

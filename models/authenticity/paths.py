@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -12,6 +13,8 @@ CACHE = pathlib.Path(os.environ.get("PEAKSTREAM_AUTHENTICITY_CACHE", HERE / ".ca
 ITEMS = CACHE / "items"
 INDEX = CACHE / "index.csv"
 WHEELS = CACHE / "wheels"
+DEBS = CACHE / "debs"
+NPM = CACHE / "npm"
 
 
 def require_shared_data():
@@ -24,10 +27,13 @@ def require_shared_data():
         )
 
 
+def wheel(package):
+    """The file of a downloaded wheel."""
+    for file in sorted(WHEELS.glob(f"{package}-*.whl")):
+        return file
+    sys.exit(f"wheel {package} is missing in the cache: run sources.py, which fetches it")
+
+
 def wheel_member(package, member):
     """Bytes of one member of a downloaded wheel, e.g. the Silero network."""
-    import zipfile
-
-    for wheel in sorted(WHEELS.glob(f"{package}-*.whl")):
-        return zipfile.ZipFile(wheel).read(member)
-    sys.exit(f"wheel {package} is missing in the cache: run train.sh, which fetches it")
+    return zipfile.ZipFile(wheel(package)).read(member)

@@ -1,0 +1,111 @@
+"""Both members' scores joined, fused and calibrated: rows with a log-likelihood ratio leave, for the tables of report.py.
+
+No row is calibrated by itself: what a fold's genuine corpora are judged by was fitted to the other folds. Every number here is of corpora, and where
+it says "unseen" of synthesisers too, that the networks which scored them had never met.
+"""
+
+import csv
+import dataclasses
+import gzip
+import pathlib
+
+import numpy as np
+
+import folds
+import measures
+
+# Committed: whoever has not trained can still read the tables.
+FOLDER = pathlib.Path(__file__).resolve().parent / "scores"
+AASIST = "aasist"
+DURATIONS = (3, 5, 10)
+KEY = ("fold", "condition", "codec", "corpus", "speaker", "system", "family", "name", "paired", "kind")
+COLUMNS = (*KEY, *(f"logit{seconds}" for seconds in DURATIONS))
+MEMBERS = ("branch",)
+SECONDS = 5  # what calibrations are fitted to
+THRESHOLD, ATTACK_RATE = 0.8, 0.01
+
+
+@dataclasses.dataclass
+class Rows:
+    """Columns of equal length; `logits` [rows, members] by seconds."""
+
+    columns: dict
+    logits: dict
+
+    def __len__(self):
+        return len(self.columns["fold"])
+
+    def where(self, kept):
+        return Rows({name: values[kept] for name, values in self.columns.items()}, {s: v[kept] for s, v in self.logits.items()})
+
+    def pick(self, **wanted):
+        """Rows whose columns equal what is asked; a tuple means any of these."""
+        kept = np.ones(len(self), bool)
+        for name, value in wanted.items():
+            kept &= np.isin(self.columns[name], value if isinstance(value, tuple) else (value,))
+        return self.where(kept)
+
+
+def write(member, header, rows):
+    """A table of scores, compressed; the same rows give the same bytes."""
+    FOLDER.mkdir(exist_ok=True)
+    with open(FOLDER / f"{member}.csv.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
+        for row in (header, *rows):
+            packed.write((",".join(map(str, row)) + "\n").encode())
+
+
+def read_table(member):
+    """Rows of a table of scores, as dictionaries."""
+    with gzip.open(FOLDER / f"{member}.csv.gz", "rt") as file:
+        return list(csv.DictReader(file))
+
+
+def read(members=MEMBERS):
+    """The rows that every member has scored."""
+    tables = [{tuple(row[name] for name in KEY): row for row in read_table(member)} for member in members]
+    keys = sorted(set.intersection(*(set(table) for table in tables)))
+    columns = {name: np.array([key[i] for key in keys]) for i, name in enumerate(KEY)}
+    logits = {seconds: np.array([[float(table[key][f"logit{seconds}"]) for table in tables] for key in keys]) for seconds in DURATIONS}
+    return Rows(columns, logits)
+
+
+def read_aasist():
+    """{corpus, speaker, system, name: score} of calls over plain G.711."""
+    return {tuple(row[name] for name in ("corpus", "speaker", "system", "name")): float(row["score"]) for row in read_table(AASIST)}
+
+
+def weights_of(rows):
+    """Half for genuine speech (corpora alike), a quarter each for unseen and known synthesisers (systems alike)."""
+    c = rows.columns
+    genuine = c["kind"] == "genuine"
+    groups = np.where(genuine, np.char.add("genuine ", c["corpus"]), np.char.add(np.char.add(c["kind"], " "), c["system"]))
+    names, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    share = {"genuine": 0.5, "unseen": 0.25, "known": 0.25}
+    kinds = np.array([name.split(" ")[0] for name in names])
+    each = np.array([share[kind] / np.sum(kinds == kind) for kind in kinds])
+    return (each / counts)[index]
+
+
+def fitted(rows, seconds=SECONDS):
+    """(weight of each member, offset) by logistic regression."""
+    rows = rows.where(~np.isnan(rows.logits[seconds]).any(1))
+    labels = (rows.columns["kind"] == "genuine").astype(float)
+    return measures.fit_logistic(rows.logits[seconds], labels, weights_of(rows))
+
+
+def judged(rows, condition="g711"):
+    """{seconds: log-likelihood ratios}, each fold's by what was fitted to the others on plain G.711; the final networks' by all folds."""
+    left_out = rows.pick(condition=condition)
+    left_out = left_out.where(left_out.columns["fold"] != "final")
+    llr = {seconds: np.full(len(rows), np.nan) for seconds in DURATIONS}
+    for fold in folds.NAMES:
+        weights, offset = fitted(left_out.where(left_out.columns["fold"] != fold))
+        own = rows.columns["fold"] == fold
+        for seconds, values in rows.logits.items():
+            llr[seconds][own] = values[own] @ weights + offset
+    return llr
+
+
+def refusal_llr(threshold=THRESHOLD, attack_rate=ATTACK_RATE):
+    """A call is refused below this log-likelihood ratio."""
+    return measures.log_odds(threshold) - measures.log_odds(1 - attack_rate)

@@ -1,0 +1,149 @@
+"""What the speaker network hears on its way: means and deviations over time of its intermediate layers.
+
+A call's samples at 8 kHz enter, one vector leaves. The network is the installed one, which the engine runs for the embedding anyway.
+
+    python layers.py [PASS or CONDITION ...]     of the pool's units and of the calls, into .cache/layers; what is there is skipped
+"""
+
+import functools
+import sys
+import time
+
+import numpy as np
+
+import bank
+import calls
+import data
+import paths
+import pool
+
+sys.path.insert(0, str(paths.HERE.parent))
+from reference import chain  # noqa: E402
+from reference.runtime import log_mel  # noqa: E402
+
+MODEL = paths.HERE.parent / "installed" / "campplus.onnx"
+FOLDER = paths.CACHE / "layers"
+LAYERS = ("head.layer2.1.relu", "flat", "tdnn.relu", "xvector.transit1", "xvector.transit2")
+SIZE = 2 * (640 + 320 + 128 + 256 + 512)  # numbers of a vector
+LEAST_ROWS = 100
+TWINS = 3  # of each unit and pass
+AROUND = (6 * 256, 16 * 256)  # samples at 8 kHz before and after speech that are kept, as docs/front-end.md says
+
+
+@functools.lru_cache(maxsize=1)
+def _session():
+    import onnx
+    import onnxruntime
+    from onnx import helper
+
+    model = onnx.load(MODEL)
+    names = {output for node in model.graph.node for output in node.output}
+    absent = [name for name in LAYERS if name not in names]
+    if absent:
+        sys.exit(f"{MODEL.name} has no layers {absent}; it has, among others, {sorted(n for n in names if 'tdnn.' in n)[:9]}")
+    model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in LAYERS)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def around(speech):
+    """Speech, one boolean per 8 kHz sample, widened as the engine widens it for the speaker network."""
+    edges = np.diff(speech.astype(np.int8), prepend=0, append=0)
+    wide = np.zeros_like(speech)
+    for begin, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)):
+        wide[max(0, begin - AROUND[0]) : end + AROUND[1]] = True
+    return wide
+
+
+def rows(pcm, speech):
+    """Feature rows of int16 samples in and around speech."""
+    features = log_mel(chain.raise_to_16k(pcm))
+    centres = (np.arange(len(features)) * 160 + 200) // 2
+    return features[around(speech)[np.minimum(centres, len(speech) - 1)]]
+
+
+def statistics(features):
+    """Mean of each layer's channels over time, then their deviations, layer after layer: [SIZE] of feature rows."""
+    centred = features - features.mean(axis=0)
+    parts = []
+    for values in _session().run(list(LAYERS), {"features": centred[None]}):
+        values = values[0].reshape(-1, values.shape[-1])
+        parts += [values.mean(1), values.std(1, ddof=1)]
+    return np.concatenate(parts)
+
+
+def of_samples(pcm, speech):
+    """The vector of a call, or None if there is too little speech."""
+    features = rows(pcm, speech)
+    return statistics(features).astype(np.float16) if len(features) >= LEAST_ROWS else None
+
+
+def until(speech, seconds):
+    """How many samples hold so many seconds of speech."""
+    return int(np.searchsorted(np.cumsum(speech), seconds * data.RATE)) + 1
+
+
+def chosen(path, number):
+    """Of a unit: the genuine signal, and TWINS of its twins, the rare ones first."""
+    with np.load(path) as unit:
+        systems = [system for system in unit.files if system != "mask"]
+    own = [system for system in systems if system in ("genuine", "spoof")]
+    rare = lambda system: bank.family_of(system) in bank.NEURAL_FAMILIES
+    order = lambda system: (not rare(system), data.seed(path.name, number, bank.family_of(system), "order"))
+    twins = sorted(set(systems) - set(own), key=order)
+    return own + twins[:TWINS]
+
+
+def of_unit(path, number, systems):
+    """{system: vector} of a unit; odd passes hear 3 s only."""
+    with np.load(path) as unit:
+        signals = {system: unit[system] for system in systems}
+        speech = np.unpackbits(unit["mask"])[: len(signals[systems[0]])].astype(bool)
+    cut = until(speech, 3) if number % 2 else len(speech)
+    vectors = {system: of_samples(signal[:cut], speech[:cut]) for system, signal in signals.items()}
+    return {system: vector for system, vector in vectors.items() if vector is not None}
+
+
+def of_call(path, durations):
+    """{seconds: vector} of a call's first seconds of net speech, as far as it goes."""
+    with np.load(path) as call:
+        samples = call["samples"]
+        speech = np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+    vectors = {}
+    for seconds in durations:
+        if speech.sum() >= 0.95 * seconds * data.RATE:
+            cut = until(speech, seconds)
+            if (vector := of_samples(samples[:cut], speech[:cut])) is not None:
+                vectors[str(seconds)] = vector
+    return vectors
+
+
+def hear(title, jobs):
+    """(target, systems or None, function(systems) -> vectors) jobs; what is there is skipped."""
+    todo = [job for job in jobs if not (job[0].exists() if job[1] is None else pool.complete(job[0], job[1]))]
+    start = shown = time.time()
+    print(f"layers, {title}: {len(jobs)}, {len(todo)} to hear", flush=True)
+    for number, (target, systems, make) in enumerate(todo, 1):
+        data.save(target, **make(systems))
+        if time.time() - shown > 20:
+            shown = time.time()
+            left = (shown - start) / number * (len(todo) - number) / 60
+            print(f"layers, {title}: {number}/{len(todo)}, about {left:.1f} min left", flush=True)
+
+
+def main(wanted):
+    for name in wanted:
+        if name.isdecimal():
+            units = sorted((pool.FOLDER / name).glob("*~*.npz"))
+            jobs = [(FOLDER / "pool" / name / path.name, chosen(path, name), functools.partial(of_unit, path, int(name))) for path in units]
+        else:
+            listed = sorted((calls.FOLDER / name).glob("*~*.npz"))
+            durations = (3, 5, 10) if name == "g711" else (5,)
+            jobs = [(FOLDER / name / path.name, None, lambda _, path=path, d=durations: of_call(path, d)) for path in listed]
+        hear(name, jobs)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or [*map(str, range(len(pool.PASSES))), *calls.CONDITIONS])
