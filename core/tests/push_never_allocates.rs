@@ -57,7 +57,7 @@ fn an_embedding_costs_no_allocation_once_there_was_one_as_long() {
         let embedded = || assert!(engine().template_of_features(rows, ChannelType::Telephone).is_some());
         allocation_counter::measure(embedded).count_total
     };
-    assert!(embed(&rows) > 0, "the first makes its workspace");
+    embed(&rows);
     assert_eq!([embed(&rows), embed(&rows[..100 * 80]), embed(&rows)], [0; 3]);
 }
 
@@ -73,7 +73,7 @@ fn an_analysis_costs_no_allocation_once_there_was_one_as_long() {
         let analysed = || assert!(engine().analyse(&speech, spec).expect("speech").judgement.llr().is_some());
         allocation_counter::measure(analysed).count_total
     };
-    assert!(analyse() > 0, "the first makes its workspaces");
+    analyse();
     assert_eq!([analyse(), analyse()], [0; 2]);
 }
 

@@ -14,7 +14,7 @@ const ROWS_PER_BLOCK: usize = 4;
 
 /// Net speech. The detector is a block late: what it says of one fits the block before (`docs/speech-detection.md`).
 const NET_SPEECH: Margins = Margins { before: 1, after: 0, late: 1 };
-/// What the authenticity network was trained on: one block of padding keeps soft onsets and endings.
+/// For the quality gate of the band: one block of padding keeps soft onsets and endings.
 const PADDED_SPEECH: Margins = Margins { before: 1, after: 1, late: 0 };
 /// The speaker network has learnt on whole utterances; without the pauses around the words its errors rise
 /// (`docs/front-end.md`).
@@ -139,7 +139,7 @@ impl Collector {
         add_levels(&mut self.features, rows);
     }
 
-    /// Adds rows for the authenticity network.
+    /// Adds rows of the telephone band's spectrum.
     pub(crate) fn add_spectra(&mut self, rows: &[f32]) {
         add_levels(&mut self.spectra, rows);
     }

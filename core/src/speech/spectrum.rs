@@ -1,8 +1,7 @@
-//! Log spectrum of the telephone band (the authenticity network's input): 8 kHz enters, rows of 112 numbers leave.
+//! Log spectrum of the telephone band, by which the quality gates know a band that ends too low: 8 kHz enters, rows of 112 numbers leave.
 //!
 //! Frames of 256 samples every 80 (10 ms), symmetric Hann window, power, natural logarithm with a floor of 1e-10, bins
-//! 4…115 (125 Hz to 3,594 Hz): outside them each synthesiser's own resampling would give it away, which is not what
-//! is to be learnt (`models/authenticity/CARD.md`).
+//! 4…115 (125 Hz to 3,594 Hz).
 
 use std::f64::consts::PI;
 use std::sync::Arc;
