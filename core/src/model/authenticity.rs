@@ -14,7 +14,7 @@ use super::golden::{self, Golden};
 use super::graph_file::{Weights, WeightsError};
 use super::image::hold;
 use super::speaker::{self, SpeakerModel};
-use super::{LoadError, ModelInfo, Source};
+use super::{LoadError, ModelInfo, Precision, Source};
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::FbankTables;
 use crate::{ChannelType, Judgement, Llr, Unjudged};
@@ -23,6 +23,8 @@ use crate::{ChannelType, Judgement, Llr, Unjudged};
 const SETTINGS: &str = "authenticity.json";
 /// Neurons: of several networks that were trained from different beginnings, side by side.
 const HIDDEN: usize = 192;
+/// How far rounding the speaker network to bytes may move a logit: a fifth of a unit of evidence.
+const INT8_LOGIT: f64 = 0.6;
 /// No number counts for more deviations than this: what was never seen must not decide alone.
 const FURTHEST: f32 = 6.0;
 
@@ -117,6 +119,10 @@ impl AuthenticityModel {
             speaker.listen(&rows, ChannelType::Telephone, &mut |heard| self.listen(heard, &mut listened));
             let found = listened.logit().map_or(f32::NAN, |logit| logit as f32);
             let Expected { logit, tolerance } = case.expected;
+            let tolerance = match speaker.precision {
+                Precision::F32 => tolerance,
+                Precision::Int8 => INT8_LOGIT,
+            };
             golden::compare(&self.info.name, &case.name, "logits", &[found], &[logit], tolerance)?;
         }
         Ok(())
