@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use super::lanes::Lanes;
 use super::winograd::{self, Gather};
 use super::{
-    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir,
-    fourier, gemm,
+    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, Rows, abreast, dense,
+    elementwise, fir, fourier, gemm,
 };
 
 const MANTISSA_BITS: u32 = 23;
@@ -126,4 +126,4 @@ impl Lanes for __m256 {
     }
 }
 
-table!(Level::Avx2, __m256, 1, 2, 6, 2, "avx2,fma,f16c");
+table!(Level::Avx2, __m256, 1, 2, [6, 2], [6, 2], "avx2,fma,f16c");

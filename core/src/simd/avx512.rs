@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use super::lanes::Lanes;
 use super::winograd::{self, Gather};
 use super::{
-    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir,
-    fourier, gemm,
+    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, Rows, abreast, dense,
+    elementwise, fir, fourier, gemm,
 };
 
 const MANTISSA_BITS: u32 = 23;
@@ -138,4 +138,4 @@ impl Lanes for __m512 {
     }
 }
 
-table!(Level::Avx512, __m512, 4, 4, 8, 2, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+table!(Level::Avx512, __m512, 4, 4, [8, 2], [6, 4], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");

@@ -32,7 +32,17 @@ pub(crate) struct ByteMatrix {
 
 impl ByteMatrix {
     /// Rounds and lays out `weight(row, column)`. Columns are as many as biases, a multiple of 32; `depth` is a multiple of 4.
-    pub(crate) fn new(runs: usize, depth: usize, bias: &[f32], weight: impl Fn(usize, usize) -> f32) -> Self {
+    ///
+    /// `usual(row)`: what enters there on average, or 0 where that is not known. What rounding the weights takes from that is added to the
+    /// biases (Nagel et al., "Data-free quantization", arXiv 1906.04721, section 4.2): nothing that enters is below zero, so that errors of
+    /// many weights would not cancel out.
+    pub(crate) fn new(
+        runs: usize,
+        depth: usize,
+        bias: &[f32],
+        weight: impl Fn(usize, usize) -> f32,
+        usual: impl Fn(usize) -> f32,
+    ) -> Self {
         assert!(runs * depth > 0 && depth.is_multiple_of(QUAD), "no shape for the loop");
         assert!(bias.len().is_multiple_of(GRANULE), "no shape for the loop");
         let (rows, columns) = (runs * depth, bias.len());
@@ -47,7 +57,14 @@ impl ByteMatrix {
                 *packed = (weight(row, column) / worth[column]).round_ties_even() as i8;
             }
         }
-        Self { runs, depth, weights: weights.into(), worth, bias: bias.into() }
+        let lost = |row: usize, column: usize| {
+            let steps = weights[column / PANEL * lines + row / QUAD].0[column % PANEL * QUAD + row % QUAD];
+            f64::from(usual(row)) * f64::from(weight(row, column) - f32::from(steps) * worth[column])
+        };
+        let right =
+            |column: usize| f64::from(bias[column]) + (0..rows).map(|row| lost(row, column)).sum::<f64>();
+        let bias = (0..columns).map(|column| right(column) as f32).collect();
+        Self { runs, depth, weights: weights.into(), worth, bias }
     }
 
     /// Columns.

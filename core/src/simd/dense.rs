@@ -170,10 +170,29 @@ impl Layer<'_> {
 /// # Safety
 /// The machine has the vectors' instruction set, and [`Layer::check`] has passed.
 #[inline(always)]
-pub(super) unsafe fn layer<V: Lanes, const ROWS: usize, const VECTORS: usize>(
+pub(super) unsafe fn layer<
+    V: Lanes,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const WIDE_ROWS: usize,
+    const WIDE_VECTORS: usize,
+>(
     layer: &Layer<'_>,
     output: &mut [f32],
 ) {
+    // SAFETY: as this function's.
+    unsafe {
+        if layer.matrix.columns.is_multiple_of(WIDE_VECTORS * V::COUNT) {
+            columns::<V, WIDE_ROWS, WIDE_VECTORS>(layer, output);
+        } else {
+            columns::<V, ROWS, VECTORS>(layer, output);
+        }
+    }
+}
+
+/// All rows of some columns, then of the next.
+#[inline(always)]
+unsafe fn columns<V: Lanes, const ROWS: usize, const VECTORS: usize>(layer: &Layer<'_>, output: &mut [f32]) {
     let mut column = 0;
     // SAFETY: as this function's.
     unsafe {
@@ -270,6 +289,73 @@ impl Affine {
             lengths == [self.scale.len(); 3] && output.len().is_multiple_of(GRANULE),
             "another number of channels"
         );
+    }
+}
+
+/// Adds rows, as long as the sums are many, to the sums.
+///
+/// # Safety
+/// The machine has the vectors' instruction set; so many rows lie in the input, and sums are a multiple of [`GRANULE`].
+#[inline(always)]
+pub(super) unsafe fn add_rows<V: Lanes>(input: &[f32], rows: Rows, count: usize, sums: &mut [f32]) {
+    // SAFETY: as this function's.
+    unsafe {
+        for row in 0..count {
+            let from = input.as_ptr().add(rows.first + row * rows.step);
+            let mut at = 0;
+            while at < sums.len() {
+                let to = sums.as_mut_ptr().add(at);
+                V::load(to).add(V::load(from.add(at))).store(to);
+                at += V::COUNT;
+            }
+        }
+    }
+}
+
+/// Adds the squares of rows less the means, as long as these are many, to the sums.
+///
+/// # Safety
+/// As of [`add_rows`]; means are as many as sums.
+#[inline(always)]
+pub(super) unsafe fn add_squares<V: Lanes>(
+    input: &[f32],
+    rows: Rows,
+    count: usize,
+    means: &[f32],
+    sums: &mut [f32],
+) {
+    // SAFETY: as this function's.
+    unsafe {
+        for row in 0..count {
+            let from = input.as_ptr().add(rows.first + row * rows.step);
+            let mut at = 0;
+            while at < sums.len() {
+                let to = sums.as_mut_ptr().add(at);
+                let off = V::load(from.add(at)).sub(V::load(means.as_ptr().add(at)));
+                off.mul_add(off, V::load(to)).store(to);
+                at += V::COUNT;
+            }
+        }
+    }
+}
+
+/// Multiplies rows, as long as the factors are many, by the factors.
+///
+/// # Safety
+/// As of [`add_rows`], of the values and the factors.
+#[inline(always)]
+pub(super) unsafe fn scale_rows<V: Lanes>(factors: &[f32], rows: Rows, count: usize, values: &mut [f32]) {
+    // SAFETY: as this function's.
+    unsafe {
+        for row in 0..count {
+            let first = values.as_mut_ptr().add(rows.first + row * rows.step);
+            let mut at = 0;
+            while at < factors.len() {
+                let to = first.add(at);
+                V::load(to).mul(V::load(factors.as_ptr().add(at))).store(to);
+                at += V::COUNT;
+            }
+        }
     }
 }
 

@@ -11,15 +11,19 @@
 #![allow(unsafe_code, reason = "the only place of the engine that may; every block says why it is sound")]
 
 /// Compiles every loop for one kind of vector, with the features that it needs, into a table. A tile of a product is so many
-/// panels, which are so many vectors, wide.
+/// panels, which are so many vectors, wide; one of a layer has so many rows of so many vectors, and others where the columns are a multiple
+/// of the wide one's.
 macro_rules! table {
-    ($level:expr, $vector:ty, $panels:literal, $vectors:literal, $rows:literal, $columns:literal $(, $features:literal)?) => {
+    ($level:expr, $vector:ty, $panels:literal, $vectors:literal, [$rows:literal, $columns:literal], [$wide_rows:literal, $wide_columns:literal] $(, $features:literal)?) => {
         /// The loops for these machines.
         pub(super) static KERNELS: Kernels = Kernels {
             level: $level,
             product,
             layer,
             scale_relu,
+            add_rows,
+            add_squares,
+            scale_rows,
             spread,
             gather,
             convolve,
@@ -41,12 +45,27 @@ macro_rules! table {
         $(#[target_feature(enable = $features)])?
         unsafe fn layer(layer: &Layer<'_>, output: &mut [f32]) {
             // SAFETY: as above.
-            unsafe { dense::layer::<$vector, $rows, $columns>(layer, output) }
+            unsafe { dense::layer::<$vector, $rows, $columns, $wide_rows, $wide_columns>(layer, output) }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn scale_relu(affine: &Affine, input: &[f32], output: &mut [f32]) {
             // SAFETY: as above.
             unsafe { dense::scale_relu::<$vector>(affine, input, output) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn add_rows(input: &[f32], rows: Rows, count: usize, sums: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::add_rows::<$vector>(input, rows, count, sums) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn add_squares(input: &[f32], rows: Rows, count: usize, means: &[f32], sums: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::add_squares::<$vector>(input, rows, count, means, sums) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn scale_rows(factors: &[f32], rows: Rows, count: usize, values: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { dense::scale_rows::<$vector>(factors, rows, count, values) }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn spread(input: &[f32], channels: usize, output: &mut [f32]) {
@@ -267,6 +286,9 @@ pub(crate) struct Kernels {
     product: unsafe fn(&Product<'_>, &mut [f32]),
     layer: unsafe fn(&Layer<'_>, &mut [f32]),
     scale_relu: unsafe fn(&Affine, &[f32], &mut [f32]),
+    add_rows: unsafe fn(&[f32], Rows, usize, &mut [f32]),
+    add_squares: unsafe fn(&[f32], Rows, usize, &[f32], &mut [f32]),
+    scale_rows: unsafe fn(&[f32], Rows, usize, &mut [f32]),
     spread: unsafe fn(&[f32], usize, &mut [f32]),
     gather: unsafe fn(&Gather<'_>, &mut [f32]),
     convolve: unsafe fn(&[f32], &[f32], &mut [f32]),
@@ -315,6 +337,38 @@ impl Kernels {
         affine.check(input, output);
         // SAFETY: this machine has the table's instructions; the lengths were just checked.
         unsafe { (self.scale_relu)(affine, input, output) }
+    }
+
+    /// Adds so many rows to as many sums, a multiple of 32, as are taken of each.
+    pub(crate) fn add_rows(&self, input: &[f32], rows: Rows, count: usize, sums: &mut [f32]) {
+        assert!(rows.lie_in(count, sums.len(), input), "a row ends behind the input");
+        assert!(sums.len().is_multiple_of(dense::GRANULE), "no number of channels for the loop");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.add_rows)(input, rows, count, sums) }
+    }
+
+    /// The same of the squares of what is left when the means are taken from a row.
+    pub(crate) fn add_squares(
+        &self,
+        input: &[f32],
+        rows: Rows,
+        count: usize,
+        means: &[f32],
+        sums: &mut [f32],
+    ) {
+        assert!(rows.lie_in(count, sums.len(), input), "a row ends behind the input");
+        assert!(means.len() == sums.len(), "another number of means");
+        assert!(sums.len().is_multiple_of(dense::GRANULE), "no number of channels for the loop");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.add_squares)(input, rows, count, means, sums) }
+    }
+
+    /// Multiplies the beginnings of so many rows by as many factors, a multiple of 32.
+    pub(crate) fn scale_rows(&self, factors: &[f32], rows: Rows, count: usize, values: &mut [f32]) {
+        assert!(rows.lie_in(count, factors.len(), values), "a row ends behind the values");
+        assert!(factors.len().is_multiple_of(dense::GRANULE), "no number of channels for the loop");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.scale_rows)(factors, rows, count, values) }
     }
 
     /// Turns inputs into the points of as many tiles as the output has room for: see [`winograd`].

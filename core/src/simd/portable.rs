@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use super::lanes::Lanes;
 use super::winograd::{self, Gather};
 use super::{
-    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, abreast, dense, elementwise, fir,
-    fourier, gemm,
+    Abreast, Affine, Bank, Begins, Fourier, Kernels, Layer, Level, Product, Rows, abreast, dense,
+    elementwise, fir, fourier, gemm,
 };
 
 #[derive(Clone, Copy)]
@@ -118,4 +118,4 @@ impl Lanes for Four {
     }
 }
 
-table!(Level::Portable, Four, 1, 4, 3, 4);
+table!(Level::Portable, Four, 1, 4, [3, 4], [3, 4]);

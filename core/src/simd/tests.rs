@@ -129,7 +129,7 @@ proptest! {
     ) {
         let (depth, columns) = (4 * quads, 2 * PANEL * panels);
         let (weights, bias) = (noise(runs * depth * columns, seed), noise(columns, seed ^ 1));
-        let matrix = ByteMatrix::new(runs, depth, &bias, |row, column| weights[row * columns + column]);
+        let matrix = ByteMatrix::new(runs, depth, &bias, |row, column| weights[row * columns + column], |_| 0.0);
         let steps: Vec<f32> = (0..columns)
             .map(|column| (0..runs * depth).map(|row| weights[row * columns + column].abs()).fold(0.0, f32::max) / 127.0)
             .collect();
@@ -169,6 +169,34 @@ proptest! {
                 }
                 let after = &output[3 + row * to.step + columns..3 + (row + 1) * to.step];
                 prop_assert!(after.iter().all(|value| *value == 7.0), "wrote behind a row");
+            }
+        }
+    }
+
+    #[test]
+    fn of_what_usually_enters_rounding_the_weights_takes_nothing(quads in 1usize..40, seed: u32) {
+        let (depth, columns) = (4 * quads, 2 * PANEL);
+        let weights = noise(depth * columns, seed);
+        let input: Vec<u8> = noise(depth, seed ^ 1).iter().map(|x| (x * 127.0 + 128.0) as u8).collect();
+        let bias = [0.5; 2 * PANEL];
+        let matrix = ByteMatrix::new(
+            1,
+            depth,
+            &bias,
+            |row, column| weights[row * columns + column],
+            |row| f32::from(input[row]) / 255.0,
+        );
+        if let Some(table) = byte_kernels() {
+            let (worth, rows) = (Worth::All(1.0 / 255.0), Rows::packed(0));
+            let mut output = [0.0; 2 * PANEL];
+            table.layer(
+                &ByteLayer { matrix: &matrix, input: &input, worth, from: rows, runs: &[0], count: 1, then: Then::Keep, to: rows },
+                &mut output,
+            );
+            for (column, found) in output.into_iter().enumerate() {
+                let terms = (0..depth).map(|row| f64::from(input[row]) / 255.0 * f64::from(weights[row * columns + column]));
+                let exact = 0.5 + terms.sum::<f64>();
+                prop_assert!(close(found, exact, depth), "{found} instead of {exact}");
             }
         }
     }
@@ -255,6 +283,38 @@ proptest! {
             for (i, &found) in output.iter().enumerate() {
                 let exact = (f64::from(input[i]) * f64::from(scale[i]) + f64::from(shift[i])).max(0.0);
                 prop_assert!(close(found, exact, 1), "{table:?}: {found} instead of {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_summed_squared_and_scaled_channel_by_channel(
+        (panels, count) in (1usize..4, 0usize..6),
+        apart in 0usize..7,
+        seed: u32,
+    ) {
+        let channels = 2 * PANEL * panels;
+        let rows = Rows { first: 3, step: channels + apart };
+        let (input, means) = (noise(3 + count * rows.step, seed), noise(channels, seed ^ 1));
+        let at = |row: usize, channel: usize| 3 + row * rows.step + channel;
+        for table in tables() {
+            let (mut sums, mut squares, mut scaled) = (means.clone(), means.clone(), input.clone());
+            table.add_rows(&input, rows, count, &mut sums);
+            table.add_squares(&input, rows, count, &means, &mut squares);
+            table.scale_rows(&means, rows, count, &mut scaled);
+            for channel in 0..channels {
+                let of = |term: &dyn Fn(f64) -> f64| {
+                    let terms = (0..count).map(|row| term(f64::from(input[at(row, channel)])));
+                    f64::from(means[channel]) + terms.sum::<f64>()
+                };
+                prop_assert!(close(sums[channel], of(&|x| x), count), "{table:?}");
+                prop_assert!(close(squares[channel], of(&|x| (x - f64::from(means[channel])).powi(2)), 4 * count), "{table:?}");
+                for row in 0..count {
+                    prop_assert_eq!(scaled[at(row, channel)], input[at(row, channel)] * means[channel]);
+                }
+            }
+            for (row, left) in scaled[3..].chunks(rows.step).enumerate() {
+                prop_assert_eq!(&left[channels..], &input[at(row, channels)..][..apart]);
             }
         }
     }

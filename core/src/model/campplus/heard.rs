@@ -4,7 +4,7 @@
 //! speech by these numbers (`models/authenticity/CARD.md`).
 
 use super::super::image::hold;
-use crate::simd::Rows;
+use crate::simd::{Rows, kernels};
 
 /// Numbers in all.
 pub(crate) const NUMBERS: usize = 2 * (640 + 320 + 128 + 256 + 512);
@@ -73,20 +73,13 @@ impl HeardLayer<'_> {
 
 /// Mean over time of each channel, then its deviation, unbiased.
 pub(super) fn moments(input: &[f32], rows: Rows, channels: usize, count: usize, moments: &mut Vec<f32>) {
-    let frames = || input[rows.first..].chunks(rows.step).take(count).map(|frame| &frame[..channels]);
     hold(moments, 2 * channels);
     let (means, deviations) = moments[..2 * channels].split_at_mut(channels);
     means.fill(0.0);
     deviations.fill(0.0);
-    for frame in frames() {
-        means.iter_mut().zip(frame).for_each(|(mean, value)| *mean += value);
-    }
+    kernels().add_rows(input, rows, count, means);
     means.iter_mut().for_each(|mean| *mean /= count as f32);
-    for frame in frames() {
-        for ((deviation, mean), value) in deviations.iter_mut().zip(&*means).zip(frame) {
-            *deviation += (value - mean) * (value - mean);
-        }
-    }
+    kernels().add_squares(input, rows, count, means, deviations);
     deviations.iter_mut().for_each(|deviation| *deviation = (*deviation / (count as f32 - 1.0)).sqrt());
 }
 
@@ -96,12 +89,21 @@ mod tests {
 
     #[test]
     fn a_layer_is_heard_as_the_mean_and_the_deviation_of_each_channel_bins_innermost() {
-        // Two bins of three frames of two channels, and something between that is not theirs.
-        let input =
-            [1.0, 10.0, 9.9, 2.0, 20.0, 9.9, 3.0, 30.0, 9.9, 5.0, 50.0, 9.9, 5.0, 50.0, 9.9, 8.0, 50.0, 9.9];
+        // Two bins of three frames of 32 channels, and something between that is not theirs.
+        const CHANNELS: usize = 32;
+        let step = CHANNELS + 1;
+        let mut input = vec![9.9; 2 * 3 * step];
+        for (row, value) in [1.0, 2.0, 3.0, 5.0, 5.0, 8.0].into_iter().enumerate() {
+            (0..CHANNELS).for_each(|channel| input[row * step + channel] = value * (1 + channel) as f32);
+        }
         let mut heard = Heard::default();
-        heard.add(&input, 3, (2, 2), |bin| Rows { first: 9 * bin, step: 3 });
-        let deviation = 3f32.sqrt();
-        assert_eq!(heard.values(), [2.0, 6.0, 20.0, 50.0, 1.0, deviation, 10.0, 0.0]);
+        heard.add(&input, 3, (2, CHANNELS), |bin| Rows { first: 3 * step * bin, step });
+        let (means, deviations) = heard.values().split_at(2 * CHANNELS);
+        for channel in 0..CHANNELS {
+            let times = (1 + channel) as f32;
+            assert_eq!(means[2 * channel..][..2], [2.0 * times, 6.0 * times]);
+            assert_eq!(deviations[2 * channel], times);
+            assert!((deviations[2 * channel + 1] / times - 3f32.sqrt()).abs() < 1e-6);
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::speech::fbank::BINS;
 use blocks::Block;
 use head::Head;
 use heard::moments;
-use product::{Bytes, Entering, Factor, Product};
+use product::{Bytes, Entering, Factor, Product, UNKNOWN};
 
 pub(crate) use heard::{Heard, NUMBERS as HEARD};
 
@@ -77,10 +77,18 @@ impl CamPlus {
             let values = weights.take("tdnn.weight", &[FIRST, flat, SPAN])?;
             let bias = weights.take("tdnn.bias", &[FIRST])?;
             // The published order is channels of bins; ours is bins of channels.
-            Factor::new(bytes, 1, SPAN * flat, &bias, |row, column| {
-                let (frame, bin, channel) = (row / flat, row % flat / head::CHANNELS, row % head::CHANNELS);
-                values[(column * flat + channel * head::BINS_LEFT + bin) * SPAN + frame]
-            })
+            Factor::new(
+                bytes,
+                1,
+                SPAN * flat,
+                &bias,
+                |row, column| {
+                    let (frame, bin, channel) =
+                        (row / flat, row % flat / head::CHANNELS, row % head::CHANNELS);
+                    values[(column * flat + channel * head::BINS_LEFT + bin) * SPAN + frame]
+                },
+                |_| UNKNOWN,
+            )
         };
         let mut blocks = Vec::new();
         let mut channels = FIRST;

@@ -11,6 +11,9 @@ pub(super) type Bytes = Option<&'static ByteKernels>;
 /// So that frames do not lie a power of two apart, where they would compete for the same cache lines.
 pub(super) const SPACING: usize = 32;
 
+/// Of what enters a product, where nothing is known of it.
+pub(super) const UNKNOWN: f32 = 0.0;
+
 /// What is multiplied with.
 #[derive(Debug)]
 pub(super) enum Factor {
@@ -79,17 +82,18 @@ impl Entering {
 }
 
 impl Factor {
-    /// See [`Matrix::new`]; for bytes, `depth` is a multiple of 4.
+    /// See [`Matrix::new`] and [`ByteMatrix::new`].
     pub(super) fn new(
         bytes: Bytes,
         runs: usize,
         depth: usize,
         bias: &[f32],
         weight: impl Fn(usize, usize) -> f32,
+        usual: impl Fn(usize) -> f32,
     ) -> Self {
         match bytes {
             None => Self::Numbers(Matrix::new(runs, depth, bias, weight)),
-            Some(kernels) => Self::Bytes(ByteMatrix::new(runs, depth, bias, weight), kernels),
+            Some(kernels) => Self::Bytes(ByteMatrix::new(runs, depth, bias, weight, usual), kernels),
         }
     }
 

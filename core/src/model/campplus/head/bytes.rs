@@ -2,6 +2,7 @@
 //! becomes bytes, whose steps are worth the same in all of the bin.
 
 use super::super::super::image::{Shape, hold};
+use super::super::product::UNKNOWN;
 use super::super::{Heard, Weights, WeightsError};
 use super::{CHANNELS, SPAN, flat_rows};
 use crate::simd::{ByteKernels, ByteLayer, ByteMatrix, Rows, Then, Worth};
@@ -81,14 +82,22 @@ impl Convolution {
 impl Convolutions {
     pub(super) fn take(weights: &mut Weights, kernels: &'static ByteKernels) -> Result<Self, WeightsError> {
         let convolution = |values: &[f32], bias: &[f32], stride| {
-            let matrix = ByteMatrix::new(SPAN, SPAN * CHANNELS, bias, |row, column| {
-                let (bin, frame, channel) = (row / CHANNELS / SPAN, row / CHANNELS % SPAN, row % CHANNELS);
-                values[((column * CHANNELS + channel) * SPAN + bin) * SPAN + frame]
-            });
+            let matrix = ByteMatrix::new(
+                SPAN,
+                SPAN * CHANNELS,
+                bias,
+                |row, column| {
+                    let (bin, frame, channel) =
+                        (row / CHANNELS / SPAN, row / CHANNELS % SPAN, row % CHANNELS);
+                    values[((column * CHANNELS + channel) * SPAN + bin) * SPAN + frame]
+                },
+                |_| UNKNOWN,
+            );
             Convolution { matrix, stride }
         };
         let shortcut = |values: &[f32], bias: &[f32]| {
-            ByteMatrix::new(1, CHANNELS, bias, |row, column| values[column * CHANNELS + row])
+            let weight = |row, column| values[column * CHANNELS + row];
+            ByteMatrix::new(1, CHANNELS, bias, weight, |_| UNKNOWN)
         };
         Ok(Self { convolutions: super::Convolutions::take(weights, convolution, shortcut)?, kernels })
     }
