@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -26,6 +26,7 @@ test: ## everything that proves it
 	@$(STEP) "lint" $(MAKE) -s lint
 	@$(STEP) "documentation" $(MAKE) -s doc
 	@$(STEP) "engine and server" $(MAKE) -s test-rust
+	@$(STEP) "instructions" $(MAKE) -s instructions
 	@$(STEP) "real clients" $(MAKE) -s test-clients
 
 lint: target/tools/bin/cargo-deny ## format, clippy, licences and sources of dependencies
@@ -46,6 +47,9 @@ test-rust: ## unit, property and whole-server tests
 	MIMALLOC_PURGE_DELAY=0 cargo test -q --workspace
 	# The golden vectors once more with the loops of a machine without AVX.
 	PEAKSTREAM_CPU=portable cargo test -q -p peakstream --test a_model_must_prove_itself
+
+instructions: models ## has an embedding, authenticity or a second of audio become dearer? Counted by valgrind (benches/instructions.json)
+	@python3 benches/instructions.py
 
 test-clients: ## the real binary against clients from the registries
 	@cargo build -q -p peakstream-server

@@ -5,6 +5,7 @@ mod audiohook;
 mod cpu;
 mod embed;
 mod engine;
+mod instructions;
 mod load;
 mod messages;
 mod mismatch;
@@ -26,6 +27,8 @@ enum Command {
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
     Engine(engine::Args),
+    /// Does fixed pieces of work, for a tool that counts their instructions.
+    Instructions(instructions::Args),
     /// Counts how often a stream of the wrong name is noticed, and a right one suspected.
     Mismatch(mismatch::Args),
     /// Measures a running server under many live calls in real time: lateness, cost of a message; prints JSON.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Instructions(args) => instructions::run(&args),
         Command::Mismatch(args) => mismatch::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Messages(args) => messages::run(&args),
