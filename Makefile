@@ -58,8 +58,9 @@ test-clients: ## the real binary against clients from the registries
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
 	core/fuzz/run.sh $(or $(SECONDS),60)
 
-bench: models ## cost beside the alternatives, one core (writes target/bench/report.json)
+bench: models ## cost beside the alternatives, one core (writes target/bench/report.json and docs/performance.md)
 	@python3 benches/bench.py
+	@python3 benches/performance.py
 
 DATA ?= ../shared/data
 eval: models ## error rates beside the reference pipeline, step by step, and those of authenticity (needs DATA, by default ../shared/data; writes target/eval/report.json)

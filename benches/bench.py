@@ -305,6 +305,24 @@ def engine_rows(engines, others):
     return rows
 
 
+def goal_rows(rows):
+    """The rows that goals are written for (benches/performance.py), by short names; here a ratio is the alternative's cost by ours."""
+    by_name = {item["name"]: item for item in rows}
+    renamed = {"embedding of 3 s (298 frames)": "embedding_3s_f32", "embedding of 5 s (498 frames)": "embedding_5s_f32"}
+    renamed[f"embedding of 3 s (298 frames){IN_BYTES}"] = "embedding_3s_reduced"
+    renamed["Twilio media message of 20 ms"] = "message_us"
+    renamed |= {name: "idle_client_bytes" for name in by_name if name.startswith("Socket.IO: idle client")}
+    for name, goal in renamed.items():
+        if name in by_name:
+            item = by_name[name]
+            yield {**item, "name": goal, "ratio": round(item["theirs"] / item["ours"], 3) if item["theirs"] else None}
+    push, silero = by_name["push: everything, 20 ms packets"], by_name["push: speech detection (Silero)"]
+    times = {"ours": round(1e6 / push["ours"]), "ours_median": round(1e6 / push["ours_median"])}
+    theirs = {"theirs": round(1e6 / silero["theirs"]), "theirs_median": round(1e6 / silero["theirs_median"])}
+    alternative = {"alternative": f"{silero['alternative']}: speech detection alone", "alternative_threads": 1}
+    yield {**push, **times, **theirs, **alternative, "name": "push", "unit": "times real time", "ratio": round(silero["theirs"] / push["ours"], 3)}
+
+
 def server_rows(report, cpu):
     decision, memory = report["decision"], report["memory"]
     shared = {"cpu": cpu, "threads": report["threads"] or 1}
@@ -486,9 +504,10 @@ def measure(arguments):
     print("restart: a server killed with many results stored", flush=True)
     command = [bench, "restart", "--bin", server] + (["--results", "5000", "--starts", "2"] if arguments.quick else [])
     rows.append(restart_row(run(command, 600), level_of(engines[0]["cpu_features"])))
-    for item in rows:
+    goals = list(goal_rows(rows))
+    for item in (*rows, *goals):
         item["processor"] = processor()
-    (FOLDER / "report.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (FOLDER / "report.json").write_text(json.dumps(rows + goals, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print_table(rows, cores)
     print(f"\nwritten: {os.path.relpath(FOLDER / 'report.json')}")
 
