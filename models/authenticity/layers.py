@@ -3,11 +3,11 @@
 A call's samples at 8 kHz enter, one vector leaves. The network is the installed one, which the engine runs for the embedding anyway.
 
     python layers.py [PASS or CONDITION ...]     of the pool's units and of the calls, into .cache/layers; what is there is skipped
+    python layers.py windows                     of windows along the calls, for study.py
 """
 
 import functools
 import sys
-import time
 
 import numpy as np
 
@@ -16,6 +16,7 @@ import calls
 import data
 import paths
 import pool
+import work
 
 sys.path.insert(0, str(paths.HERE.parent))
 from reference import chain  # noqa: E402
@@ -24,7 +25,8 @@ from reference.runtime import log_mel  # noqa: E402
 MODEL = paths.HERE.parent / "installed" / "campplus.onnx"
 FOLDER = paths.CACHE / "layers"
 LAYERS = ("head.layer2.1.relu", "flat", "tdnn.relu", "xvector.transit1", "xvector.transit2")
-SIZE = 2 * (640 + 320 + 128 + 256 + 512)  # numbers of a vector
+WIDTHS = (640, 320, 128, 256, 512)  # channels of each, bins counted
+SIZE = 2 * sum(WIDTHS)  # numbers of a vector
 LEAST_ROWS = 100
 TWINS = 3  # of each unit and pass
 AROUND = (6 * 256, 16 * 256)  # samples at 8 kHz before and after speech that are kept, as docs/front-end.md says
@@ -74,6 +76,12 @@ def statistics(features):
     return np.concatenate(parts)
 
 
+def columns(layer):
+    """Where a layer's numbers stand in a vector."""
+    begin = 2 * sum(WIDTHS[: LAYERS.index(layer)])
+    return slice(begin, begin + 2 * WIDTHS[LAYERS.index(layer)])
+
+
 def of_samples(pcm, speech):
     """The vector of a call, or None if there is too little speech."""
     features = rows(pcm, speech)
@@ -85,13 +93,17 @@ def until(speech, seconds):
     return int(np.searchsorted(np.cumsum(speech), seconds * data.RATE)) + 1
 
 
-def chosen(path, number):
-    """Of a unit: the genuine signal, and TWINS of its twins, the rare ones first."""
+def systems_of(path):
+    """Whose signals a unit's file holds."""
     with np.load(path) as unit:
-        systems = [system for system in unit.files if system != "mask"]
+        return [system for system in unit.files if system != "mask"]
+
+
+def chosen(systems, name, number):
+    """Of a unit's systems: the genuine signal, and TWINS of its twins, the rare ones first."""
     own = [system for system in systems if system in ("genuine", "spoof")]
     rare = lambda system: bank.family_of(system) in bank.NEURAL_FAMILIES
-    order = lambda system: (not rare(system), data.seed(path.name, number, bank.family_of(system), "order"))
+    order = lambda system: (not rare(system), data.seed(name, number, bank.family_of(system), "order"))
     twins = sorted(set(systems) - set(own), key=order)
     return own + twins[:TWINS]
 
@@ -120,24 +132,32 @@ def of_call(path, durations):
     return vectors
 
 
+def of_windows(path):
+    """{number: vector} of three windows of 3 s along a call, and "whole" of all 9 s; nothing of calls with less speech."""
+    with np.load(path) as call:
+        samples = call["samples"]
+        speech = np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+    ends = [until(speech, seconds) for seconds in (0, 3, 6, 9)]
+    if ends[-1] > len(speech):
+        return {}
+    parts = {str(number): slice(*ends[number : number + 2]) for number in range(3)} | {"whole": slice(0, ends[-1])}
+    return {name: of_samples(samples[part], speech[part]) for name, part in parts.items()}
+
+
 def hear(title, jobs):
     """(target, systems or None, function(systems) -> vectors) jobs; what is there is skipped."""
     todo = [job for job in jobs if not (job[0].exists() if job[1] is None else pool.complete(job[0], job[1]))]
-    start = shown = time.time()
-    print(f"layers, {title}: {len(jobs)}, {len(todo)} to hear", flush=True)
-    for number, (target, systems, make) in enumerate(todo, 1):
-        data.save(target, **make(systems))
-        if time.time() - shown > 20:
-            shown = time.time()
-            left = (shown - start) / number * (len(todo) - number) / 60
-            print(f"layers, {title}: {number}/{len(todo)}, about {left:.1f} min left", flush=True)
+    work.do(f"layers, {title}", [(target, functools.partial(make, systems)) for target, systems, make in todo], of=len(jobs))
 
 
 def main(wanted):
     for name in wanted:
-        if name.isdecimal():
+        if name == "windows":
+            listed = sorted((calls.FOLDER / "g711").glob("*~*.npz"))
+            jobs = [(FOLDER / name / path.name, None, lambda _, path=path: of_windows(path)) for path in listed]
+        elif name.isdecimal():
             units = sorted((pool.FOLDER / name).glob("*~*.npz"))
-            jobs = [(FOLDER / "pool" / name / path.name, chosen(path, name), functools.partial(of_unit, path, int(name))) for path in units]
+            jobs = [(FOLDER / "pool" / name / path.name, chosen(systems_of(path), path.name, name), functools.partial(of_unit, path, int(name))) for path in units]
         else:
             listed = sorted((calls.FOLDER / name).glob("*~*.npz"))
             durations = (3, 5, 10) if name == "g711" else (5,)

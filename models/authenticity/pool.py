@@ -7,15 +7,16 @@ clips and draws other lines, from nearly plain G.711 (pass 0) to rough.
 """
 
 import dataclasses
+import functools
 import hashlib
 import sys
-import time
 
 import numpy as np
 
 import bank
 import data
 import paths
+import work
 from line import Line
 
 FOLDER = paths.CACHE / "pool"
@@ -99,14 +100,8 @@ def main(numbers):
             if path.name not in kept:
                 path.unlink()
         todo = [(unit, path) for unit, path in units if not complete(path, unit.systems(number))]
-        start = shown = time.time()
-        print(f"pool, pass {number}: {len(units)} units, {len(todo)} to render", flush=True)
-        for done, (unit, path) in enumerate(todo, 1):
-            data.save(path, **render(unit, number, babble))
-            if time.time() - shown > 20:
-                shown = time.time()
-                left = (shown - start) / done * (len(todo) - done) / 60
-                print(f"pool, pass {number}: {done}/{len(todo)}, about {left:.1f} min left", flush=True)
+        render_one = lambda unit: functools.partial(render, unit, number, babble)
+        work.do(f"pool, pass {number}", [(path, render_one(unit)) for unit, path in todo], of=len(units))
 
 
 if __name__ == "__main__":

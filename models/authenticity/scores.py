@@ -92,14 +92,24 @@ def table(model, view, fold, condition):
     return rows(fold, condition, judge)
 
 
-def table_of_branch(model, fold, condition):
-    import branch
+@functools.lru_cache(maxsize=None)
+def vectors(condition):
+    """{file name: {seconds: vector}} of every call that was heard."""
     import layers
 
-    def judge(path):
-        with np.load(layers.FOLDER / condition / path.name) as heard:
-            return {int(seconds): float(branch.logits(model, heard[seconds][None])[0]) for seconds in heard.files}
+    found = {}
+    for path in sorted((layers.FOLDER / condition).glob("*~*.npz")):
+        with np.load(path) as heard:
+            found[path.name] = {int(seconds): heard[seconds] for seconds in heard.files}
+    return found
 
+
+def table_of_branch(model, fold, condition, columns=slice(None)):
+    """`columns`: the numbers of a vector that the model was given."""
+    import branch
+
+    heard = vectors(condition)
+    judge = lambda path: {seconds: float(branch.logits(model, vector[None, columns])[0]) for seconds, vector in heard[path.name].items()}
     return rows(fold, condition, judge)
 
 
