@@ -34,10 +34,10 @@ class Recipe:
     weighed: bool = True  # corpora alike, families alike
 
 
-def vectors():
+def vectors(folder=layers.FOLDER):
     """(corpus, speaker, system, pass, unit, vector) of everything heard of the pool."""
     for number in range(len(pool.PASSES)):
-        for path in sorted((layers.FOLDER / "pool" / str(number)).glob("*~*.npz")):
+        for path in sorted((folder / "pool" / str(number)).glob("*~*.npz")):
             corpus, speaker, _ = path.name.split("~")
             if corpus in bank.ODD_CORPORA or speaker.startswith(bank.JUDGED_ONLY):
                 continue
@@ -116,9 +116,9 @@ def logits(model, x):
     return (hidden @ model["output.weight"].T + model["output.bias"])[:, 0]
 
 
-def load():
+def load(folder=layers.FOLDER):
     """(rows, vectors) of everything heard of the pool."""
-    found = list(vectors())
+    found = list(vectors(folder))
     return [row[:-1] for row in found], np.stack([row[-1] for row in found])
 
 

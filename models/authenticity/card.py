@@ -3,7 +3,6 @@
     python card.py
 """
 
-import csv
 import json
 
 import numpy as np
@@ -63,15 +62,22 @@ def odd_table(figures):
     return table(["corpus", "refused at 0.8, G.711, %", "refused, other codecs, %"], lines)
 
 
-def curve_table():
-    """Learning curves: error rates of a left-out fold by steps of training."""
-    lines = []
-    for file in sorted((paths.CACHE / "runs").glob("*/curve.csv")):
-        with open(file) as rows:
-            for row in csv.DictReader(rows):
-                rates = [percent(float(row[name])) for name in ("unseen", "known", "paired_unseen")]
-                lines.append([file.parent.name, row["step"], row["phase"], *rates])
-    return table(["run (fold.size.view.seed)", "step", "phase", "unseen, EER %", "known, EER %", "paired unseen, EER %"], lines)
+def percents(file, name, header, words):
+    """A table of scores/ whose columns after the first `words` are shares."""
+    if not (evaluation.FOLDER / file).exists():
+        return {name: "(Not measured with this model.)"}
+    lines = evaluation.read_figures(file)
+    return {name: table(header, [[*line[:words], *(percent(float(value)) for value in line[words:])] for line in lines])}
+
+
+def trial_tables():
+    """What study.py, shortcuts.py and train.py have found."""
+    rates = ["unseen, EER %", "known, EER %", "paired unseen, EER %"]
+    return {
+        **percents("study.csv", "study", ["changed", "variant", "vectors learnt from", *rates, "unseen, other codecs, EER %"], 3),
+        **percents("shortcuts.csv", "shortcuts", ["both classes are alike in", *(f"{kind}, {where}, EER %" for kind in ("unseen", "known") for where in ("at home", "G.711", "other codecs"))], 1),
+        **percents("curves.csv", "curves", ["run (fold.size.view.seed)", "step", "phase", *rates], 3),
+    }  # fmt: skip
 
 
 def in_short(figures):
@@ -96,8 +102,8 @@ def main():
         "bytes": export.FILE.stat().st_size, "size": layers.SIZE, "layers": ", ".join(f"`{name}`" for name in layers.LAYERS),
         "z": f"{of['scale']} · logit + ({of['offset']})", "traceless": of["traceless"], "most": f"{-np.log(of['traceless']):.2f}", "passes": len(pool.PASSES), "epochs": branch.EPOCHS, "seeds": len(branch.SEEDS),
         "hidden": branch.HIDDEN, "furthest": f"{branch.FURTHEST:g}", "in_short": in_short(figures),
-        **data_tables(), "sources": source_table(), "folds": fold_table(), "final": final_table(figures), "odd": odd_table(figures), "curves": curve_table(),
-        **tables.everything(figures),
+        **data_tables(), "sources": source_table(), "folds": fold_table(), "final": final_table(figures), "odd": odd_table(figures),
+        **trial_tables(), **tables.everything(figures),
     }  # fmt: skip
     text = (paths.HERE / "CARD.template.md").read_text()
     for name, value in values.items():

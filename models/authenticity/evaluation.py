@@ -59,6 +59,20 @@ def write(member, header, rows):
             packed.write((",".join(map(str, row)) + "\n").encode())
 
 
+def write_figures(name, header, rows):
+    """A small table of figures, to be read by people too."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / name, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    print((FOLDER / name).read_text(), flush=True)
+
+
+def read_figures(name):
+    """Its rows, without the header."""
+    with open(FOLDER / name, newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
 def read_table(member):
     """Rows of a table of scores, as dictionaries."""
     with gzip.open(FOLDER / f"{member}.csv.gz", "rt") as file:

@@ -2,10 +2,11 @@
 
 A call's samples at 8 kHz enter, one vector leaves. The network is the installed one, which the engine runs for the embedding anyway.
 
-    python layers.py [PASS or CONDITION ...]     of the pool's units and of the calls, into .cache/layers; what is there is skipped
+    python layers.py [PASS or CONDITION ...] [--share 0.3]     of the pool's units and of the calls, into .cache/layers; what is there is skipped
     python layers.py windows                     of windows along the calls, for study.py
 """
 
+import argparse
 import functools
 import sys
 
@@ -16,6 +17,7 @@ import calls
 import data
 import paths
 import pool
+import vocoders
 import work
 
 sys.path.insert(0, str(paths.HERE.parent))
@@ -108,62 +110,86 @@ def chosen(systems, name, number):
     return own + twins[:TWINS]
 
 
-def of_unit(path, number, systems):
+def of_unit(path, number, of, systems):
     """{system: vector} of a unit; odd passes hear 3 s only."""
     with np.load(path) as unit:
         signals = {system: unit[system] for system in systems}
         speech = np.unpackbits(unit["mask"])[: len(signals[systems[0]])].astype(bool)
     cut = until(speech, 3) if number % 2 else len(speech)
-    vectors = {system: of_samples(signal[:cut], speech[:cut]) for system, signal in signals.items()}
+    vectors = {system: of(signal[:cut], speech[:cut]) for system, signal in signals.items()}
     return {system: vector for system, vector in vectors.items() if vector is not None}
 
 
-def of_call(path, durations):
-    """{seconds: vector} of a call's first seconds of net speech, as far as it goes."""
+def read_call(path):
+    """Samples of a call, and where speech is."""
     with np.load(path) as call:
         samples = call["samples"]
-        speech = np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+        return samples, np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+
+
+def of_call(path, durations, of):
+    """{seconds: vector} of a call's first seconds of net speech, as far as it goes."""
+    samples, speech = read_call(path)
     vectors = {}
     for seconds in durations:
         if speech.sum() >= 0.95 * seconds * data.RATE:
             cut = until(speech, seconds)
-            if (vector := of_samples(samples[:cut], speech[:cut])) is not None:
+            if (vector := of(samples[:cut], speech[:cut])) is not None:
                 vectors[str(seconds)] = vector
     return vectors
 
 
 def of_windows(path):
     """{number: vector} of three windows of 3 s along a call, and "whole" of all 9 s; nothing of calls with less speech."""
-    with np.load(path) as call:
-        samples = call["samples"]
-        speech = np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+    samples, speech = read_call(path)
     ends = [until(speech, seconds) for seconds in (0, 3, 6, 9)]
     if ends[-1] > len(speech):
         return {}
     parts = {str(number): slice(*ends[number : number + 2]) for number in range(3)} | {"whole": slice(0, ends[-1])}
-    return {name: of_samples(samples[part], speech[part]) for name, part in parts.items()}
+    vectors = {name: of_samples(samples[part], speech[part]) for name, part in parts.items()}
+    return {} if any(vector is None for vector in vectors.values()) else vectors
 
 
-def hear(title, jobs):
-    """(target, systems or None, function(systems) -> vectors) jobs; what is there is skipped."""
-    todo = [job for job in jobs if not (job[0].exists() if job[1] is None else pool.complete(job[0], job[1]))]
-    work.do(f"layers, {title}", [(target, functools.partial(make, systems)) for target, systems, make in todo], of=len(jobs))
+def first(folder, share):
+    """The files of a share of all units; or of all calls that are no copies, and of a share of those, the copies of a call together."""
+
+    def wanted(path):
+        name = path.stem.split("~")
+        if path.parent.parent == calls.FOLDER:
+            corpus, speaker, system, clip = name
+            name = [corpus, speaker, clip] if system in vocoders.VOCODERS else []
+        return not name or data.seed(*name, "share") < share * 2**32
+
+    return [path for path in sorted(folder.glob("*~*.npz")) if wanted(path)]
 
 
-def main(wanted):
-    for name in wanted:
-        if name == "windows":
-            listed = sorted((calls.FOLDER / "g711").glob("*~*.npz"))
-            jobs = [(FOLDER / name / path.name, None, lambda _, path=path: of_windows(path)) for path in listed]
-        elif name.isdecimal():
-            units = sorted((pool.FOLDER / name).glob("*~*.npz"))
-            jobs = [(FOLDER / "pool" / name / path.name, chosen(systems_of(path), path.name, name), functools.partial(of_unit, path, int(name))) for path in units]
-        else:
-            listed = sorted((calls.FOLDER / name).glob("*~*.npz"))
-            durations = (3, 5, 10) if name == "g711" else (5,)
-            jobs = [(FOLDER / name / path.name, None, lambda _, path=path, d=durations: of_call(path, d)) for path in listed]
-        hear(name, jobs)
+def hear(name, folder, of, share=1.0):
+    """Vectors of a pass of the pool, or of the calls under a condition; what is there is skipped."""
+    if name.isdecimal():
+        units = {folder / "pool" / name / path.name: path for path in first(pool.FOLDER / name, share)}
+        wanted = {target: chosen(systems_of(path), path.name, name) for target, path in units.items()}
+        jobs = {target: functools.partial(of_unit, path, int(name), of, wanted[target]) for target, path in units.items()}
+        todo = [(target, make) for target, make in jobs.items() if not pool.complete(target, wanted[target])]
+    else:
+        listed = first(calls.FOLDER / ("g711" if name == "windows" else name), share)
+        durations = (3, 5, 10) if name == "g711" else (5,)
+        make = lambda path: functools.partial(of_windows, path) if name == "windows" else functools.partial(of_call, path, durations, of)
+        jobs = {folder / name / path.name: make(path) for path in listed}
+        todo = [(target, make) for target, make in jobs.items() if not target.exists()]
+    work.do(f"{folder.name}, {name}", todo, of=len(jobs))
+
+
+EVERYTHING = (*map(str, range(len(pool.PASSES))), *calls.CONDITIONS)
+
+
+def main(folder, of):
+    parser = argparse.ArgumentParser(description="Turns units of the pool and calls into vectors; what is there is skipped.")
+    parser.add_argument("wanted", nargs="*", default=EVERYTHING, metavar="PASS or CONDITION", help=f"{', '.join(EVERYTHING)} (all of them), windows")
+    parser.add_argument("--share", type=data.share_of, default=1.0, help="of all units, and of the calls that are copies, above 0 to 1: for a trial (default 1)")
+    options = parser.parse_args()
+    for name in options.wanted:
+        hear(name, folder, of, options.share)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [*map(str, range(len(pool.PASSES))), *calls.CONDITIONS])
+    main(FOLDER, of_samples)

@@ -93,15 +93,14 @@ def main(numbers):
     for number in numbers:
         folder = FOLDER / str(number)
         folder.mkdir(parents=True, exist_ok=True)
-        units = [(unit, folder / f"{unit.name()}.npz") for unit in units_of(clips, number)]
+        units = {}
+        for unit in units_of(clips, number):  # excerpts come first: of a clip that is its own excerpt there are more twins
+            units.setdefault(folder / f"{unit.name()}.npz", unit)
         # Clips that came since are joined otherwise: the old units would let others be heard twice.
-        kept = {path.name for _, path in units}
-        for path in folder.glob("*.npz"):
-            if path.name not in kept:
-                path.unlink()
-        todo = [(unit, path) for unit, path in units if not complete(path, unit.systems(number))]
-        render_one = lambda unit: functools.partial(render, unit, number, babble)
-        work.do(f"pool, pass {number}", [(path, render_one(unit)) for unit, path in todo], of=len(units))
+        for path in set(folder.glob("*.npz")) - set(units):
+            path.unlink()
+        todo = [(path, functools.partial(render, unit, number, babble)) for path, unit in units.items() if not complete(path, unit.systems(number))]
+        work.do(f"pool, pass {number}", todo, of=len(units))
 
 
 if __name__ == "__main__":

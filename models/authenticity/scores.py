@@ -93,24 +93,25 @@ def table(model, view, fold, condition):
 
 
 @functools.lru_cache(maxsize=None)
-def vectors(condition):
+def vectors(condition, folder=paths.CACHE / "layers"):
     """{file name: {seconds: vector}} of every call that was heard."""
-    import layers
-
     found = {}
-    for path in sorted((layers.FOLDER / condition).glob("*~*.npz")):
+    for path in sorted((folder / condition).glob("*~*.npz")):
         with np.load(path) as heard:
             found[path.name] = {int(seconds): heard[seconds] for seconds in heard.files}
     return found
 
 
-def table_of_branch(model, fold, condition, columns=slice(None)):
-    """`columns`: the numbers of a vector that the model was given."""
+def table_of_branch(model, fold, condition, heard=None):
+    """`heard`: what `vectors` returns, if it is not that."""
     import branch
 
-    heard = vectors(condition)
-    judge = lambda path: {seconds: float(branch.logits(model, vector[None, columns])[0]) for seconds, vector in heard[path.name].items()}
+    heard = heard or vectors(condition)
+    judge = lambda path: {seconds: float(branch.logits(model, vector[None])[0]) for seconds, vector in heard.get(path.name, {}).items()}
     return rows(fold, condition, judge)
+
+
+RATES = ("unseen", "known", "paired_unseen")
 
 
 def errors(table):

@@ -4,6 +4,7 @@ Pooled rates weigh every genuine corpus alike, and every synthesiser alike.
 """
 
 import argparse
+import functools
 import pathlib
 
 import numpy as np
@@ -34,10 +35,13 @@ def table(header, lines):
 class Figures:
     """All rows with their log-likelihood ratios, each calibrated by the other folds."""
 
-    def __init__(self, members=evaluation.MEMBERS):
-        self.rows = evaluation.read(members)
+    def __init__(self, members=evaluation.MEMBERS, of_folds=tuple(folds.NAMES)):
+        self.rows = evaluation.read(members).pick(fold=of_folds)
         self.llr = evaluation.judged(self.rows)
-        self.theirs = evaluation.read_aasist()
+
+    @functools.cached_property
+    def theirs(self):
+        return evaluation.read_aasist()
 
     def judged(self, seconds=SECONDS, **wanted):
         """(rows, ratios) of those whose columns equal what is asked and that hold enough speech."""

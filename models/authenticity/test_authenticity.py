@@ -3,10 +3,14 @@
     python -m unittest test_authenticity        in models/authenticity
 """
 
+import functools
 import hashlib
 import json
+import pathlib
 import sys
+import tempfile
 import unittest
+import unittest.mock
 
 import numpy as np
 import onnx
@@ -16,6 +20,7 @@ import evaluation
 import frontend
 import measures
 import paths
+import work
 
 sys.path.insert(0, str(paths.HERE.parent))
 from golden import signals  # noqa: E402
@@ -54,6 +59,36 @@ class TheModelKeepsItsContract(unittest.TestCase):
             self.assertAlmostEqual(logit, case["logit"], delta=case["tolerance"])
             llr = calibrate.read().llr(np.array([logit]))
             self.assertAlmostEqual(llr, case["llr"], delta=case["tolerance"])
+
+
+class WorkIsDoneOnce(unittest.TestCase):
+    def test_pieces_leave_files_or_nothing_and_what_is_not_worth_keeping_is_counted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths_of = [pathlib.Path(folder) / "deep" / f"{number}.npz" for number in range(9)]
+            make = lambda number: {"square": np.array(number**2)} if number % 3 else None
+            left_out = work.do("squares", [(path, functools.partial(make, number)) for number, path in enumerate(paths_of)])
+            self.assertEqual(left_out, 3)
+            self.assertEqual([path.exists() for path in paths_of], [bool(number % 3) for number in range(9)])
+            self.assertEqual(np.load(paths_of[7])["square"], 49)
+            self.assertFalse(list(pathlib.Path(folder).rglob("*.tmp*")))
+
+    def test_a_piece_that_fails_ends_the_work_and_leaves_no_half_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "one.npz"
+            with self.assertRaises(ZeroDivisionError):
+                work.do("failure", [(path, lambda: {"value": np.array(1 // 0)})])
+            self.assertFalse(list(pathlib.Path(folder).iterdir()))
+
+    def test_two_pieces_for_one_file_are_a_mistake(self):
+        with self.assertRaises(ValueError):
+            work.do("twice", [(pathlib.Path("same.npz"), dict), (pathlib.Path("same.npz"), dict)])
+
+    def test_the_number_of_processes_is_a_number(self):
+        with unittest.mock.patch.dict("os.environ", PEAKSTREAM_JOBS="3"):
+            self.assertEqual(work.processes(), 3)
+        for wrong in ("0", "two", "-1"):
+            with unittest.mock.patch.dict("os.environ", PEAKSTREAM_JOBS=wrong), self.assertRaises(SystemExit):
+                work.processes()
 
 
 class TheEvaluationCounts(unittest.TestCase):

@@ -43,6 +43,8 @@ def do(title, todo, of=None):
     """Runs (path, make) pieces, of `of` in all; `make` returns arrays to save, or None if nothing is worth keeping. Returns how many were
     left out. An exception ends the work; the pieces that are done stay."""
     todo = list(todo)
+    if len({path for path, _ in todo}) != len(todo):
+        raise ValueError(f"{title}: two pieces would leave the same file")
     workers = min(processes(), len(todo))
     of = len(todo) if of is None else of
     print(f"{title}: {of}, {len(todo)} to make" + (f", {workers} at once" if workers > 1 else ""), flush=True)
