@@ -56,6 +56,7 @@ bindings-test: ## the C library and the Python package, as their users have them
 	@cargo test -q -p peakstream-bindings -p peakstream-c
 	@cargo build -q -p peakstream-c
 	@python3 bindings/c/tests/run.py
+	@python3 bindings/python/tests/run.py
 
 PREFIX ?= /usr/local
 install-c: ## libpeakstream, optimised, with headers and pkg-config file, into PREFIX

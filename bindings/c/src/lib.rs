@@ -12,7 +12,7 @@ use std::sync::Arc;
 use peakstream::credential as sealed;
 use peakstream::{
     AttackRate, AudioFormat, CallSpec, CallStream, ChannelType, CollectedSpeech, EngineOptions, FormatFields,
-    Framing, Gate, Gates, Judgement, Pushed, StreamFault,
+    Gate, Gates, Judgement,
 };
 use peakstream_bindings::{Error, Heard, Reason, model_dir};
 use zeroize::{Zeroize, Zeroizing};
@@ -611,45 +611,23 @@ pub unsafe extern "C" fn peakstream_stream_push(
     guard(|| {
         // SAFETY: the caller's promise.
         let bytes = unsafe { slice(bytes, length, "bytes") }?;
-        let (now, fault) = STREAMS.exclusive(number(stream), |call| pushed(call, bytes))?;
+        let pushed = STREAMS.exclusive(number(stream), |call| peakstream_bindings::push(call, bytes))?;
         if !status.is_null() {
             // SAFETY: the caller's promise, and not NULL.
-            unsafe { write(status, now, "status") }?;
+            unsafe { write(status, Status::of(pushed.status, pushed.boundary), "status") }?;
         }
-        fault.map_or(Ok(()), |fault| Err(Error::Fault(fault).into()))
+        pushed.fault.map_or(Ok(()), |fault| Err(Error::Fault(fault).into()))
     })
 }
 
-/// Pushes all bytes.
-fn pushed(call: &mut CallStream, bytes: &[u8]) -> (Status, Option<StreamFault>) {
-    let (mut boundary, mut broken) = (false, None);
-    let mut note = |Pushed { status, fault, .. }: Pushed| {
-        boundary |= status.is_some();
-        broken = broken.or(fault);
-    };
-    match call.format().framing() {
-        Framing::Packets => note(call.push_packet(bytes)),
-        Framing::Bytes => {
-            let mut rest = bytes;
-            while !rest.is_empty() {
-                let pushed = call.push(rest);
-                rest = &rest[pushed.consumed..];
-                note(pushed);
-            }
-        }
-    }
-    (Status { boundary, ..Status::of(call) }, broken)
-}
-
 impl Status {
-    fn of(call: &CallStream) -> Self {
-        let status = call.status();
+    fn of(status: peakstream::Status, boundary: bool) -> Self {
         Self {
             net_speech: status.net_speech.seconds(),
             audio: status.audio_received_seconds,
             percentage: status.vad_percentage(),
             enough: status.enough,
-            boundary: false,
+            boundary,
         }
     }
 }
@@ -663,7 +641,7 @@ impl Status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn peakstream_stream_status(stream: *const Stream, status: *mut Status) -> Outcome {
     guard(|| {
-        let now = STREAMS.exclusive(number(stream), |call| Status::of(call))?;
+        let now = STREAMS.exclusive(number(stream), |call| Status::of(call.status(), false))?;
         // SAFETY: the caller's promise.
         unsafe { write(status, now, "status") }
     })

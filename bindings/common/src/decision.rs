@@ -44,13 +44,8 @@ pub fn listen(
     let mut call = engine.open(CallSpec { format, channel_type, wanted })?;
     let mut bytes = Vec::with_capacity(2 * samples.len());
     peakstream::audio::encode(samples, Encoding::Linear16Le, &mut bytes);
-    let mut rest = bytes.as_slice();
-    while !rest.is_empty() {
-        let pushed = call.push(rest);
-        if let Some(fault) = pushed.fault {
-            return Err(fault.into());
-        }
-        rest = &rest[pushed.consumed..];
+    match crate::push(&mut call, &bytes).fault {
+        Some(fault) => Err(fault.into()),
+        None => Ok(call.finish()),
     }
-    Ok(call.finish())
 }

@@ -3,10 +3,12 @@
 //! What the C library and the Python package have in common; each adds the manners of its language and nothing else.
 #![forbid(unsafe_code)]
 
+mod call;
 mod credential;
 mod decision;
 mod error;
 
+pub use call::{Progress, push};
 pub use credential::{fresh_key, open, register, seal};
 pub use decision::{Heard, hear, listen};
 pub use error::{Error, Reason};

@@ -12,7 +12,7 @@ use peakstream::credential::Credential;
 use peakstream::{
     AttackRate, AudioFormat, CallSpec, ChannelType, Encoding, Engine, EngineOptions, FormatFields, Gates,
 };
-use peakstream_bindings::{Error, hear, model_dir, register};
+use peakstream_bindings::{Error, hear, model_dir, push, register};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -98,15 +98,11 @@ fn found(
     let mut call = engine.open(CallSpec { format, channel_type, wanted: open.seconds })?;
     let mut boundaries = 0;
     for frame in bytes(fact).chunks(fact.frame) {
-        let mut rest = frame;
-        while !rest.is_empty() {
-            let pushed = call.push(rest);
-            if let Some(fault) = pushed.fault {
-                return Err(fault.into());
-            }
-            boundaries += u32::from(pushed.status.is_some());
-            rest = &rest[pushed.consumed..];
+        let pushed = push(&mut call, frame);
+        if let Some(fault) = pushed.fault {
+            return Err(fault.into());
         }
+        boundaries += u32::from(pushed.boundary);
     }
     let status = call.status();
     let speech = call.finish();
