@@ -72,7 +72,7 @@ bench: models ## cost beside the alternatives, one core (writes target/bench/rep
 DATA ?= ../shared/data
 eval: models ## error rates beside the reference pipeline, step by step, and those of authenticity (needs DATA, by default ../shared/data; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py --data $(DATA)
-	@target/eval/venv/bin/python models/authenticity/tables.py
+	@python3 benches/eval/prepare.py models/authenticity/tables.py
 
 NOTE = The calibration has learnt from the same speakers; docs/calibration.md says what corpora it has not learnt from make of it.
 ACCURACY = target/release/peakstream evaluate target/eval/calls-of-11s.csv --audio $(DATA) --enroll-seconds 5 --seconds 10,5,3,2,1 \
@@ -84,6 +84,7 @@ accuracy: models ## docs/accuracy*.md again: what may be promised (needs DATA, b
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --html target/eval/accuracy.html --markdown docs/accuracy.md
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --centre --html target/eval/accuracy-centre.html --markdown docs/accuracy-centre.md
 	$(ACCURACY) --through clean --channel-type microphone --html target/eval/accuracy-microphone.html --markdown docs/accuracy-microphone.md
+	python3 benches/eval/prepare.py models/authenticity/tables.py --into docs/accuracy.md
 
 speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)
 	@python3 benches/speech.py --markdown docs/speech-detection.md
@@ -106,8 +107,9 @@ calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy
 adapt: models ## train the speaker network's telephone delta again (half an hour; needs ../shared)
 	sh models/adaptation/adapt.sh
 
-authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings)
-	sh models/authenticity/data.sh $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
+SHARE ?= 1
+authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings, SHARE=0.2 for a trial)
+	sh models/authenticity/data.sh --share $(SHARE) $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
 
-train-authenticity: models ## train the countermeasure again (hours, resumes; needs ../shared)
-	sh models/authenticity/train.sh
+train-authenticity: models ## train the countermeasure again (hours, resumes; needs ../shared; SHARE=0.2 for a trial that leaves the model as it is)
+	sh models/authenticity/train.sh $(SHARE)

@@ -9,6 +9,7 @@ mod manifest;
 pub mod speaker;
 pub(crate) mod tensors;
 mod windows;
+mod workspaces;
 
 pub use manifest::ModelInfo;
 pub(crate) use manifest::{Job, Manifest};

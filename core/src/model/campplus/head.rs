@@ -129,7 +129,7 @@ impl Head {
             let layer = Layer {
                 matrix: &self.first,
                 input,
-                from: shape.before(bin, 1),
+                from: shape.before(bin),
                 runs: &shape.around(),
                 count: to.frames,
                 then: Then::Relu,
