@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bench eval accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bindings-test install-c bench eval accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -27,6 +27,7 @@ test: ## everything that proves it
 	@$(STEP) "documentation" $(MAKE) -s doc
 	@$(STEP) "engine and server" $(MAKE) -s test-rust
 	@$(STEP) "real clients" $(MAKE) -s test-clients
+	@$(STEP) "bindings" $(MAKE) -s bindings-test
 
 lint: target/tools/bin/cargo-deny ## format, clippy, licences and sources of dependencies
 	cargo fmt --all --check
@@ -50,6 +51,17 @@ test-rust: ## unit, property and whole-server tests
 test-clients: ## the real binary against clients from the registries
 	@cargo build -q -p peakstream-server
 	@python3 server/tests/clients/run.py
+
+bindings-test: ## the C library and the Python package, as their users have them
+	@cargo test -q -p peakstream-bindings -p peakstream-c
+	@cargo build -q -p peakstream-c
+	@python3 bindings/c/tests/run.py
+	@python3 bindings/python/tests/run.py
+
+PREFIX ?= /usr/local
+install-c: ## libpeakstream, optimised, with headers and pkg-config file, into PREFIX
+	cargo build -q --release -p peakstream-c
+	bindings/c/install.sh target/release/libpeakstream_c.a $(abspath $(PREFIX))
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
 	core/fuzz/run.sh $(or $(SECONDS),60)
