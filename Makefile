@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bindings-test install-c bench eval accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients bindings-test install-c bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -73,6 +73,9 @@ DATA ?= ../shared/data
 eval: models ## error rates beside the reference pipeline, step by step, and those of authenticity (needs DATA, by default ../shared/data; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py --data $(DATA)
 	@python3 benches/eval/prepare.py models/authenticity/tables.py
+
+precision: models ## errors with the speaker network in int8 beside those in f32 (needs DATA and AVX-512 VNNI; ten minutes)
+	@python3 benches/eval/precision.py --data $(DATA)
 
 NOTE = The calibration has learnt from the same speakers; docs/calibration.md says what corpora it has not learnt from make of it.
 ACCURACY = target/release/peakstream evaluate target/eval/calls-of-11s.csv --audio $(DATA) --enroll-seconds 5 --seconds 10,5,3,2,1 \

@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT / "benches" / "eval"), str(ROOT / "models")]
 AT_ONCE = 5  # repetitions of a measurement within a round
 SILERO_STEP, SILERO_CONTEXT = 512, 64
 PER_SECOND = "µs per s of audio"
+IN_BYTES = ", int8"  # what the engine's figures end with if the network is computed so
 COLUMNS = ("ours", "ours_median", "theirs", "theirs_median")
 
 
@@ -290,9 +291,11 @@ def engine_rows(engines, others):
         own = name.startswith("push")
         cpu = level_of_own_code(first) if own else level_of(first["cpu_features"])
         more = {}
-        if name in theirs:
-            what, their_cpu = told[name]
-            more = {"theirs": round(theirs[name][0], 4), "theirs_median": round(theirs[name][1], 4)}
+        same = name.removesuffix(IN_BYTES)
+        if same in theirs:
+            what, their_cpu = told[same]
+            what += ", f32" if name != same else ""
+            more = {"theirs": round(theirs[same][0], 4), "theirs_median": round(theirs[same][1], 4)}
             more |= {"alternative": what, "alternative_threads": 1, "alternative_cpu": their_cpu}
         rows.append(row(name, units[name], round(least, 4), cpu, first["threads"], round(median, 4), **more))
     packets = 10 * 50

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use peakstream::audio::encode;
-use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, EngineOptions, SampleRate};
+use peakstream::{
+    AudioFormat, CallSpec, ChannelType, Encoding, Engine, EngineOptions, Precision, SampleRate,
+};
 use peakstream_server::audio_file::{self, ReadOptions};
 use peakstream_server::model_dir;
 
@@ -25,13 +27,17 @@ pub(crate) struct Args {
     /// telephone-channel: 8 kHz mu-law; microphone-channel: 16 kHz linear.
     #[arg(long, default_value = "telephone-channel")]
     channel_type: ChannelType,
+    /// What the speaker network is computed in: f32 or int8.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
     /// Folder of installed models.
     #[arg(long)]
     models: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let engine = model_dir::load_engine(args.models.as_deref(), EngineOptions::default())?;
+    let options = EngineOptions { precision: args.precision, ..EngineOptions::default() };
+    let engine = model_dir::load_engine(args.models.as_deref(), options)?;
     let list = std::fs::read_to_string(&args.list)?;
     let paths: Vec<&str> = list.lines().filter(|line| !line.is_empty()).collect();
     let mut out = std::io::BufWriter::new(std::fs::File::create(&args.out)?);

@@ -16,7 +16,7 @@ use peakstream::speech::silero::STEPS;
 use peakstream::speech::spectrum::{Spectrum, SpectrumTables};
 use peakstream::{
     AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, CollectedSpeech, Encoding, Engine,
-    EngineOptions, Gates, SampleRate,
+    EngineOptions, Gates, Precision, SampleRate,
 };
 use peakstream_server::model_dir;
 use serde_json::{Value, json};
@@ -48,6 +48,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     }
     let mut figures = stages(&engine, &audio, args.repeats)?;
     figures.extend(decisions(&engine, &audio, args.repeats)?);
+    if Precision::Int8.is_available() {
+        let options = EngineOptions { precision: Precision::Int8, ..EngineOptions::default() };
+        let engine = model_dir::load_engine(args.models.as_deref(), options)?;
+        figures.extend(embeddings(&engine, &audio, args.repeats));
+        figures.push(analyses(&engine, &audio, args.repeats)?);
+    }
     let report = json!({
         "threads": cpu::threads_of("self").unwrap_or(1),
         "cpu_features": cpu::features(),
@@ -60,11 +66,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn open(engine: &Engine, wanted: f64) -> Result<CallStream, Box<dyn Error>> {
+pub(crate) fn open(engine: &Engine, wanted: f64) -> Result<CallStream, Box<dyn Error>> {
     Ok(engine.open(CallSpec { format: TELEPHONE, channel_type: ChannelType::Telephone, wanted })?)
 }
 
-fn push_all(stream: &mut CallStream, mut bytes: &[u8]) {
+pub(crate) fn push_all(stream: &mut CallStream, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         bytes = &bytes[stream.push(bytes).consumed..];
     }
@@ -156,40 +162,69 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
     ])
 }
 
-/// Cost of what follows the deciding sample.
-fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
+/// Cost of the network alone.
+fn embeddings(engine: &Engine, audio: &Audio, repeats: usize) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
     audio.filled.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
-    let mut figures = Vec::new();
-    for (name, frames) in [("embedding of 3 s (298 frames)", 298), ("embedding of 5 s (498 frames)", 498)] {
-        let rows = &rows[..frames * BINS];
-        engine.template_of_features(rows, ChannelType::Telephone);
-        let times = timed(repeats, || {
-            let _ = black_box(engine.template_of_features(rows, ChannelType::Telephone));
-        });
-        figures.push(figure(name, "ms", times, 1e3));
+    [3, 5]
+        .map(|seconds| {
+            let frames = 100 * seconds - 2;
+            let rows = &rows[..frames * BINS];
+            engine.template_of_features(rows, ChannelType::Telephone);
+            let times = timed(repeats, || {
+                let _ = black_box(engine.template_of_features(rows, ChannelType::Telephone));
+            });
+            let name = format!("embedding of {seconds} s ({frames} frames){}", told(engine));
+            figure(&name, "ms", times, 1e3)
+        })
+        .into()
+}
+
+/// A precision that is not the usual one.
+fn told(engine: &Engine) -> String {
+    match engine.precision() {
+        Precision::F32 => String::new(),
+        other => format!(", {other}"),
     }
+}
+
+/// Cost of a decision as the server takes it.
+fn analyses(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Value, Box<dyn Error>> {
     let spec = AnalysisSpec { model: engine.newest_model() };
     engine.analyse(&call_of_5_s(engine, audio)?, spec)?;
-    // A call for each run: what one decision has decoded, it need not decode again.
-    let calls = |_| call_of_5_s(engine, audio);
-    let mut decide = |name: &str, work: &dyn Fn(&CollectedSpeech)| -> Result<(), Box<dyn Error>> {
-        let calls = (0..repeats.max(1)).map(calls).collect::<Result<Vec<_>, _>>()?;
-        let mut fresh = calls.iter();
-        figures.push(figure(name, "ms", timed(repeats, || fresh.next().into_iter().for_each(work)), 1e3));
-        Ok(())
-    };
-    decide("embedding and authenticity of a 5 s call", &|speech| {
+    let name = format!("embedding and authenticity of a 5 s call{}", told(engine));
+    decided(engine, audio, repeats, &name, &|speech| {
         let _ = black_box(engine.analyse(speech, spec));
-    })?;
-    decide("the same behind the quality gates of a registration", &|speech| {
+    })
+}
+
+/// Cost of some work on a call, which is another for each run: what one decision has decoded, it need not decode again.
+fn decided(
+    engine: &Engine,
+    audio: &Audio,
+    repeats: usize,
+    name: &str,
+    work: &dyn Fn(&CollectedSpeech),
+) -> Result<Value, Box<dyn Error>> {
+    let calls = (0..repeats.max(1)).map(|_| call_of_5_s(engine, audio)).collect::<Result<Vec<_>, _>>()?;
+    let mut fresh = calls.iter();
+    Ok(figure(name, "ms", timed(repeats, || fresh.next().into_iter().for_each(work)), 1e3))
+}
+
+/// Cost of what follows the deciding sample.
+fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
+    let mut figures = embeddings(engine, audio, repeats);
+    figures.push(analyses(engine, audio, repeats)?);
+    let spec = AnalysisSpec { model: engine.newest_model() };
+    let gated = "the same behind the quality gates of a registration";
+    figures.push(decided(engine, audio, repeats, gated, &|speech| {
         let _ = black_box(engine.judge(speech, &Gates::for_registration()));
         let _ = black_box(engine.analyse(speech, spec));
-    })?;
-    decide("fingerprint of a 5 s call", &|speech| {
+    })?);
+    figures.push(decided(engine, audio, repeats, "fingerprint of a 5 s call", &|speech| {
         black_box(Fingerprint::of(speech));
-    })?;
+    })?);
     let kept = Fingerprint::of(&call_of_5_s(engine, audio)?);
     let times = timed(repeats, || {
         black_box(kept.agreement(&kept));

@@ -19,7 +19,7 @@ use crate::speech::spectrum::{Spectrum, SpectrumTables};
 use crate::stream::SharedTables;
 use crate::{
     Action, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, Gate, Gates, Judgement,
-    JudgementLimits, ModelHash, OpenError, Score, Shortfall, Template,
+    JudgementLimits, ModelHash, OpenError, Precision, Score, Shortfall, Template,
 };
 
 /// What an operator decides about the engine.
@@ -27,6 +27,8 @@ use crate::{
 pub struct EngineOptions {
     /// Whose authenticity is judged at all.
     pub judgement: JudgementLimits,
+    /// What the speaker network is computed in.
+    pub precision: Precision,
 }
 
 /// Which network analyses.
@@ -114,7 +116,8 @@ impl Engine {
         let spectrum = Arc::new(SpectrumTables::new());
         let speech = manifest.the(Job::SpeechDetection)?;
         let silero = load_silero(&source, &speech)?;
-        let speaker = SpeakerModel::load(&source, manifest.the(Job::SpeakerEmbedding)?, &fbank)?;
+        let speaker =
+            SpeakerModel::load(&source, manifest.the(Job::SpeakerEmbedding)?, &fbank, options.precision)?;
         let authenticity = {
             let info = manifest.the(Job::Authenticity)?;
             AuthenticityModel::load(&source, info, &speaker, &fbank)?
@@ -163,6 +166,11 @@ impl Engine {
     /// Whether a customer may name this model.
     pub fn has_model(&self, model: ModelHash) -> bool {
         self.inner.speakers.iter().any(|info| info.hash == model)
+    }
+
+    /// What the speaker network is computed in.
+    pub fn precision(&self) -> Precision {
+        self.inner.options.precision
     }
 
     /// The calibration in force for a channel type.

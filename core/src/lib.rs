@@ -37,7 +37,7 @@ pub use decision::{
     Unjudged, Voices,
 };
 pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
-pub use model::{LoadError, ModelInfo, Template};
+pub use model::{LoadError, ModelInfo, Precision, PrecisionError, Template};
 pub use quality::{Action, Figures, Gate, Gates, Shortfall};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};
 pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};

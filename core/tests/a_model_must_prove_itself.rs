@@ -73,7 +73,8 @@ fn a_calibration_that_turns_scores_upside_down_is_refused() {
 
 #[test]
 fn a_calibration_of_evidence_that_is_none_is_refused_and_a_wrong_one_proved_so() {
-    let changed = |from: &str, to: &str| load_with("authenticity.json", |bytes| Ok(replaced(bytes, from, to)));
+    let changed =
+        |from: &str, to: &str| load_with("authenticity.json", |bytes| Ok(replaced(bytes, from, to)));
     for (from, to) in [("\"scale\": ", "\"scale\": -"), ("\"traceless\": 0.", "\"traceless\": 1.")] {
         let refused = changed(from, to);
         assert!(matches!(refused, Err(LoadError::Invalid { .. })), "{to}: {:?}", refused.err());

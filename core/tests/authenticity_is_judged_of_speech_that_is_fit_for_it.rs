@@ -75,6 +75,7 @@ fn bytes_that_are_not_what_was_declared_are_not_judged_whatever_the_limits() {
 fn an_engine_with_limits_outside_their_ranges_does_not_exist() {
     let read = |name: &str| std::fs::read(models().join(name));
     let judgement = JudgementLimits { net_speech: 0.5, ..JudgementLimits::default() };
-    let error = Engine::load(&read, EngineOptions { judgement }).unwrap_err().to_string();
+    let error =
+        Engine::load(&read, EngineOptions { judgement, ..EngineOptions::default() }).unwrap_err().to_string();
     assert!(error.contains("outside their ranges"), "{error}");
 }

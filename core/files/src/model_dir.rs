@@ -57,6 +57,9 @@ pub enum ModelDirError {
         /// Where they might have been.
         searched: Vec<PathBuf>,
     },
+    /// The machine has not what the settings ask for, whatever the models.
+    #[error(transparent)]
+    Machine(LoadError),
     /// They are there, and the engine refuses them.
     #[error("{}: {source}; if the files are damaged, remove the folder and run `make models`", dir.display())]
     Load {
@@ -154,8 +157,10 @@ pub fn load_engine(asked: Option<&Path>, options: EngineOptions) -> Result<Engin
 /// # Errors
 /// Models that the engine refuses.
 pub fn load_engine_from(dir: &Path, options: EngineOptions) -> Result<Engine, ModelDirError> {
-    Engine::load(&|name| read_within(dir, name), options)
-        .map_err(|source| ModelDirError::Load { dir: dir.to_owned(), source })
+    Engine::load(&|name| read_within(dir, name), options).map_err(|source| match source {
+        LoadError::Cpu(_) | LoadError::Precision(_) => ModelDirError::Machine(source),
+        _ => ModelDirError::Load { dir: dir.to_owned(), source },
+    })
 }
 
 /// The engine with calibrations of the operator's own, as `peakstream calibrate` writes them, in place of those it came with.

@@ -14,7 +14,7 @@ use super::graph_file::{Weights, WeightsError};
 use super::image::hold;
 use super::speaker::{self, SpeakerModel};
 use super::workspaces::Workspaces;
-use super::{LoadError, ModelInfo, Source};
+use super::{LoadError, ModelInfo, Precision, Source};
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::FbankTables;
 use crate::{ChannelType, Judgement, Llr, Unjudged};
@@ -23,6 +23,8 @@ use crate::{ChannelType, Judgement, Llr, Unjudged};
 const SETTINGS: &str = "authenticity.json";
 /// Neurons: of several networks that were trained from different beginnings, side by side.
 const HIDDEN: usize = 192;
+/// How far rounding the speaker network to bytes may move a logit: a fifth of a unit of evidence.
+const INT8_LOGIT: f64 = 0.6;
 /// No number counts for more deviations than this: what was never seen must not decide alone.
 const FURTHEST: f32 = 6.0;
 
@@ -143,6 +145,10 @@ impl AuthenticityModel {
             let Llr(llr) = self.settings.calibration.llr(logit);
             let Expected { logit: expected, llr: expected_llr, tolerance } = case.expected;
             let (found, wanted) = ([logit as f32, llr as f32], [expected, expected_llr]);
+            let tolerance = match speaker.precision {
+                Precision::F32 => tolerance,
+                Precision::Int8 => INT8_LOGIT,
+            };
             golden::compare(&self.info.name, &case.name, "logit and ratio", &found, &wanted, tolerance)?;
         }
         Ok(())

@@ -4,9 +4,9 @@ use crate::simd::Rows;
 use crate::simd::winograd::{TILE, tiles};
 
 /// Makes a buffer so long; what it holds is of no interest.
-pub(super) fn hold(buffer: &mut Vec<f32>, length: usize) {
+pub(super) fn hold<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
     if buffer.len() < length {
-        buffer.resize(length, 0.0);
+        buffer.resize(length, T::default());
     }
 }
 
@@ -50,15 +50,15 @@ impl Shape {
     }
 
     /// The image with its border; another number of frames has it elsewhere.
-    pub(super) fn room(self, buffer: &mut Vec<f32>) {
+    pub(super) fn room<T: Copy + Default>(self, buffer: &mut Vec<T>) {
         let size = self.bin();
         hold(buffer, (self.bins + 2) * size);
         for (number, bin) in buffer.chunks_exact_mut(size).take(self.bins + 2).enumerate() {
             if number == 0 || number > self.bins {
-                bin.fill(0.0);
+                bin.fill(T::default());
             } else {
-                bin[..self.channels].fill(0.0);
-                bin[(self.frames + 1) * self.channels..].fill(0.0);
+                bin[..self.channels].fill(T::default());
+                bin[(self.frames + 1) * self.channels..].fill(T::default());
             }
         }
     }

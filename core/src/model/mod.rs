@@ -6,6 +6,7 @@ pub(crate) mod golden;
 mod graph_file;
 mod image;
 mod manifest;
+mod precision;
 pub mod speaker;
 pub(crate) mod tensors;
 mod windows;
@@ -13,6 +14,7 @@ mod workspaces;
 
 pub use manifest::ModelInfo;
 pub(crate) use manifest::{Job, Manifest};
+pub use precision::{Precision, PrecisionError};
 pub use speaker::Template;
 
 /// Why no engine can be made of the installed files.
@@ -66,6 +68,9 @@ pub enum LoadError {
     /// The environment asks for inner loops that cannot be had.
     #[error(transparent)]
     Cpu(#[from] crate::CpuLevelError),
+    /// The options ask for a precision that cannot be had.
+    #[error(transparent)]
+    Precision(#[from] PrecisionError),
 }
 
 impl LoadError {

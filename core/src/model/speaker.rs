@@ -11,7 +11,7 @@ use super::campplus::{CamPlus, Heard, Workspace};
 use super::golden::{self, Golden};
 use super::windows::{column_means, window_starts, windows_needed};
 use super::workspaces::Workspaces;
-use super::{LoadError, ModelInfo, Source};
+use super::{LoadError, ModelInfo, Precision, Source};
 use crate::audio::resample::WIDE_BLOCK;
 use crate::decision::Evidence;
 use crate::speech::fbank::{BINS, Fbank, FbankTables};
@@ -21,6 +21,8 @@ pub use super::campplus::DIMENSIONS;
 
 /// Rows of 10 ms of a window: ten seconds. Speech that is longer by more than a tenth is covered by several windows.
 const WINDOW: usize = 998;
+/// How far rounding to bytes may turn an embedding, as a cosine distance.
+const INT8_DISTANCE: f64 = 0.01;
 /// Fewer rows (0.3 s) say nothing about a voice.
 const LEAST_ROWS: usize = 30;
 
@@ -118,6 +120,7 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
 pub(crate) struct SpeakerModel {
     pub(crate) info: ModelInfo,
     network: CamPlus,
+    pub(crate) precision: Precision,
     workspaces: Workspaces<Room>,
 }
 
@@ -153,11 +156,13 @@ impl SpeakerModel {
         source: &Source<'_>,
         info: ModelInfo,
         tables: &std::sync::Arc<FbankTables>,
+        precision: Precision,
     ) -> Result<Self, LoadError> {
         let onnx = source.bytes(&info.file)?;
         info.check_identity(&onnx)?;
-        let network = CamPlus::read(&onnx).map_err(|error| LoadError::invalid(&info.file, error))?;
-        let model = Self { info, network, workspaces: Workspaces::default() };
+        let network = CamPlus::read(&onnx, precision.byte_kernels()?)
+            .map_err(|error| LoadError::invalid(&info.file, error))?;
+        let model = Self { info, network, precision, workspaces: Workspaces::default() };
         model.prove(Golden::read(source, &model.info.golden)?, tables)?;
         Ok(model)
     }
@@ -186,7 +191,16 @@ impl SpeakerModel {
                 return Err(LoadError::invalid(&self.info.golden, reason));
             }
             let found = self.embedding(&rows, None);
-            compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
+            match self.precision {
+                Precision::F32 => {
+                    compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
+                }
+                Precision::Int8 => {
+                    let lengths = dot(&found, &found) * dot(&expected.embedding, &expected.embedding);
+                    let distance = 1.0 - dot(&found, &expected.embedding) / lengths.sqrt();
+                    compare("directions of embeddings", &[distance as f32], &[0.0], INT8_DISTANCE)?;
+                }
+            }
         }
         Ok(())
     }

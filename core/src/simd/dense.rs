@@ -49,6 +49,34 @@ impl Matrix {
     }
 }
 
+/// Of a matrix.
+pub(super) struct Shape {
+    pub(super) runs: usize,
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+}
+
+impl Shape {
+    /// Whether rows that are to be multiplied lie in their slice, and what comes of them in its.
+    pub(super) fn check<T>(
+        &self,
+        from: Rows,
+        runs: &[usize],
+        count: usize,
+        input: &[T],
+        to: Rows,
+        output: &[f32],
+    ) {
+        assert_eq!(runs.len(), self.runs, "another number of runs than the matrix");
+        let furthest = runs.iter().max().copied().unwrap_or_default();
+        assert!(
+            from.lie_in(count, furthest.saturating_add(self.depth), input),
+            "a row ends behind the input"
+        );
+        assert!(to.lie_in(count, self.columns, output), "a row ends behind the output");
+    }
+}
+
 /// Where rows begin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
@@ -65,7 +93,7 @@ impl Rows {
     }
 
     /// Whether so many rows, so long, lie inside a slice.
-    pub(super) fn lie_in(self, count: usize, length: usize, slice: &[f32]) -> bool {
+    pub(super) fn lie_in<T>(self, count: usize, length: usize, slice: &[T]) -> bool {
         let Some(last) = count.checked_sub(1) else { return true };
         let begin = last.checked_mul(self.step).and_then(|steps| steps.checked_add(self.first));
         begin.and_then(|begin| begin.checked_add(length)).is_some_and(|end| end <= slice.len())
@@ -133,13 +161,9 @@ pub(crate) struct Layer<'a> {
 impl Layer<'_> {
     /// What the loops rely on.
     pub(super) fn check(&self, output: &[f32]) {
-        let matrix = self.matrix;
-        assert_eq!(self.runs.len(), matrix.runs, "another number of runs than the matrix");
-        let furthest = self.runs.iter().max().copied().unwrap_or_default();
-        let length = furthest.saturating_add(matrix.depth);
-        assert!(self.from.lie_in(self.count, length, self.input), "a row ends behind the input");
-        assert!(self.to.lie_in(self.count, matrix.columns, output), "a row ends behind the output");
-        self.then.check(self.count, matrix.columns);
+        let Matrix { runs, depth, columns, .. } = *self.matrix;
+        Shape { runs, depth, columns }.check(self.from, self.runs, self.count, self.input, self.to, output);
+        self.then.check(self.count, columns);
     }
 }
 

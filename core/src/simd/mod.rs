@@ -111,6 +111,11 @@ mod abreast;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "no other architecture has loops for them yet")
+)]
+mod bytes;
 mod dense;
 mod elementwise;
 mod fir;
@@ -118,6 +123,8 @@ mod fourier;
 mod gemm;
 mod lanes;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 pub(crate) mod winograd;
 
 #[cfg(test)]
@@ -131,6 +138,7 @@ use std::sync::OnceLock;
 use winograd::Gather;
 
 pub(crate) use abreast::Bank;
+pub(crate) use bytes::{ByteLayer, ByteMatrix, RoundRows, Worth};
 pub(crate) use dense::{Affine, Layer, Matrix, Rows, Then};
 pub(crate) use fourier::Fourier;
 pub(crate) use gemm::{PANEL, Packed, Product};
@@ -409,5 +417,60 @@ impl Kernels {
     pub(crate) fn ln(&self, values: &mut [f32]) {
         // SAFETY: as above.
         unsafe { (self.ln)(values) }
+    }
+}
+
+/// The inner loops of bytes: they are not faster than those of [`Kernels`] but on machines with instructions for them.
+pub(crate) struct ByteKernels {
+    layer: unsafe fn(&ByteLayer<'_>, &mut [f32]),
+    round: unsafe fn(&[f32], &mut [u8]) -> f32,
+    round_rows: unsafe fn(&RoundRows<'_>, &mut [f32], &mut [u8], &mut [f32]),
+    restore: unsafe fn(&[u8], f32, &mut [f32]),
+}
+
+impl fmt::Debug for ByteKernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteKernels")
+    }
+}
+
+/// The loops of bytes, if this machine has the instructions and the level in use is not below them.
+pub(crate) fn byte_kernels() -> Option<&'static ByteKernels> {
+    #[cfg(target_arch = "x86_64")]
+    if Level::in_use() == Level::Avx512 && std::arch::is_x86_feature_detected!("avx512vnni") {
+        return Some(&vnni::KERNELS);
+    }
+    None
+}
+
+impl ByteKernels {
+    /// Many rows of bytes times a matrix: see [`ByteLayer`].
+    pub(crate) fn layer(&self, layer: &ByteLayer<'_>, output: &mut [f32]) {
+        layer.check(output);
+        // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
+        unsafe { (self.layer)(layer, output) }
+    }
+
+    /// Rounds numbers, a multiple of 16, to steps between zero and the largest of them, and returns what a step is worth. What is
+    /// below zero becomes zero.
+    pub(crate) fn round(&self, from: &[f32], to: &mut [u8]) -> f32 {
+        assert!(from.len() == to.len() && from.len().is_multiple_of(PANEL), "no length for the loop");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.round)(from, to) }
+    }
+
+    /// Normalises and rounds as many rows as there is `worth` for, which says what a step is worth in each: see [`RoundRows`].
+    /// `row`: room for one.
+    pub(crate) fn round_rows(&self, rows: &RoundRows<'_>, row: &mut [f32], to: &mut [u8], worth: &mut [f32]) {
+        rows.check(row, to, worth);
+        // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
+        unsafe { (self.round_rows)(rows, row, to, worth) }
+    }
+
+    /// The numbers that steps stand for, a multiple of 16 of them.
+    pub(crate) fn restore(&self, from: &[u8], worth: f32, to: &mut [f32]) {
+        assert!(from.len() == to.len() && from.len().is_multiple_of(PANEL), "no length for the loop");
+        // SAFETY: this machine has the table's instructions; the lengths were just checked.
+        unsafe { (self.restore)(from, worth, to) }
     }
 }

@@ -120,6 +120,103 @@ proptest! {
     }
 
     #[test]
+    fn a_layer_of_bytes_is_the_sum_of_its_rounded_runs(
+        (runs, quads, panels, count) in (1usize..4, 1usize..10, 1usize..4, 0usize..30),
+        step in 1usize..9,
+        worth in 0usize..3,
+        relu: bool,
+        seed: u32,
+    ) {
+        let (depth, columns) = (4 * quads, 2 * PANEL * panels);
+        let (weights, bias) = (noise(runs * depth * columns, seed), noise(columns, seed ^ 1));
+        let matrix = ByteMatrix::new(runs, depth, &bias, |row, column| weights[row * columns + column]);
+        let steps: Vec<f32> = (0..columns)
+            .map(|column| (0..runs * depth).map(|row| weights[row * columns + column].abs()).fold(0.0, f32::max) / 127.0)
+            .collect();
+        let begins: Vec<usize> = (0..runs).map(|run| (runs - run) * 7).collect();
+        let input: Vec<u8> =
+            noise(2 + count * step + runs * 7 + depth, seed ^ 2).iter().map(|x| (x * 127.0 + 128.0) as u8).collect();
+        let worths: Vec<f32> = noise(count.max(runs), seed ^ 3).iter().map(|x| x / 255.0).collect();
+        let (of, worth_of): (Worth<'_>, &dyn Fn(usize, usize) -> f32) = match worth {
+            0 => (Worth::All(worths[0]), &|_, _| worths[0]),
+            1 => (Worth::Rows(&worths), &|row, _| worths[row]),
+            _ => (Worth::Runs(&worths), &|_, run| worths[run]),
+        };
+        let then = if relu { Then::Relu } else { Then::Keep };
+        let (from, to) = (Rows { first: 2, step }, Rows { first: 3, step: columns + 5 });
+        if let Some(table) = byte_kernels() {
+            let mut output = vec![7.0; 3 + count * to.step];
+            table.layer(
+                &ByteLayer { matrix: &matrix, input: &input, worth: of, from, runs: &begins, count, then, to },
+                &mut output,
+            );
+            for row in 0..count {
+                for column in 0..columns {
+                    let mut exact = f64::from(bias[column]);
+                    for (run, begin) in begins.iter().enumerate() {
+                        for i in 0..depth {
+                            let weight = weights[(run * depth + i) * columns + column] / steps[column];
+                            exact += f64::from(input[2 + row * step + begin + i])
+                                * f64::from(worth_of(row, run))
+                                * f64::from(weight.round_ties_even() * steps[column]);
+                        }
+                    }
+                    if relu {
+                        exact = exact.max(0.0);
+                    }
+                    let found = output[3 + row * to.step + column];
+                    prop_assert!(close(found, exact, runs * depth), "{found} instead of {exact}");
+                }
+                let after = &output[3 + row * to.step + columns..3 + (row + 1) * to.step];
+                prop_assert!(after.iter().all(|value| *value == 7.0), "wrote behind a row");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_rounded_to_half_a_step_of_255(panels in 0usize..20, seed: u32) {
+        let values = noise(PANEL * panels, seed);
+        if let Some(table) = byte_kernels() {
+            let (mut bytes, mut back) = (vec![7; values.len()], vec![7.0; values.len()]);
+            let worth = table.round(&values, &mut bytes);
+            table.restore(&bytes, worth, &mut back);
+            let most = values.iter().copied().fold(0.0, f32::max);
+            prop_assert!((255.0 * worth - most).abs() <= 1e-6);
+            for (value, back) in values.iter().zip(back) {
+                prop_assert!((value.max(0.0) - back).abs() <= 0.5001 * worth, "{value} came back as {back}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_normalised_and_rounded_each_to_its_largest(
+        (panels, rows) in (1usize..6, 0usize..5),
+        apart in 0usize..40,
+        seed: u32,
+    ) {
+        let channels = 2 * PANEL * panels;
+        let (scale, shift) = (noise(channels, seed), noise(channels, seed ^ 1));
+        let affine = Affine { scale: scale.clone().into(), shift: shift.clone().into() };
+        let (width, step) = (channels + apart, channels + 3);
+        let input = noise(rows * width, seed ^ 2);
+        if let Some(table) = byte_kernels() {
+            let (mut row, mut to, mut worth) = (vec![0.0; channels], vec![9; rows * step], vec![0.0; rows]);
+            let from = Rows::packed(width);
+            table.round_rows(&RoundRows { affine: &affine, input: &input, from, step }, &mut row, &mut to, &mut worth);
+            for (number, worth) in worth.iter().enumerate() {
+                let exact = |i: usize| input[number * width + i].mul_add(scale[i], shift[i]).max(0.0);
+                let most = (0..channels).map(exact).fold(0.0, f32::max);
+                prop_assert!((255.0 * worth - most).abs() <= 1e-6);
+                for i in 0..channels {
+                    let found = f32::from(to[number * step + i]) * worth;
+                    prop_assert!((found - exact(i)).abs() <= 0.5001 * worth, "{found} instead of {}", exact(i));
+                }
+                prop_assert_eq!(&to[number * step + channels..(number + 1) * step], &[9; 3]);
+            }
+        }
+    }
+
+    #[test]
     fn winograds_convolution_is_the_plain_one(count in 1usize..30, panels in 1usize..3, seed: u32) {
         let channels = 2 * PANEL * panels;
         let tiles = winograd::tiles(count);

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use peakstream::audio::encode;
 use peakstream::{
-    AudioFormat, CallSpec, CallStream, ChannelType, Codec, Encoding, Engine, EngineOptions, SampleRate,
-    Status, WireRate,
+    AudioFormat, CallSpec, CallStream, ChannelType, Codec, Encoding, Engine, EngineOptions, LoadError,
+    Precision, SampleRate, Status, WireRate,
 };
 
 /// The folder that `make models` fills.
@@ -19,10 +19,16 @@ pub fn models() -> std::path::PathBuf {
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        Engine::load(&|name| std::fs::read(models().join(name)), EngineOptions::default()).unwrap_or_else(
-            |error| panic!("{error}\n(these tests need the installed models: run `make models`)"),
-        )
+        engine_in(Precision::F32).unwrap_or_else(|error| {
+            panic!("{error}\n(these tests need the installed models: run `make models`)")
+        })
     })
+}
+
+/// The same, in another precision.
+pub fn engine_in(precision: Precision) -> Result<Engine, LoadError> {
+    let options = EngineOptions { precision, ..EngineOptions::default() };
+    Engine::load(&|name| std::fs::read(models().join(name)), options)
 }
 
 /// A voice-like signal that the detector takes for speech: around `pitch` Hz, up and down twice a second, between two vowels

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use peakstream::{ChannelType, EngineOptions};
+use peakstream::{ChannelType, CpuLevel};
 use serde_json::json;
 
 use super::options::ModelOptions;
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn list(args: &Args) -> Result<Answer, CliError> {
     let dir = model_dir::find(args.models.models.as_deref(), &Surroundings::of_process())?;
     let began = Instant::now();
-    let engine = model_dir::load_engine_from(&dir, EngineOptions::default())?;
+    let engine = model_dir::load_engine_from(&dir, args.models.engine_options())?;
     let engine = model_dir::calibrated(engine, &args.models.calibration)?;
     let calibrations = [ChannelType::Telephone, ChannelType::Microphone]
         .map(|channel_type| engine.calibration(channel_type).identity().to_owned());
@@ -51,6 +51,7 @@ fn list(args: &Args) -> Result<Answer, CliError> {
         output::print_json(&json!({
             "dir": dir, "models": models, "newest": engine.newest_model().to_string(),
             "check_seconds": took.as_secs_f64(), "calibrations": calibrations,
+            "precision": engine.precision().name(), "cpu_level": CpuLevel::in_use().name(),
         }))?;
         return Ok(Answer::Yes);
     }
@@ -67,6 +68,8 @@ fn list(args: &Args) -> Result<Answer, CliError> {
     }
     output::print(&table.trim_fmt())?;
     output::print(&format!("calibrations: {}", calibrations.join(", ")))?;
+    let (precision, level) = (engine.precision(), CpuLevel::in_use());
+    output::print(&format!("speaker network computed in {precision}; inner loops for {level}"))?;
     output::print(&format!("in {}, loaded and checked in {:.1} s", dir.display(), took.as_secs_f64()))?;
     Ok(Answer::Yes)
 }

@@ -57,7 +57,7 @@ fn failed(error: &dyn Error) -> ExitCode {
 async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
     let bound = Bound::new(config.clone()).await?;
     let first_run = bound.first_run().cloned();
-    let (models, options) = (config.models.clone(), config.sessions.engine_options());
+    let (models, options) = (config.models.clone(), config.engine_options());
     let calibrations = config.calibration.clone();
     let load =
         move || model_dir::calibrated(model_dir::load_engine(models.as_deref(), options)?, &calibrations);
@@ -65,6 +65,7 @@ async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
     let in_force = |channel_type| engine.calibration(channel_type).identity().to_owned();
     tracing::info!(
         cpu = %CpuLevel::in_use(),
+        precision = %engine.precision(),
         telephone = in_force(ChannelType::Telephone),
         microphone = in_force(ChannelType::Microphone),
         "models reproduce their golden vectors"

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use peakstream::{AttackRate, JudgementLimits, Threshold};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use peakstream::{AttackRate, JudgementLimits, Precision, Threshold};
 
 use crate::audio_channel::media_streams::message::Track;
 use crate::ids::Tenant;
@@ -38,6 +39,11 @@ pub(crate) fn judged_decibels(text: &str) -> Result<f32, String> {
 fn within<T: FromStr + PartialOrd + Display>(text: &str, [least, most]: [T; 2]) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| (&least..=&most).contains(&number));
     number.ok_or_else(|| format!("must be a number from {least} to {most}"))
+}
+
+/// Of the precisions by name.
+pub(crate) fn precision() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }
 
 pub(crate) fn tenant(text: &str) -> Result<Tenant, String> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::support::{call, engine, models, register_request, serve, signalling::Client};
-use peakstream::{ChannelType, Voices};
+use peakstream::{ChannelType, Precision, Voices};
 use serde_json::Value;
 
 fn peakstream(args: &[&str]) -> Output {
@@ -69,6 +69,31 @@ fn every_failure_has_its_exit_status_and_says_what_to_do() {
     let output = peakstream(&["compare", "--json", "--models", folder, good, good]);
     assert_eq!(json(&output)["exit_status"], 4);
     assert!(json(&output)["error"].as_str().unwrap().contains("make models"));
+}
+
+#[test]
+fn the_precision_asked_for_is_shown_or_refused_with_the_reason() {
+    let models = |level: Option<&str>, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peakstream"));
+        command.args([&["models"], args].concat()).env("PEAKSTREAM_MODELS", models());
+        level.map(|level| command.env("PEAKSTREAM_CPU", level));
+        command.output().unwrap()
+    };
+    let usual = json(&models(None, &["--json"]));
+    assert_eq!(usual["precision"], "f32");
+    let below = models(Some("portable"), &["--precision", "int8"]);
+    assert_eq!(below.status.code(), Some(4), "{below:?}");
+    let text = stderr(&below);
+    assert!(text.contains("AVX-512 VNNI") && text.contains("portable") && text.contains("use f32"), "{text}");
+    assert!(!text.contains("make models"), "{text}");
+    let quick = models(None, &["--precision", "int8"]);
+    match Precision::Int8.is_available() {
+        true => assert!(stdout(&quick).contains("computed in int8"), "{quick:?}"),
+        false => assert_eq!(quick.status.code(), Some(4), "{quick:?}"),
+    }
+    let unknown = models(None, &["--precision", "bf16"]);
+    assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
+    assert!(stderr(&unknown).contains("f32, int8"), "{unknown:?}");
 }
 
 #[test]

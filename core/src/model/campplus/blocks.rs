@@ -4,6 +4,7 @@
 //! and over segments of 100 frames.
 
 use super::super::image::hold;
+use super::product::{Bytes, Entering, Factor, Product, SPACING};
 use super::{BORDER, GROWTH, Weights, WeightsError};
 use crate::simd::{Affine, Layer, Matrix, Rows, Then, kernels};
 
@@ -13,10 +14,10 @@ const BOTTLENECK: usize = 128;
 const GATE: usize = 64;
 /// Frames of a segment of the gate.
 const SEGMENT: usize = 100;
+/// Frames that a layer looks at.
+const SPAN: usize = 3;
 /// Of every batch normalisation.
 const EPSILON: f64 = 1e-5;
-/// So that frames do not lie a power of two apart, where they would compete for the same cache lines.
-const SPACING: usize = 32;
 
 /// Layers that see everything before them.
 #[derive(Debug)]
@@ -25,14 +26,15 @@ pub(super) struct Block {
     dilation: usize,
     layers: Vec<Dense>,
     norm: Affine,
-    transit: Matrix,
+    transit: Factor,
+    bytes: Bytes,
 }
 
 #[derive(Debug)]
 struct Dense {
     norm: Affine,
-    bottleneck: Matrix,
-    local: Matrix,
+    bottleneck: Factor,
+    local: Factor,
     gate: [Matrix; 2],
 }
 
@@ -40,9 +42,9 @@ struct Dense {
 #[derive(Debug, Default)]
 pub(super) struct Between {
     /// What enters, normalised.
-    normed: Vec<f32>,
+    normed: Entering,
     /// With a border.
-    narrow: Vec<f32>,
+    narrow: Entering,
     context: Vec<f32>,
     gates: [Vec<f32>; 2],
 }
@@ -59,66 +61,62 @@ fn norm(weights: &mut Weights, name: &str, channels: usize) -> Result<Affine, We
     })
 }
 
-/// Every frame's first channels, normalised, nothing below zero. Returns how far apart they lie.
-fn apply(norm: &Affine, frames: usize, input: &[f32], width: usize, output: &mut Vec<f32>) -> usize {
-    let channels = norm.channels();
-    let step = channels + SPACING;
-    hold(output, frames * step);
-    for (from, to) in input.chunks_exact(width).zip(output.chunks_exact_mut(step)).take(frames) {
-        kernels().scale_relu(norm, &from[..channels], &mut to[..channels]);
-    }
-    step
-}
-
 impl Dense {
-    fn take(weights: &mut Weights, name: &str, channels: usize) -> Result<Self, WeightsError> {
+    fn take(weights: &mut Weights, name: &str, channels: usize, bytes: Bytes) -> Result<Self, WeightsError> {
         let norm = norm(weights, &format!("{name}.in"), channels)?;
-        let mut matrix = |part: &str, columns: usize, depth: usize, runs: usize, biased: bool| {
-            let values = weights.take(&format!("{name}.{part}.weight"), &[columns, depth, runs])?;
-            let bias = match biased {
-                true => weights.take(&format!("{name}.{part}.bias"), &[columns])?,
-                false => vec![0.0; columns],
-            };
-            Ok(Matrix::new(runs, depth, &bias, |row, column| {
-                values[(column * depth + row % depth) * runs + row / depth]
-            }))
+        let bottleneck = {
+            let values = weights.take(&format!("{name}.bottleneck.weight"), &[BOTTLENECK, channels, 1])?;
+            let bias = weights.take(&format!("{name}.bottleneck.bias"), &[BOTTLENECK])?;
+            Factor::new(bytes, 1, channels, &bias, |row, column| values[column * channels + row])
         };
-        Ok(Self {
-            norm,
-            bottleneck: matrix("bottleneck", BOTTLENECK, channels, 1, true)?,
-            local: matrix("local", GROWTH, BOTTLENECK, 3, false)?,
-            gate: [matrix("gate1", GATE, BOTTLENECK, 1, true)?, matrix("gate2", GROWTH, GATE, 1, true)?],
-        })
+        let local = {
+            let values = weights.take(&format!("{name}.local.weight"), &[GROWTH, BOTTLENECK, SPAN])?;
+            Factor::new(bytes, SPAN, BOTTLENECK, &[0.0; GROWTH], |row, column| {
+                values[(column * BOTTLENECK + row % BOTTLENECK) * SPAN + row / BOTTLENECK]
+            })
+        };
+        let mut gate = |part: &str, columns: usize, depth: usize| {
+            let values = weights.take(&format!("{name}.{part}.weight"), &[columns, depth, 1])?;
+            let bias = weights.take(&format!("{name}.{part}.bias"), &[columns])?;
+            Ok(Matrix::new(1, depth, &bias, |row, column| values[column * depth + row]))
+        };
+        let gate = [gate("gate1", GATE, BOTTLENECK)?, gate("gate2", GROWTH, GATE)?];
+        Ok(Self { norm, bottleneck, local, gate })
     }
 
     /// Appends to the channels of every frame, which lie `width` apart.
-    fn run(&self, frames: usize, dilation: usize, channels: &mut [f32], width: usize, between: &mut Between) {
+    fn run(
+        &self,
+        bytes: Bytes,
+        (frames, dilation): (usize, usize),
+        channels: &mut [f32],
+        width: usize,
+        between: &mut Between,
+    ) {
         let entering = self.norm.channels();
-        let step = apply(&self.norm, frames, channels, width, &mut between.normed);
-        let narrow = Rows { first: BORDER * BOTTLENECK, step: BOTTLENECK };
-        hold(&mut between.narrow, (frames + 2 * BORDER) * BOTTLENECK);
-        between.narrow[..narrow.first].fill(0.0);
-        between.narrow[narrow.first + frames * BOTTLENECK..][..BORDER * BOTTLENECK].fill(0.0);
-        let bottleneck = Layer {
-            matrix: &self.bottleneck,
-            input: &between.normed,
+        let Between { normed, narrow, .. } = between;
+        let step = normed.take(bytes, &self.norm, frames, channels, width);
+        let (border, all) = (BORDER * BOTTLENECK, (frames + 2 * BORDER) * BOTTLENECK);
+        hold(&mut narrow.values, all);
+        narrow.values[..border].fill(0.0);
+        narrow.values[all - border..all].fill(0.0);
+        let bottleneck = Product {
             from: Rows::packed(step),
             runs: &[0],
             count: frames,
             then: Then::Relu,
-            to: narrow,
+            to: Rows { first: border, step: BOTTLENECK },
         };
-        kernels().layer(&bottleneck, &mut between.narrow);
-        let local = Layer {
-            matrix: &self.local,
-            input: &between.narrow,
+        self.bottleneck.multiply(normed, bottleneck, &mut narrow.values);
+        narrow.round(bytes, all);
+        let local = Product {
             from: Rows { first: (BORDER - dilation) * BOTTLENECK, step: BOTTLENECK },
             runs: &[0, dilation * BOTTLENECK, 2 * dilation * BOTTLENECK],
             count: frames,
             then: Then::Keep,
             to: Rows { first: entering, step: width },
         };
-        kernels().layer(&local, channels);
+        self.local.multiply(narrow, local, channels);
         self.gate(frames, between);
         for (frame, row) in channels.chunks_exact_mut(width).take(frames).enumerate() {
             let gate = &between.gates[1][frame / SEGMENT * GROWTH..][..GROWTH];
@@ -129,7 +127,7 @@ impl Dense {
     /// One gate for each segment.
     fn gate(&self, frames: usize, between: &mut Between) {
         let segments = frames.div_ceil(SEGMENT);
-        let narrow = &between.narrow[BORDER * BOTTLENECK..][..frames * BOTTLENECK];
+        let narrow = &between.narrow.values[BORDER * BOTTLENECK..][..frames * BOTTLENECK];
         hold(&mut between.context, segments * BOTTLENECK);
         let mut all = [0.0; BOTTLENECK];
         for (segment, context) in
@@ -170,12 +168,12 @@ impl Block {
         weights: &mut Weights,
         number: usize,
         entering: usize,
-        layers: usize,
-        dilation: usize,
+        (layers, dilation): (usize, usize),
+        bytes: Bytes,
     ) -> Result<Self, WeightsError> {
         let layer = |layer: usize| {
             let name = format!("xvector.block{number}.tdnnd{}", layer + 1);
-            Dense::take(weights, &name, entering + layer * GROWTH)
+            Dense::take(weights, &name, entering + layer * GROWTH, bytes)
         };
         let taken = (0..layers).map(layer).collect::<Result<_, _>>()?;
         let (channels, name) = (entering + layers * GROWTH, format!("xvector.transit{number}"));
@@ -185,8 +183,8 @@ impl Block {
         let bias = weights
             .take_if_any(&format!("{name}.bias"), &[channels / 2])?
             .unwrap_or_else(|| vec![0.0; channels / 2]);
-        let transit = Matrix::new(1, channels, &bias, |row, column| values[column * channels + row]);
-        Ok(Self { entering, dilation, layers: taken, norm, transit })
+        let transit = Factor::new(bytes, 1, channels, &bias, |row, column| values[column * channels + row]);
+        Ok(Self { entering, dilation, layers: taken, norm, transit, bytes })
     }
 
     /// How far apart frames lie that this block works on.
@@ -201,8 +199,9 @@ impl Block {
 
     /// Lets every layer append its channels.
     pub(super) fn run(&self, frames: usize, channels: &mut [f32], between: &mut Between) {
-        let width = self.width();
-        self.layers.iter().for_each(|layer| layer.run(frames, self.dilation, channels, width, between));
+        for layer in &self.layers {
+            layer.run(self.bytes, (frames, self.dilation), channels, self.width(), between);
+        }
     }
 
     /// What leaves the block.
@@ -215,17 +214,8 @@ impl Block {
         to: Rows,
         output: &mut [f32],
     ) {
-        let step = apply(&self.norm, frames, channels, self.width(), &mut between.normed);
-        let from = Rows::packed(step);
-        let transit = Layer {
-            matrix: &self.transit,
-            input: &between.normed,
-            from,
-            runs: &[0],
-            count: frames,
-            then,
-            to,
-        };
-        kernels().layer(&transit, output);
+        let step = between.normed.take(self.bytes, &self.norm, frames, channels, self.width());
+        let product = Product { from: Rows::packed(step), runs: &[0], count: frames, then, to };
+        self.transit.multiply(&between.normed, product, output);
     }
 }

@@ -37,16 +37,36 @@ impl Heard {
         (bins, channels): (usize, usize),
         place: impl Fn(usize) -> Rows,
     ) {
-        let (begin, half) = (self.values.len(), bins * channels);
-        self.values.resize(begin + 2 * half, 0.0);
-        for bin in 0..bins {
-            moments(input, place(bin), channels, count, &mut self.moments);
-            let (means, deviations) = self.moments[..2 * channels].split_at(channels);
-            let layer = &mut self.values[begin..];
-            for (channel, (&mean, &deviation)) in means.iter().zip(deviations).enumerate() {
-                layer[channel * bins + bin] = mean;
-                layer[half + channel * bins + bin] = deviation;
-            }
+        let mut layer = self.layer(bins, channels);
+        (0..bins).for_each(|bin| layer.add(bin, input, place(bin), count));
+    }
+
+    /// Begins a layer whose bins are added one by one.
+    pub(super) fn layer(&mut self, bins: usize, channels: usize) -> HeardLayer<'_> {
+        let begin = self.values.len();
+        self.values.resize(begin + 2 * bins * channels, 0.0);
+        HeardLayer { values: &mut self.values[begin..], moments: &mut self.moments, bins, channels }
+    }
+}
+
+/// A layer of which some bins have been heard.
+pub(super) struct HeardLayer<'a> {
+    values: &'a mut [f32],
+    moments: &'a mut Vec<f32>,
+    bins: usize,
+    channels: usize,
+}
+
+impl HeardLayer<'_> {
+    /// Adds a bin: `count` rows.
+    pub(super) fn add(&mut self, bin: usize, input: &[f32], rows: Rows, count: usize) {
+        let (bins, channels) = (self.bins, self.channels);
+        moments(input, rows, channels, count, self.moments);
+        let (means, deviations) = self.moments[..2 * channels].split_at(channels);
+        let (to_means, to_deviations) = self.values.split_at_mut(bins * channels);
+        for (channel, (&mean, &deviation)) in means.iter().zip(deviations).enumerate() {
+            to_means[channel * bins + bin] = mean;
+            to_deviations[channel * bins + bin] = deviation;
         }
     }
 }

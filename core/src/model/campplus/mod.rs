@@ -15,6 +15,7 @@
 mod blocks;
 mod head;
 mod heard;
+mod product;
 
 use super::graph_file::{Weights, WeightsError};
 use super::image::hold;
@@ -24,6 +25,7 @@ use crate::speech::fbank::BINS;
 use blocks::Block;
 use head::Head;
 use heard::moments;
+use product::{Bytes, Entering, Factor, Product};
 
 pub(crate) use heard::{Heard, NUMBERS as HEARD};
 
@@ -47,9 +49,10 @@ const SPAN: usize = 5;
 pub(crate) struct CamPlus {
     head: Head,
     /// From the head to the first block.
-    tdnn: Matrix,
+    tdnn: Factor,
     blocks: Vec<Block>,
     dense: Matrix,
+    bytes: Bytes,
 }
 
 /// Everything that lies between two layers. One for each thread that computes.
@@ -57,7 +60,7 @@ pub(crate) struct CamPlus {
 pub(crate) struct Workspace {
     head: head::Images,
     /// What leaves the head: frames with a border.
-    flat: Vec<f32>,
+    flat: Entering,
     /// What enters a block, and room for what its layers append; by turns.
     channels: [Vec<f32>; 2],
     layer: blocks::Between,
@@ -65,30 +68,30 @@ pub(crate) struct Workspace {
 }
 
 impl CamPlus {
-    /// The network of an ONNX file that the converter wrote.
-    pub(crate) fn read(onnx: &[u8]) -> Result<Self, WeightsError> {
+    /// The network of an ONNX file that the converter wrote; of bytes, if there are loops for them.
+    pub(crate) fn read(onnx: &[u8], bytes: Bytes) -> Result<Self, WeightsError> {
         let mut weights = Weights::read(onnx)?;
-        let head = Head::take(&mut weights)?;
+        let head = Head::take(&mut weights, bytes)?;
         let tdnn = {
             let flat = head::CHANNELS * head::BINS_LEFT;
             let values = weights.take("tdnn.weight", &[FIRST, flat, SPAN])?;
             let bias = weights.take("tdnn.bias", &[FIRST])?;
             // The published order is channels of bins; ours is bins of channels.
-            Matrix::new(1, SPAN * flat, &bias, |row, column| {
+            Factor::new(bytes, 1, SPAN * flat, &bias, |row, column| {
                 let (frame, bin, channel) = (row / flat, row % flat / head::CHANNELS, row % head::CHANNELS);
                 values[(column * flat + channel * head::BINS_LEFT + bin) * SPAN + frame]
             })
         };
         let mut blocks = Vec::new();
         let mut channels = FIRST;
-        for (number, (layers, dilation)) in (1..).zip(BLOCKS) {
-            blocks.push(Block::take(&mut weights, number, channels, layers, dilation)?);
-            channels = (channels + layers * GROWTH) / 2;
+        for (number, layers) in (1..).zip(BLOCKS) {
+            blocks.push(Block::take(&mut weights, number, channels, layers, bytes)?);
+            channels = (channels + layers.0 * GROWTH) / 2;
         }
         let values = weights.take("dense.weight", &[DIMENSIONS, 2 * channels, 1])?;
         let bias = weights.take("dense.bias", &[DIMENSIONS])?;
         let dense = Matrix::new(1, 2 * channels, &bias, |row, column| values[column * 2 * channels + row]);
-        Ok(Self { head, tdnn, blocks, dense })
+        Ok(Self { head, tdnn, blocks, dense, bytes })
     }
 
     /// The embedding of log-mel features, row by row, at least [`LEAST_FRAMES`]; each bin's mean over the rows is taken away first.
@@ -104,33 +107,28 @@ impl CamPlus {
         assert!(frames >= LEAST_FRAMES && features.len() == frames * BINS, "not whole frames, or too few");
         let Workspace { head, flat, channels, layer, statistics } = workspace;
         let width = head::CHANNELS * head::BINS_LEFT;
-        hold(flat, (frames + 2 * BORDER) * width);
-        flat[..BORDER * width].fill(0.0);
-        flat[(BORDER + frames) * width..(2 * BORDER + frames) * width].fill(0.0);
+        let (border, all) = (BORDER * width, (frames + 2 * BORDER) * width);
+        hold(&mut flat.values, all);
+        flat.values[..border].fill(0.0);
+        flat.values[all - border..all].fill(0.0);
         if let Some(heard) = &mut heard {
             heard.begin();
         }
         let means = column_means(features);
-        self.head.run(features, &means, head, &mut flat[BORDER * width..], heard.as_deref_mut());
+        self.head.run(features, &means, head, &mut flat.values[border..], heard.as_deref_mut());
         if let Some(heard) = &mut heard {
-            let place = |bin| Rows { first: BORDER * width + bin * head::CHANNELS, step: width };
-            heard.add(flat, frames, (head::BINS_LEFT, head::CHANNELS), place);
+            let place = |bin| Rows { first: border + bin * head::CHANNELS, step: width };
+            heard.add(&flat.values, frames, (head::BINS_LEFT, head::CHANNELS), place);
         }
 
+        flat.round(self.bytes, all);
         let frames = frames.div_ceil(2);
         let [current, next] = channels;
         let mut input = Rows::packed(self.blocks[0].width());
         hold(current, frames * input.step);
-        let tdnn = Layer {
-            matrix: &self.tdnn,
-            input: flat,
-            from: Rows::packed(2 * width),
-            runs: &[0],
-            count: frames,
-            then: Then::Relu,
-            to: input,
-        };
-        kernels().layer(&tdnn, current);
+        let tdnn =
+            Product { from: Rows::packed(2 * width), runs: &[0], count: frames, then: Then::Relu, to: input };
+        self.tdnn.multiply(flat, tdnn, current);
         let (mut current, mut next) = (current, next);
         let mut entering = FIRST;
         for (number, block) in self.blocks.iter().enumerate() {

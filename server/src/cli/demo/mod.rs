@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use peakstream::{EngineOptions, Threshold};
+use peakstream::Threshold;
 
 use super::options::{self, ModelOptions};
 use super::output::{self, Answer, CliError};
@@ -94,7 +94,7 @@ fn perform(args: &Args) -> Result<Answer, CliError> {
     ));
 
     let waiting = stage.wait("loading the models and proving them by their golden vectors");
-    let engine = model_dir::load_engine_from(&models, EngineOptions::default())?;
+    let engine = model_dir::load_engine_from(&models, args.models.engine_options())?;
     waiting.finish_and_clear();
     timing.lap(&stage, "models loaded, golden vectors reproduced");
 
