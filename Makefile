@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test install-c bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -28,6 +28,7 @@ test: ## everything that proves it
 	@$(STEP) "engine and server" $(MAKE) -s test-rust
 	@$(STEP) "instructions" $(MAKE) -s instructions
 	@$(STEP) "real clients" $(MAKE) -s test-clients
+	@$(STEP) "bindings" $(MAKE) -s bindings-test
 
 lint: target/tools/bin/cargo-deny ## format, clippy, licences and sources of dependencies
 	cargo fmt --all --check
@@ -55,6 +56,17 @@ test-clients: ## the real binary against clients from the registries
 	@cargo build -q -p peakstream-server
 	@python3 server/tests/clients/run.py
 
+bindings-test: ## the C library and the Python package, as their users have them
+	@cargo test -q -p peakstream-bindings -p peakstream-c
+	@cargo build -q -p peakstream-c
+	@python3 bindings/c/tests/run.py
+	@python3 bindings/python/tests/run.py
+
+PREFIX ?= /usr/local
+install-c: ## libpeakstream, optimised, with headers and pkg-config file, into PREFIX
+	cargo build -q --release -p peakstream-c
+	bindings/c/install.sh target/release/libpeakstream_c.a $(abspath $(PREFIX))
+
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
 	core/fuzz/run.sh $(or $(SECONDS),60)
 
@@ -65,7 +77,7 @@ bench: models ## cost beside the alternatives, one core (writes target/bench/rep
 DATA ?= ../shared/data
 eval: models ## error rates beside the reference pipeline, step by step, and those of authenticity (needs DATA, by default ../shared/data; writes target/eval/report.json)
 	@python3 benches/eval/evaluate.py --data $(DATA)
-	@target/eval/venv/bin/python models/authenticity/tables.py
+	@python3 benches/eval/prepare.py models/authenticity/tables.py
 
 precision: models ## errors with the speaker network in int8 beside those in f32 (needs DATA and AVX-512 VNNI; ten minutes)
 	@python3 benches/eval/precision.py --data $(DATA)
@@ -80,6 +92,7 @@ accuracy: models ## docs/accuracy*.md again: what may be promised (needs DATA, b
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --html target/eval/accuracy.html --markdown docs/accuracy.md
 	$(ACCURACY) --through mulaw,gsm,opus:12k+loss:5% --centre --html target/eval/accuracy-centre.html --markdown docs/accuracy-centre.md
 	$(ACCURACY) --through clean --channel-type microphone --html target/eval/accuracy-microphone.html --markdown docs/accuracy-microphone.md
+	python3 benches/eval/prepare.py models/authenticity/tables.py --into docs/accuracy.md
 
 speech: models ## speech detection beside Silero's own and WebRTC's, into docs/speech-detection.md (needs ../shared; minutes)
 	@python3 benches/speech.py --markdown docs/speech-detection.md
@@ -102,8 +115,9 @@ calibrate: models ## fit the shipped calibrations again (needs DATA, as accuracy
 adapt: models ## train the speaker network's telephone delta again (half an hour; needs ../shared)
 	sh models/adaptation/adapt.sh
 
-authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings)
-	sh models/authenticity/data.sh $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
+SHARE ?= 1
+authenticity-data: ## make the material the countermeasure learns from (hours, resumes; needs ../shared; FOLDER=your genuine recordings, SHARE=0.2 for a trial)
+	sh models/authenticity/data.sh --share $(SHARE) $(if $(FOLDER),--folder "$(abspath $(FOLDER))")
 
-train-authenticity: models ## train the countermeasure again (hours, resumes; needs ../shared)
-	sh models/authenticity/train.sh
+train-authenticity: models ## train the countermeasure again (hours, resumes; needs ../shared; SHARE=0.2 for a trial that leaves the model as it is)
+	sh models/authenticity/train.sh $(SHARE)

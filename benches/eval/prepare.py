@@ -1,10 +1,13 @@
 """What both commands of this folder need before they can start: the data, the models, a Python with the packages.
 
+    python3 prepare.py PROGRAM [ARGUMENT ...]        runs another program in that Python
+
 Standard library only: it runs in whatever Python the person has, and starts the command again in the private one.
 """
 
 import os
 import pathlib
+import runpy
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,3 +44,16 @@ def enter_environment():
     python = str(install.python_of(folder))
     sys.stdout.flush()
     os.execve(python, [python, *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit("prepare.py: which program? See the head of this file.")
+    enter_environment()
+    del sys.argv[0]
+    sys.path.insert(0, str(pathlib.Path(sys.argv[0]).resolve().parent))
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

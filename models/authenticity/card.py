@@ -1,10 +1,8 @@
-"""Writes CARD.md: the words are in CARD.template.md, every figure comes from the score tables, the cache and the trained runs.
+"""Writes CARD.md: the words are in CARD.template.md, every figure comes from the tables in scores/, which training leaves.
 
     python card.py
 """
 
-import collections
-import csv
 import json
 
 import numpy as np
@@ -12,11 +10,11 @@ import numpy as np
 import bank
 import branch
 import calibrate
-import data
 import evaluation
 import export
 import folds
 import layers
+import material
 import paths
 import plot
 import pool
@@ -24,28 +22,16 @@ import sources
 import tables
 from tables import percent, table
 
-FILE = paths.HERE / "CARD.md"
+FILE = paths.PRODUCTS / "CARD.md"
 
 
 def data_tables():
-    licences = collections.defaultdict(set)
-    with open(paths.SHARED_DATA / "manifest.csv") as file:
-        for row in csv.DictReader(file):
-            licences[row["source"]].add(row["licence"])
-    clips, lines = bank.load(), []
-    for corpus in bank.CORPORA:
-        own = [clip for clip in clips if clip.corpus == corpus]
-        net = sum(clip.mask.sum() for clip in own) / data.RATE / 60
-        twins = sum(len(clip.signals) - 1 + len(clip.excerpts) for clip in own)
-        licence = ", ".join(sorted(licences[corpus])) or "see sources"
-        lines.append([corpus, len(own), len({clip.speaker for clip in own}), f"{net:.0f} min", twins, licence])
-    genuine = table(["genuine corpus", "clips", "speakers", "net speech", "copies", "licence"], lines)
-    counts = collections.Counter((bank.family_of(bank.tts_system(c)), bank.held_out(c)) for c in clips if c.corpus.startswith("tts_"))
-    families = sorted({family for family, _ in counts})
-    spoken = table(["text to speech", "utterances trained on", "kept for testing"], [[f, counts[f, False], counts[f, True]] for f in families])
-    copied = collections.Counter(s for clip in clips for s in (*clip.signals, *clip.excerpts) if s not in ("genuine", "spoof"))
-    copies = table(["copy synthesis", "family", "clips"], [[system, bank.family_of(system), n] for system, n in sorted(copied.items())])
-    return {"genuine_data": genuine, "spoken": spoken, "copies": copies}
+    counted = json.loads(material.FILE.read_text())
+    return {
+        "genuine_data": table(["genuine corpus", "clips", "speakers", "net speech", "copies", "licence"], counted["genuine"]),
+        "spoken": table(["text to speech", "utterances trained on", "kept for testing"], counted["spoken"]),
+        "copies": table(["copy synthesis", "family", "clips"], counted["copies"]),
+    }
 
 
 def source_table():
@@ -76,27 +62,30 @@ def odd_table(figures):
     return table(["corpus", "refused at 0.8, G.711, %", "refused, other codecs, %"], lines)
 
 
-def curve_table():
-    """Learning curves: error rates of a left-out fold by steps of training."""
-    lines = []
-    for file in sorted((paths.CACHE / "runs").glob("*/curve.csv")):
-        with open(file) as rows:
-            for row in csv.DictReader(rows):
-                rates = [percent(float(row[name])) for name in ("unseen", "known", "paired_unseen")]
-                lines.append([file.parent.name, row["step"], row["phase"], *rates])
-    return table(["run (fold.size.view.seed)", "step", "phase", "unseen, EER %", "known, EER %", "paired unseen, EER %"], lines)
+def percents(file, name, header, words):
+    """A table of scores/ whose columns after the first `words` are shares."""
+    if not (evaluation.FOLDER / file).exists():
+        return {name: "(Not measured with this model.)"}
+    lines = evaluation.read_figures(file)
+    return {name: table(header, [[*line[:words], *(percent(float(value)) for value in line[words:])] for line in lines])}
+
+
+def trial_tables():
+    """What study.py, shortcuts.py and train.py have found."""
+    rates = ["unseen, EER %", "known, EER %", "paired unseen, EER %"]
+    return {
+        **percents("study.csv", "study", ["changed", "variant", "vectors learnt from", *rates, "unseen, other codecs, EER %"], 3),
+        **percents("shortcuts.csv", "shortcuts", ["both classes are alike in", *(f"{kind}, {where}, EER %" for kind in ("unseen", "known") for where in ("at home", "G.711", "other codecs"))], 1),
+        **percents("curves.csv", "curves", ["run (fold.size.view.seed)", "step", "phase", *rates], 3),
+    }  # fmt: skip
 
 
 def in_short(figures):
     eer = lambda kind, condition: percent(tables.weighed_eer(figures, kind, evaluation.SECONDS, condition=condition))
-    genuine = {}
-    for corpus in sorted(set(figures.rows.pick(kind="genuine").columns["corpus"])):
-        genuine[corpus] = np.mean(figures.of(kind="genuine", corpus=corpus, condition="g711") < evaluation.refusal_llr())
+    limit = evaluation.refusal_llr()
+    genuine = figures.refused(limit)
     worst = max(genuine, key=genuine.get)
-    caught = {}
-    for kind in ("unseen", "known"):
-        values, systems = tables.groups(figures, "system", evaluation.SECONDS, kind=kind, condition="g711")
-        caught[kind] = percent(np.sum(tables.alike(systems)[values < evaluation.refusal_llr()]))
+    caught = {kind: percent(figures.caught(kind, limit)) for kind in ("unseen", "known")}
     return (f"EER {eer('unseen', 'g711')} % on synthesisers and corpora it has never met, {eer('known', 'g711')} % on kinds of synthesiser it has met, of other corpora "
             f"and voices ({eer('unseen', 'codec')} % and {eer('known', 'codec')} % over AMR, GSM or Opus). At the default setting (threshold 0.8, assumed share of "
             f"attacks 1 %) it refuses {percent(np.mean(list(genuine.values())))} % of genuine calls of corpora that it was not trained on, at worst {percent(genuine[worst])} % "
@@ -111,10 +100,10 @@ def main():
         "version": record["version"], "date": record["date"], "sha224": record["sha224"], "speaker_model": record["speaker_model"],
         "parameters": layers.SIZE * branch.HIDDEN * len(branch.SEEDS) + 2 * branch.HIDDEN * len(branch.SEEDS) + 1,
         "bytes": export.FILE.stat().st_size, "size": layers.SIZE, "layers": ", ".join(f"`{name}`" for name in layers.LAYERS),
-        "formula": f"{of['scale']} · logit + ({of['offset']})", "passes": len(pool.PASSES), "epochs": branch.EPOCHS, "seeds": len(branch.SEEDS),
+        "z": f"{of['scale']} · logit + ({of['offset']})", "traceless": of["traceless"], "most": f"{-np.log(of['traceless']):.2f}", "passes": len(pool.PASSES), "epochs": branch.EPOCHS, "seeds": len(branch.SEEDS),
         "hidden": branch.HIDDEN, "furthest": f"{branch.FURTHEST:g}", "in_short": in_short(figures),
-        **data_tables(), "sources": source_table(), "folds": fold_table(), "final": final_table(figures), "odd": odd_table(figures), "curves": curve_table(),
-        **tables.everything(figures),
+        **data_tables(), "sources": source_table(), "folds": fold_table(), "final": final_table(figures), "odd": odd_table(figures),
+        **trial_tables(), **tables.everything(figures),
     }  # fmt: skip
     text = (paths.HERE / "CARD.template.md").read_text()
     for name, value in values.items():
@@ -123,7 +112,7 @@ def main():
         raise ValueError(f"the template asks for what is not there: {text[text.index('{{') :][:60]}")
     FILE.write_text(text)
     *_, claimed, observed, shares = zip(*tables.reliability_points(figures))
-    (paths.HERE / "reliability.svg").write_text(plot.reliability(claimed, observed, shares, "corpora and synthesisers left out, G.711, 5 s"))
+    (paths.PRODUCTS / "reliability.svg").write_text(plot.reliability(claimed, observed, shares, "corpora and synthesisers left out, G.711, 5 s"))
     print("CARD.md and reliability.svg written")
 
 

@@ -1,6 +1,6 @@
 """Builds the training material in the cache: genuine clips, their copy-synthesised twins, and text to speech.
 
-    python data.py [genuine] [later] [tts] [neural] [--folder DIR]      (all four without arguments)
+    python data.py [genuine] [later] [tts] [neural] [--folder DIR] [--share 0.2]      (all four without arguments)
 
 One .npz a clip, all 8 kHz int16 at one level, with the speech mask; what exists is skipped, so it can be stopped at any time.
 """
@@ -8,9 +8,9 @@ One .npz a clip, all 8 kHz int16 at one level, with the speech mask; what exists
 import argparse
 import functools
 import hashlib
+import math
 import pathlib
 import random
-import time
 
 import numpy as np
 from scipy.signal import resample_poly
@@ -20,6 +20,7 @@ import paths
 import speech
 import tts
 import vocoders
+import work
 
 RATE = 8000
 LEVEL = 0.06  # RMS of speech; rendering changes it for both classes alike
@@ -46,35 +47,16 @@ def narrow(samples, rate, level):
     return np.round(samples * scale * 32767).astype(np.int16)
 
 
-def save(path, **arrays):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, **arrays)
-    temporary.rename(path)
-
-
 def usable(mask):
     return mask.sum() >= 0.6 * RATE
 
 
 def build(title, jobs):
-    """Run (path, function) jobs whose path does not exist yet, with a progress line every 20 s; None is nothing worth keeping."""
+    """Run (path, function) jobs whose path does not exist yet."""
     jobs = list(jobs)
-    todo = [(path, make) for path, make in jobs if not path.exists()]
-    start = shown = time.time()
-    left_out = 0
-    print(f"{title}: {len(jobs)} clips, {len(todo)} to make", flush=True)
-    for done, (path, make) in enumerate(todo, 1):
-        arrays = make()
-        if arrays is None:
-            left_out += 1
-        else:
-            save(path, **arrays)
-        if time.time() - shown > 20:
-            shown = time.time()
-            left = (shown - start) / done * (len(todo) - done)
-            print(f"{title}: {done}/{len(todo)}, about {left / 60:.1f} min left", flush=True)
-    print(f"{title}: done in {(time.time() - start) / 60:.1f} min; {left_out} left out (too little speech, or not to be said)", flush=True)
+    left_out = work.do(title, [(path, make) for path, make in jobs if not path.exists()], of=len(jobs))
+    if left_out:
+        print(f"{title}: {left_out} left out (too little speech, or not to be said)", flush=True)
 
 
 def twins(corpus, speaker, name, read):
@@ -148,13 +130,18 @@ def synthetic(make):
     return {"spoof": samples, "mask": np.packbits(mask)} if usable(mask) else None
 
 
-def genuine_jobs(clips):
+def first(jobs, share):
+    """A share of jobs that stand in random order; a larger share holds the smaller one."""
+    return jobs[: math.ceil(share * len(jobs))]
+
+
+def genuine_jobs(clips, share):
     """In random order: a training begun early sees every corpus."""
-    for clip in random.Random(3).sample(clips, len(clips)):
+    for clip in first(random.Random(3).sample(clips, len(clips)), share):
         yield item_path(*clip[:3]), lambda clip=clip: twins(*clip)
 
 
-def tts_jobs(_):
+def tts_jobs(_, share):
     """In random order: a pool frozen early holds every voice."""
     jobs = []
     for number, (family, system, speaker, make) in enumerate(tts.systems()):
@@ -164,7 +151,7 @@ def tts_jobs(_):
         system = "espeak" if family == "espeak" else voice
         jobs.append((item_path("tts_" + family, system + "__shared_" + voice, name), read))
     random.Random(5).shuffle(jobs)
-    for path, make in jobs:
+    for path, make in first(jobs, share):
         yield path, functools.partial(synthetic, make)
 
 
@@ -187,21 +174,30 @@ def sibling_jobs(clips, systems, make):
             yield item_path(*clip[:3]).with_suffix(f".{system}.npz"), functools.partial(make, clip, system)
 
 
-def later_jobs(clips):
+def later_jobs(clips, share):
+    """Of the clips that there are: `share` has decided already which."""
     return sibling_jobs(made(clips), vocoders.LATER, later_twin)
 
 
-def neural_jobs(clips):
-    return sibling_jobs(made(clips)[:NEURAL_CLIPS], vocoders.NEURAL, neural_twin)
+def neural_jobs(clips, share):
+    return sibling_jobs(made(clips)[: math.ceil(share * NEURAL_CLIPS)], vocoders.NEURAL, neural_twin)
 
 
 STAGES = {"genuine": genuine_jobs, "later": later_jobs, "tts": tts_jobs, "neural": neural_jobs}
+
+
+def share_of(text):
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
+    return share
 
 
 def main():
     parser = argparse.ArgumentParser(description="Builds the material of the authenticity model in the cache.")
     parser.add_argument("stages", nargs="*", metavar="stage", help=" ".join(STAGES) + " (all of them)")
     parser.add_argument("--folder", type=pathlib.Path, help="your own genuine recordings, FOLDER/speaker/clip.wav (or flac, ogg)")
+    parser.add_argument("--share", type=share_of, default=1.0, help="of all clips and utterances, above 0 to 1: a small trial of everything (default 1)")
     options = parser.parse_args()
     if unknown := set(options.stages) - set(STAGES):
         parser.error(f"no stage {', '.join(sorted(unknown))}: there are {', '.join(STAGES)}")
@@ -213,7 +209,7 @@ def main():
             parser.error(f"no recordings in {options.folder}: they belong into FOLDER/speaker/clip.wav (or flac, ogg)")
         clips += own
     for stage in options.stages or STAGES:
-        build(stage, STAGES[stage](clips))
+        build(stage, STAGES[stage](clips, options.share))
 
 
 if __name__ == "__main__":

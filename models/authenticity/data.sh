@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes the material of the authenticity model: packages, genuine clips, their copies, text to speech. Resumable: run it again.
-# One core, about three hours from an empty cache; needs Debian 12 and ../shared/data.
+# Three to six hours of one core from an empty cache, shared by all processors (PEAKSTREAM_JOBS: fewer); needs Debian 12 and ../shared/data.
 #
 #     sh models/authenticity/data.sh                       everything
 #     sh models/authenticity/data.sh --folder DIR          and your own genuine recordings, DIR/speaker/clip.wav
+#     sh models/authenticity/data.sh --share 0.2           a fifth of all clips and utterances
 #     sh models/authenticity/data.sh genuine later         only some stages: genuine, later, tts, neural
 set -eu
 cd "$(dirname "$0")"

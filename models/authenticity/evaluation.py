@@ -1,4 +1,4 @@
-"""Both members' scores joined, fused and calibrated: rows with a log-likelihood ratio leave, for the tables of report.py.
+"""Scores of the members joined, fused and calibrated: rows with a log-likelihood ratio leave, for tables.py.
 
 No row is calibrated by itself: what a fold's genuine corpora are judged by was fitted to the other folds. Every number here is of corpora, and where
 it says "unseen" of synthesisers too, that the networks which scored them had never met.
@@ -7,21 +7,22 @@ it says "unseen" of synthesisers too, that the networks which scored them had ne
 import csv
 import dataclasses
 import gzip
-import pathlib
 
 import numpy as np
 
 import folds
 import measures
+import paths
 
 # Committed: whoever has not trained can still read the tables.
-FOLDER = pathlib.Path(__file__).resolve().parent / "scores"
+FOLDER = paths.PRODUCTS / "scores"
 AASIST = "aasist"
 DURATIONS = (3, 5, 10)
 KEY = ("fold", "condition", "codec", "corpus", "speaker", "system", "family", "name", "paired", "kind")
 COLUMNS = (*KEY, *(f"logit{seconds}" for seconds in DURATIONS))
 MEMBERS = ("branch",)
-SECONDS = 5  # what calibrations are fitted to
+LEFT_OUT = tuple(folds.FOLDS)  # all but the final networks, which know every corpus
+SECONDS = 5  # of a call, where a table does not say
 THRESHOLD, ATTACK_RATE = 0.8, 0.01
 
 
@@ -38,20 +39,38 @@ class Rows:
     def where(self, kept):
         return Rows({name: values[kept] for name, values in self.columns.items()}, {s: v[kept] for s, v in self.logits.items()})
 
-    def pick(self, **wanted):
-        """Rows whose columns equal what is asked; a tuple means any of these."""
+    def mask(self, **wanted):
+        """Which rows' columns equal what is asked; a tuple means any of these."""
         kept = np.ones(len(self), bool)
         for name, value in wanted.items():
             kept &= np.isin(self.columns[name], value if isinstance(value, tuple) else (value,))
-        return self.where(kept)
+        return kept
+
+    def pick(self, **wanted):
+        """Those rows."""
+        return self.where(self.mask(**wanted))
 
 
 def write(member, header, rows):
     """A table of scores, compressed; the same rows give the same bytes."""
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / f"{member}.csv.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
         for row in (header, *rows):
             packed.write((",".join(map(str, row)) + "\n").encode())
+
+
+def write_figures(name, header, rows):
+    """A small table of figures, to be read by people too."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / name, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    print((FOLDER / name).read_text(), flush=True)
+
+
+def read_figures(name):
+    """Its rows, without the header."""
+    with open(FOLDER / name, newline="") as file:
+        return list(csv.reader(file))[1:]
 
 
 def read_table(member):
@@ -86,23 +105,25 @@ def weights_of(rows):
     return (each / counts)[index]
 
 
-def fitted(rows, seconds=SECONDS):
-    """(weight of each member, offset) by logistic regression."""
-    rows = rows.where(~np.isnan(rows.logits[seconds]).any(1))
-    labels = (rows.columns["kind"] == "genuine").astype(float)
-    return measures.fit_logistic(rows.logits[seconds], labels, weights_of(rows))
+def fitted(rows):
+    """The calibration of calls of all durations."""
+    parts = []
+    for logits in rows.logits.values():
+        kept = ~np.isnan(logits).any(1)
+        part = rows.where(kept)
+        parts.append((logits[kept], part.columns["kind"] == "genuine", weights_of(part)))
+    return measures.fit(*map(np.concatenate, zip(*parts)))
 
 
-def judged(rows, condition="g711"):
+def judged(rows):
     """{seconds: log-likelihood ratios}, each fold's by what was fitted to the others on plain G.711; the final networks' by all folds."""
-    left_out = rows.pick(condition=condition)
-    left_out = left_out.where(left_out.columns["fold"] != "final")
+    left_out = rows.pick(condition="g711", fold=LEFT_OUT)
     llr = {seconds: np.full(len(rows), np.nan) for seconds in DURATIONS}
     for fold in folds.NAMES:
-        weights, offset = fitted(left_out.where(left_out.columns["fold"] != fold))
-        own = rows.columns["fold"] == fold
-        for seconds, values in rows.logits.items():
-            llr[seconds][own] = values[own] @ weights + offset
+        calibration = fitted(left_out.where(left_out.columns["fold"] != fold))
+        for seconds, logits in rows.logits.items():
+            own = (rows.columns["fold"] == fold) & ~np.isnan(logits).any(1)
+            llr[seconds][own] = calibration.llr(logits[own])
     return llr
 
 

@@ -16,7 +16,7 @@ import layers
 import paths
 
 OPSET = 13
-FILE = paths.HERE / "authenticity.onnx"
+FILE = paths.PRODUCTS / "authenticity.onnx"
 
 
 def to_onnx(model):

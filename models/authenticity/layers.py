@@ -2,12 +2,13 @@
 
 A call's samples at 8 kHz enter, one vector leaves. The network is the installed one, which the engine runs for the embedding anyway.
 
-    python layers.py [PASS or CONDITION ...]     of the pool's units and of the calls, into .cache/layers; what is there is skipped
+    python layers.py [PASS or CONDITION ...] [--share 0.3]     of the pool's units and of the calls, into .cache/layers; what is there is skipped
+    python layers.py windows                     of windows along the calls, for study.py
 """
 
+import argparse
 import functools
 import sys
-import time
 
 import numpy as np
 
@@ -16,6 +17,8 @@ import calls
 import data
 import paths
 import pool
+import vocoders
+import work
 
 sys.path.insert(0, str(paths.HERE.parent))
 from reference import chain  # noqa: E402
@@ -24,7 +27,8 @@ from reference.runtime import log_mel  # noqa: E402
 MODEL = paths.HERE.parent / "installed" / "campplus.onnx"
 FOLDER = paths.CACHE / "layers"
 LAYERS = ("head.layer2.1.relu", "flat", "tdnn.relu", "xvector.transit1", "xvector.transit2")
-SIZE = 2 * (640 + 320 + 128 + 256 + 512)  # numbers of a vector
+WIDTHS = (640, 320, 128, 256, 512)  # channels of each, bins counted
+SIZE = 2 * sum(WIDTHS)  # numbers of a vector
 LEAST_ROWS = 100
 TWINS = 3  # of each unit and pass
 AROUND = (6 * 256, 16 * 256)  # samples at 8 kHz before and after speech that are kept, as docs/front-end.md says
@@ -74,6 +78,12 @@ def statistics(features):
     return np.concatenate(parts)
 
 
+def columns(layer):
+    """Where a layer's numbers stand in a vector."""
+    begin = 2 * sum(WIDTHS[: LAYERS.index(layer)])
+    return slice(begin, begin + 2 * WIDTHS[LAYERS.index(layer)])
+
+
 def of_samples(pcm, speech):
     """The vector of a call, or None if there is too little speech."""
     features = rows(pcm, speech)
@@ -85,65 +95,101 @@ def until(speech, seconds):
     return int(np.searchsorted(np.cumsum(speech), seconds * data.RATE)) + 1
 
 
-def chosen(path, number):
-    """Of a unit: the genuine signal, and TWINS of its twins, the rare ones first."""
+def systems_of(path):
+    """Whose signals a unit's file holds."""
     with np.load(path) as unit:
-        systems = [system for system in unit.files if system != "mask"]
+        return [system for system in unit.files if system != "mask"]
+
+
+def chosen(systems, name, number):
+    """Of a unit's systems: the genuine signal, and TWINS of its twins, the rare ones first."""
     own = [system for system in systems if system in ("genuine", "spoof")]
     rare = lambda system: bank.family_of(system) in bank.NEURAL_FAMILIES
-    order = lambda system: (not rare(system), data.seed(path.name, number, bank.family_of(system), "order"))
+    order = lambda system: (not rare(system), data.seed(name, number, bank.family_of(system), "order"))
     twins = sorted(set(systems) - set(own), key=order)
     return own + twins[:TWINS]
 
 
-def of_unit(path, number, systems):
+def of_unit(path, number, of, systems):
     """{system: vector} of a unit; odd passes hear 3 s only."""
     with np.load(path) as unit:
         signals = {system: unit[system] for system in systems}
         speech = np.unpackbits(unit["mask"])[: len(signals[systems[0]])].astype(bool)
     cut = until(speech, 3) if number % 2 else len(speech)
-    vectors = {system: of_samples(signal[:cut], speech[:cut]) for system, signal in signals.items()}
+    vectors = {system: of(signal[:cut], speech[:cut]) for system, signal in signals.items()}
     return {system: vector for system, vector in vectors.items() if vector is not None}
 
 
-def of_call(path, durations):
-    """{seconds: vector} of a call's first seconds of net speech, as far as it goes."""
+def read_call(path):
+    """Samples of a call, and where speech is."""
     with np.load(path) as call:
         samples = call["samples"]
-        speech = np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+        return samples, np.unpackbits(call["mask"])[: len(samples)].astype(bool)
+
+
+def of_call(path, durations, of):
+    """{seconds: vector} of a call's first seconds of net speech, as far as it goes."""
+    samples, speech = read_call(path)
     vectors = {}
     for seconds in durations:
         if speech.sum() >= 0.95 * seconds * data.RATE:
             cut = until(speech, seconds)
-            if (vector := of_samples(samples[:cut], speech[:cut])) is not None:
+            if (vector := of(samples[:cut], speech[:cut])) is not None:
                 vectors[str(seconds)] = vector
     return vectors
 
 
-def hear(title, jobs):
-    """(target, systems or None, function(systems) -> vectors) jobs; what is there is skipped."""
-    todo = [job for job in jobs if not (job[0].exists() if job[1] is None else pool.complete(job[0], job[1]))]
-    start = shown = time.time()
-    print(f"layers, {title}: {len(jobs)}, {len(todo)} to hear", flush=True)
-    for number, (target, systems, make) in enumerate(todo, 1):
-        data.save(target, **make(systems))
-        if time.time() - shown > 20:
-            shown = time.time()
-            left = (shown - start) / number * (len(todo) - number) / 60
-            print(f"layers, {title}: {number}/{len(todo)}, about {left:.1f} min left", flush=True)
+def of_windows(path):
+    """{number: vector} of three windows of 3 s along a call, and "whole" of all 9 s; nothing of calls with less speech."""
+    samples, speech = read_call(path)
+    ends = [until(speech, seconds) for seconds in (0, 3, 6, 9)]
+    if ends[-1] > len(speech):
+        return {}
+    parts = {str(number): slice(*ends[number : number + 2]) for number in range(3)} | {"whole": slice(0, ends[-1])}
+    vectors = {name: of_samples(samples[part], speech[part]) for name, part in parts.items()}
+    return {} if any(vector is None for vector in vectors.values()) else vectors
 
 
-def main(wanted):
-    for name in wanted:
-        if name.isdecimal():
-            units = sorted((pool.FOLDER / name).glob("*~*.npz"))
-            jobs = [(FOLDER / "pool" / name / path.name, chosen(path, name), functools.partial(of_unit, path, int(name))) for path in units]
-        else:
-            listed = sorted((calls.FOLDER / name).glob("*~*.npz"))
-            durations = (3, 5, 10) if name == "g711" else (5,)
-            jobs = [(FOLDER / name / path.name, None, lambda _, path=path, d=durations: of_call(path, d)) for path in listed]
-        hear(name, jobs)
+def first(folder, share):
+    """The files of a share of all units; or of all calls that are no copies, and of a share of those, the copies of a call together."""
+
+    def wanted(path):
+        name = path.stem.split("~")
+        if path.parent.parent == calls.FOLDER:
+            corpus, speaker, system, clip = name
+            name = [corpus, speaker, clip] if system in vocoders.VOCODERS else []
+        return not name or data.seed(*name, "share") < share * 2**32
+
+    return [path for path in sorted(folder.glob("*~*.npz")) if wanted(path)]
+
+
+def hear(name, folder, of, share=1.0):
+    """Vectors of a pass of the pool, or of the calls under a condition; what is there is skipped."""
+    if name.isdecimal():
+        units = {folder / "pool" / name / path.name: path for path in first(pool.FOLDER / name, share)}
+        wanted = {target: chosen(systems_of(path), path.name, name) for target, path in units.items()}
+        jobs = {target: functools.partial(of_unit, path, int(name), of, wanted[target]) for target, path in units.items()}
+        todo = [(target, make) for target, make in jobs.items() if not pool.complete(target, wanted[target])]
+    else:
+        listed = first(calls.FOLDER / ("g711" if name == "windows" else name), share)
+        durations = (3, 5, 10) if name == "g711" else (5,)
+        make = lambda path: functools.partial(of_windows, path) if name == "windows" else functools.partial(of_call, path, durations, of)
+        jobs = {folder / name / path.name: make(path) for path in listed}
+        todo = [(target, make) for target, make in jobs.items() if not target.exists()]
+    work.do(f"{folder.name}, {name}", todo, of=len(jobs))
+
+
+EVERYTHING = (*map(str, range(len(pool.PASSES))), *calls.CONDITIONS)
+
+
+def main(folder, of):
+    parser = argparse.ArgumentParser(description="Turns units of the pool and calls into vectors; what is there is skipped.")
+    parser.add_argument("wanted", nargs="*", default=EVERYTHING, metavar="PASS or CONDITION", help=f"{', '.join(EVERYTHING)} (all of them), windows")
+    parser.add_argument("--share", type=data.share_of, default=1.0, help="of all units, and of the calls that are copies, above 0 to 1: for a trial (default 1)")
+    options = parser.parse_args()
+    for name in options.wanted:
+        hear(name, folder, of, options.share)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [*map(str, range(len(pool.PASSES))), *calls.CONDITIONS])
+    main(FOLDER, of_samples)

@@ -1,6 +1,6 @@
-"""Writes golden.json: signals by formula and their logits, for the engine's proof of itself when it loads.
+"""Writes golden.json: signals by formula, their logits and log-likelihood ratios, for the engine's proof of itself when it loads.
 
-    python make_golden.py        needs authenticity.onnx, and the installed speaker network
+    python make_golden.py        needs authenticity.onnx and .json, and the installed speaker network
 
 Signals are described as in models/golden/signals.py, at 16 kHz; every frame counts as speech, nothing is coded.
 """
@@ -8,6 +8,9 @@ Signals are described as in models/golden/signals.py, at 16 kHz; every frame cou
 import json
 import sys
 
+import numpy as np
+
+import calibrate
 import export
 import layers
 import paths
@@ -15,7 +18,7 @@ import paths
 sys.path.insert(0, str(paths.HERE.parent))
 from golden import signals  # noqa: E402
 
-FILE = paths.HERE / "golden.json"
+FILE = paths.PRODUCTS / "golden.json"
 SAW = [round(0.3 / k, 12) for k in range(1, 21)]
 TOLERANCE = 0.02
 
@@ -43,11 +46,12 @@ def heard(name):
 
 
 def main():
-    loaded = export.session(export.FILE.read_bytes())
-    cases = [
-        {"name": name, "samples": samples, "terms": terms, "logit": round(export.run(loaded, heard(name)), 6), "tolerance": TOLERANCE}
-        for name, (samples, terms) in SIGNALS.items()
-    ]
+    loaded, calibration = export.session(export.FILE.read_bytes()), calibrate.read()
+    cases = []
+    for name, (samples, terms) in SIGNALS.items():
+        logit = export.run(loaded, heard(name))
+        expected = {"logit": round(logit, 6), "llr": round(float(calibration.llr(np.array([logit]))), 6), "tolerance": TOLERANCE}
+        cases.append({"name": name, "samples": samples, "terms": terms, **expected})
     record = {
         "model": "authenticity",
         "sample_rate": signals.RATE,
@@ -56,7 +60,7 @@ def main():
         "cases": cases,
     }
     FILE.write_text(json.dumps(record, indent=1) + "\n")
-    print("golden.json:", {case["name"]: case["logit"] for case in cases})
+    print("golden.json:", {case["name"]: (case["logit"], case["llr"]) for case in cases})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Error rates with intervals, and the calibration from logits to log-likelihood ratios."""
 
+import dataclasses
+
 import numpy as np
+from scipy.optimize import minimize
 
 
 def wilson(errors, trials, z=1.96):
@@ -34,19 +37,32 @@ def authenticity(llr, attack_rate):
     return 1 / (1 + np.exp(-(np.asarray(llr) + log_odds(1 - attack_rate))))
 
 
-def fit_logistic(scores, labels, weights, rounds=200):
-    """(weights, offset) of LLR = scores [n, members] . weights + offset; both classes must carry weight one half (prior log odds 0)."""
-    x = np.concatenate([scores, np.ones((len(scores), 1))], 1)
-    theta = np.zeros(x.shape[1])
-    for _ in range(rounds):
-        p = 1 / (1 + np.exp(-x @ theta))
-        gradient = x.T @ (weights * (labels - p)) - 1e-6 * theta
-        hessian = (x * (weights * p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(len(theta))
-        step = np.linalg.solve(hessian, gradient)
-        theta += np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-9:
-            break
-    return theta[:-1], float(theta[-1])
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What logits come to. Of a share of all attacks nothing is heard that genuine speech has not: so much may never be certain.
+
+    With z = weights . logits + offset, P(heard | attack) / P(heard | genuine) = traceless + (1 - traceless) e^-z.
+    """
+
+    weights: tuple
+    offset: float
+    traceless: float
+
+    def llr(self, logits):
+        """Log-likelihood ratios of logits [n, members], never above -ln(traceless)."""
+        z = logits @ np.array(self.weights) + self.offset
+        return -np.logaddexp(np.log(self.traceless), np.log1p(-self.traceless) - z)
+
+
+def fit(logits, labels, weights):
+    """The calibration of least cross entropy; both classes must carry the same weight."""
+    members = logits.shape[1]
+    of = lambda theta: Calibration(tuple(theta[:members]), theta[members], 1 / (1 + np.exp(-theta[-1])))
+    loss = lambda theta: cross_entropy(of(theta).llr(logits), labels, weights)
+    found = minimize(loss, [0.5 / members] * members + [1.0, log_odds(0.1)], method="L-BFGS-B")
+    if not found.success:
+        raise ArithmeticError(f"no calibration found: {found.message}")
+    return of(found.x)
 
 
 def cross_entropy(llr, labels, weights):

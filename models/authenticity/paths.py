@@ -10,6 +10,8 @@ REPOSITORY = HERE.parent.parent
 # Clips with speakers and licences live beside the repository, not in it (audio is never committed).
 SHARED_DATA = pathlib.Path(os.environ.get("PEAKSTREAM_DATA", REPOSITORY.parent / "shared" / "data"))
 CACHE = pathlib.Path(os.environ.get("PEAKSTREAM_AUTHENTICITY_CACHE", HERE / ".cache"))
+# Scores, model, calibration, golden vectors and card are committed; a trial on a share of the material leaves its own elsewhere.
+PRODUCTS = pathlib.Path(os.environ.get("PEAKSTREAM_AUTHENTICITY_PRODUCTS", HERE))
 ITEMS = CACHE / "items"
 INDEX = CACHE / "index.csv"
 WHEELS = CACHE / "wheels"

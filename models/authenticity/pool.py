@@ -7,15 +7,16 @@ clips and draws other lines, from nearly plain G.711 (pass 0) to rough.
 """
 
 import dataclasses
+import functools
 import hashlib
 import sys
-import time
 
 import numpy as np
 
 import bank
 import data
 import paths
+import work
 from line import Line
 
 FOLDER = paths.CACHE / "pool"
@@ -92,21 +93,14 @@ def main(numbers):
     for number in numbers:
         folder = FOLDER / str(number)
         folder.mkdir(parents=True, exist_ok=True)
-        units = [(unit, folder / f"{unit.name()}.npz") for unit in units_of(clips, number)]
+        units = {}
+        for unit in units_of(clips, number):  # excerpts come first: of a clip that is its own excerpt there are more twins
+            units.setdefault(folder / f"{unit.name()}.npz", unit)
         # Clips that came since are joined otherwise: the old units would let others be heard twice.
-        kept = {path.name for _, path in units}
-        for path in folder.glob("*.npz"):
-            if path.name not in kept:
-                path.unlink()
-        todo = [(unit, path) for unit, path in units if not complete(path, unit.systems(number))]
-        start = shown = time.time()
-        print(f"pool, pass {number}: {len(units)} units, {len(todo)} to render", flush=True)
-        for done, (unit, path) in enumerate(todo, 1):
-            data.save(path, **render(unit, number, babble))
-            if time.time() - shown > 20:
-                shown = time.time()
-                left = (shown - start) / done * (len(todo) - done) / 60
-                print(f"pool, pass {number}: {done}/{len(todo)}, about {left:.1f} min left", flush=True)
+        for path in set(folder.glob("*.npz")) - set(units):
+            path.unlink()
+        todo = [(path, functools.partial(render, unit, number, babble)) for path, unit in units.items() if not complete(path, unit.systems(number))]
+        work.do(f"pool, pass {number}", todo, of=len(units))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 import paths
 
 KINDS = {"genuine": "genuine speech", "copy": "copy synthesis", "speech": "text to speech", "tool": "tool"}
+CODECS = ["libgsm1", "libopencore-amrnb0", "libopus0"]  # of the lines that everything goes through
 PYTHON = paths.CACHE / "venv/bin/python"
 PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-q"]
 
@@ -111,7 +112,7 @@ def main():
     for folder in (paths.CACHE, paths.WHEELS, paths.DEBS, paths.NPM):
         folder.mkdir(parents=True, exist_ok=True)
     print("Debian packages", flush=True)
-    install_debian(["python3-torch", "python3-numpy", "python3-scipy", "python3-venv", "python3-dev", "g++"])
+    install_debian(["python3-torch", "python3-numpy", "python3-scipy", "python3-venv", "python3-dev", "g++", *CODECS])
     print("Python packages", flush=True)
     python_packages()
     print("recordings and programs to unpack", flush=True)

@@ -3,6 +3,9 @@
 Pooled rates weigh every genuine corpus alike, and every synthesiser alike.
 """
 
+import argparse
+import functools
+import pathlib
 
 import numpy as np
 
@@ -32,32 +35,37 @@ def table(header, lines):
 class Figures:
     """All rows with their log-likelihood ratios, each calibrated by the other folds."""
 
-    def __init__(self, members=evaluation.MEMBERS):
-        self.rows = evaluation.read(members)
+    def __init__(self, members=evaluation.MEMBERS, of_folds=tuple(folds.NAMES)):
+        self.rows = evaluation.read(members).pick(fold=of_folds)
         self.llr = evaluation.judged(self.rows)
-        self.fold = self.rows.columns["fold"]
-        self.theirs = evaluation.read_aasist()
+
+    @functools.cached_property
+    def theirs(self):
+        return evaluation.read_aasist()
+
+    def judged(self, seconds=SECONDS, **wanted):
+        """(rows, ratios) of those whose columns equal what is asked and that hold enough speech."""
+        kept = self.rows.mask(**wanted) & ~np.isnan(self.llr[seconds])
+        return self.rows.where(kept), self.llr[seconds][kept]
 
     def of(self, seconds=SECONDS, **wanted):
-        """Ratios of the rows whose columns equal what is asked."""
-        kept = np.ones(len(self.rows), bool)
-        for name, value in wanted.items():
-            kept &= np.isin(self.rows.columns[name], value if isinstance(value, tuple) else (value,))
-        values = self.llr[seconds][kept]
-        return values[~np.isnan(values)]
+        """The ratios alone."""
+        return self.judged(seconds, **wanted)[1]
+
+    def refused(self, limit):
+        """{genuine corpus left out: share refused below a ratio}, plain G.711."""
+        corpora = sorted(set(self.rows.pick(kind="genuine").columns["corpus"]))
+        return {corpus: np.mean(self.of(kind="genuine", corpus=corpus, condition="g711") < limit) for corpus in corpora}
+
+    def caught(self, kind, limit, condition="g711", **wanted):
+        """Share of synthetic calls refused below a ratio, systems alike; NaN of none."""
+        rows, values = self.judged(kind=kind, condition=condition, **wanted)
+        return np.sum(alike(rows.columns["system"])[values < limit]) if len(values) else float("nan")
 
     def aasist(self, **wanted):
         rows = self.rows.pick(condition="g711", **wanted)
         keys = zip(*(rows.columns[name] for name in ("corpus", "speaker", "system", "name")))
         return np.array([self.theirs[key] for key in keys])
-
-
-def groups(figures, column, seconds, **wanted):
-    kept = np.ones(len(figures.rows), bool)
-    for name, value in wanted.items():
-        kept &= np.isin(figures.rows.columns[name], value if isinstance(value, tuple) else (value,))
-    kept &= ~np.isnan(figures.llr[seconds])
-    return figures.llr[seconds][kept], figures.rows.columns[column][kept]
 
 
 def alike(names):
@@ -67,14 +75,14 @@ def alike(names):
 
 
 def weighed_eer(figures, kind, seconds, **wanted):
-    genuine, corpora = groups(figures, "corpus", seconds, kind="genuine", **wanted)
-    spoof, systems = groups(figures, "system", seconds, kind=kind, **wanted)
+    voices, genuine = figures.judged(seconds, kind="genuine", **wanted)
+    attacks, spoof = figures.judged(seconds, kind=kind, **wanted)
     if not len(genuine) or not len(spoof):
         return float("nan")
     values = np.concatenate([genuine, spoof])
     order = np.argsort(values, kind="stable")
     is_genuine = np.r_[np.ones(len(genuine)), np.zeros(len(spoof))][order]
-    weight = np.r_[alike(corpora), alike(systems)][order]
+    weight = np.r_[alike(voices.columns["corpus"]), alike(attacks.columns["system"])][order]
     refused = np.cumsum(weight * is_genuine)
     missed = 1 - np.cumsum(weight * (1 - is_genuine))
     at = np.argmin(np.abs(refused - missed))
@@ -150,16 +158,25 @@ def by_system(figures, kind):
     return table(["family", "system", "EER %", "AASIST, EER %", f"caught at {THRESHOLD}, G.711, %", "caught, other codecs, %", "median LLR"], lines)
 
 
+def by_family(figures):
+    """Share caught of each family, its systems alike, where it was left out and where it was known."""
+    lines = []
+    spoken = figures.rows.pick(kind=("unseen", "known"), condition="g711").columns
+    for family in sorted(set(spoken["family"])):
+        caught = lambda kind, condition: percent(figures.caught(kind, evaluation.refusal_llr(), family=family, condition=condition))
+        lines.append([family, len(set(spoken["system"][spoken["family"] == family])), *(caught(kind, c) for kind in ("unseen", "known") for c in LINES)])
+    header = [f"{kind}, {name}, %" for kind in ("left out", "known") for name in LINES.values()]
+    return table(["family", "systems", *header], lines)
+
+
 def by_threshold(figures):
-    genuine = {c: figures.of(kind="genuine", corpus=c, condition="g711") for c in sorted(set(figures.rows.pick(kind="genuine").columns["corpus"]))}
-    attacks = {kind: groups(figures, "system", SECONDS, kind=kind, condition="g711") for kind in ("unseen", "known")}
     lines = []
     for attack_rate in (0.001, 0.01, 0.1, 0.5):
         for threshold in (0.5, 0.8, 0.9, 0.95, 0.99):
             limit = evaluation.refusal_llr(threshold, attack_rate)
-            refused = {corpus: np.mean(values < limit) for corpus, values in genuine.items()}
+            refused = figures.refused(limit)
             worst = max(refused, key=refused.get)
-            caught = [percent(np.sum(alike(systems)[values < limit])) for values, systems in attacks.values()]
+            caught = [percent(figures.caught(kind, limit)) for kind in ("unseen", "known")]
             lines.append([f"{100 * attack_rate:g} %", threshold, f"{limit:+.2f}", percent(np.mean(list(refused.values()))),
                           f"{percent(refused[worst])} ({worst})", *caught])  # fmt: skip
     return table(["assumed attacks", "threshold", "refused below LLR", "genuine refused, %", "worst corpus, %", "unseen caught, %", "known caught, %"], lines)
@@ -171,8 +188,7 @@ EDGES = (-np.inf, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, np.inf)
 def reliability_points(figures, condition="g711"):
     """(lower and upper LLR, calls, claimed share of genuine ones, observed share, share of the weight): half of all calls attacks, half of
     these by synthesisers never met."""
-    kept = (figures.rows.columns["condition"] == condition) & (figures.fold != "final") & ~np.isnan(figures.llr[SECONDS])
-    rows, llr = figures.rows.where(kept), figures.llr[SECONDS][kept]
+    rows, llr = figures.judged(condition=condition, fold=evaluation.LEFT_OUT)
     weights, genuine = evaluation.weights_of(rows), rows.columns["kind"] == "genuine"
     for low, high in zip(EDGES, EDGES[1:]):
         inside = (llr >= low) & (llr < high)
@@ -190,10 +206,9 @@ def calibration(figures):
     lines = []
     for condition, name in LINES.items():
         for seconds in DURATIONS:
-            kept = (figures.rows.columns["condition"] == condition) & (figures.fold != "final") & ~np.isnan(figures.llr[seconds])
-            if not kept.any():
+            rows, llr = figures.judged(seconds, condition=condition, fold=evaluation.LEFT_OUT)
+            if not len(rows):
                 continue
-            rows, llr = figures.rows.where(kept), figures.llr[seconds][kept]
             weights, labels = evaluation.weights_of(rows), (rows.columns["kind"] == "genuine").astype(float)
             cllr, least = measures.cross_entropy(llr, labels, weights), measures.least_cross_entropy(llr, labels, weights)
             lines.append([name, f"{seconds} s", f"{cllr:.3f}", f"{least:.3f}", f"{cllr / least:.2f}"])
@@ -205,10 +220,52 @@ def everything(figures):
     return {
         "summary": summary(figures), "by_fold": by_fold(figures), "by_codec": by_codec(figures), "by_corpus": by_corpus(figures),
         "unseen_systems": by_system(figures, "unseen"), "known_systems": by_system(figures, "known"),
-        "by_threshold": by_threshold(figures), "calibration": calibration(figures), "reliability": reliability(figures),
+        "by_threshold": by_threshold(figures), "by_family": by_family(figures), "calibration": calibration(figures), "reliability": reliability(figures),
     }  # fmt: skip
 
 
-if __name__ == "__main__":
-    for name, lines in everything(Figures()).items():
+MARK = "<!-- Authenticity: written by models/authenticity/tables.py; do not edit. -->"
+
+
+def section(figures):
+    """What docs/accuracy.md says of authenticity."""
+    return f"""{MARK}
+
+## Authenticity: who is refused, who is caught
+
+Calls of {SECONDS} s of net speech over plain G.711; genuine corpora and synthesisers left out together, each judged by networks and a calibration that never met
+them; corpora alike, systems alike. *Unseen*: no synthesiser of the family was ever heard; *known*: other voices and other corpora of a family that was.
+Everything else that was measured, and what it does not see: `models/authenticity/CARD.md`; what follows from a threshold: `docs/authenticity.md`.
+
+{summary(figures)}
+
+The default is a threshold of {THRESHOLD} with {100 * evaluation.ATTACK_RATE:g} % of all calls assumed to be attacks. Genuine callers refused: mean over the corpora,
+and the worst of them.
+
+{by_threshold(figures)}
+
+Caught at the default, by family of synthesiser (–: there are no such calls):
+
+{by_family(figures)}
+"""
+
+
+def put_into(page, text):
+    """Replaces the section that begins with MARK and ends the page, or appends it."""
+    before = page.read_text().split(MARK)[0].rstrip()
+    page.write_text(f"{before}\n\n{text}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Prints the tables of authenticity, from the committed scores.")
+    parser.add_argument("--into", type=pathlib.Path, metavar="PAGE", help="write the section on authenticity at the end of this Markdown page instead")
+    into = parser.parse_args().into
+    figures = Figures()
+    if into:
+        return put_into(into, section(figures))
+    for name, lines in everything(figures).items():
         print(f"\n## {name}\n\n{lines}")
+
+
+if __name__ == "__main__":
+    main()

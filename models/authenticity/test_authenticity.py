@@ -3,11 +3,14 @@
     python -m unittest test_authenticity        in models/authenticity
 """
 
+import functools
 import hashlib
 import json
 import pathlib
 import sys
+import tempfile
 import unittest
+import unittest.mock
 
 import numpy as np
 import onnx
@@ -16,9 +19,10 @@ import onnxruntime
 import evaluation
 import frontend
 import measures
+import paths
+import work
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(paths.HERE.parent))
 from golden import signals  # noqa: E402
 
 SAW = {"samples": 24176, "terms": [{"kind": "harmonics", "amplitude": 0.9, "hz": 140, "weights": [0.3, 0.15, 0.1]}]}
@@ -27,8 +31,8 @@ PLAIN = {"Sub", "Mul", "Clip", "Gemm", "Relu"}
 
 class TheModelKeepsItsContract(unittest.TestCase):
     def setUp(self):
-        self.bytes = (HERE / "authenticity.onnx").read_bytes()
-        self.record = json.loads((HERE / "authenticity.json").read_text())
+        self.bytes = (paths.PRODUCTS / "authenticity.onnx").read_bytes()
+        self.record = json.loads((paths.PRODUCTS / "authenticity.json").read_text())
 
     def test_the_record_names_this_file(self):
         self.assertEqual(self.record["sha224"], hashlib.sha224(self.bytes).hexdigest())
@@ -43,6 +47,7 @@ class TheModelKeepsItsContract(unittest.TestCase):
         self.assertIn(model.opset_import[0].version, range(13, 18))
 
     def test_golden_vectors_reproduce(self):
+        import calibrate
         import layers
         import make_golden
 
@@ -52,9 +57,61 @@ class TheModelKeepsItsContract(unittest.TestCase):
             self.assertEqual(heard.shape, (layers.SIZE,))
             logit = session.run(None, {"heard": heard[None].astype(np.float32)})[0].item()
             self.assertAlmostEqual(logit, case["logit"], delta=case["tolerance"])
+            llr = calibrate.read().llr(np.array([logit]))
+            self.assertAlmostEqual(llr, case["llr"], delta=case["tolerance"])
+
+
+class WorkIsDoneOnce(unittest.TestCase):
+    def test_pieces_leave_files_or_nothing_and_what_is_not_worth_keeping_is_counted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths_of = [pathlib.Path(folder) / "deep" / f"{number}.npz" for number in range(9)]
+            make = lambda number: {"square": np.array(number**2)} if number % 3 else None
+            left_out = work.do("squares", [(path, functools.partial(make, number)) for number, path in enumerate(paths_of)])
+            self.assertEqual(left_out, 3)
+            self.assertEqual([path.exists() for path in paths_of], [bool(number % 3) for number in range(9)])
+            self.assertEqual(np.load(paths_of[7])["square"], 49)
+            self.assertFalse(list(pathlib.Path(folder).rglob("*.tmp*")))
+
+    def test_a_piece_that_fails_ends_the_work_and_leaves_no_half_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "one.npz"
+            with self.assertRaises(ZeroDivisionError):
+                work.do("failure", [(path, lambda: {"value": np.array(1 // 0)})])
+            self.assertFalse(list(pathlib.Path(folder).iterdir()))
+
+    def test_two_pieces_for_one_file_are_a_mistake(self):
+        with self.assertRaises(ValueError):
+            work.do("twice", [(pathlib.Path("same.npz"), dict), (pathlib.Path("same.npz"), dict)])
+
+    def test_the_number_of_processes_is_a_number(self):
+        with unittest.mock.patch.dict("os.environ", PEAKSTREAM_JOBS="3"):
+            self.assertEqual(work.processes(), 3)
+        for wrong in ("0", "two", "-1"):
+            with unittest.mock.patch.dict("os.environ", PEAKSTREAM_JOBS=wrong), self.assertRaises(SystemExit):
+                work.processes()
 
 
 class TheEvaluationCounts(unittest.TestCase):
+    def test_a_calibration_is_found_again_from_scores_that_follow_it(self):
+        rng = np.random.default_rng(2)
+        true = measures.Calibration((0.5,), 1.0, 0.1)
+        logits = rng.normal(3, 4, 40_000)
+        # Whoever leaves no trace sounds like genuine speech; of the others, the higher the logit the rarer an attack.
+        attack = rng.random(len(logits)) > 1 / (1 + np.exp(-true.llr(logits[:, None])))
+        weights = np.where(attack, 0.5 / attack.mean(), 0.5 / (1 - attack.mean()))
+        found = measures.fit(logits[:, None], 1.0 - attack, weights)
+        shift = np.log((1 - attack.mean()) / attack.mean())  # both classes weigh the same, whatever was drawn
+        apart = found.llr(logits[:, None]) - (true.llr(logits[:, None]) - shift)
+        self.assertLess(np.abs(apart).mean(), 0.1)
+
+    def test_evidence_for_a_voice_is_bounded_and_evidence_against_it_is_not(self):
+        calibration = measures.Calibration((1.0,), 0.0, 0.1)
+        llr = calibration.llr(np.array([[-800.0], [0.0], [800.0]]))
+        self.assertTrue(np.isfinite(llr).all())
+        self.assertLess(llr[0], -700)
+        self.assertAlmostEqual(llr[1], 0.0)
+        self.assertAlmostEqual(llr[2], -np.log(0.1))
+
     def test_the_best_monotone_calibration_is_never_worse_and_knows_what_is_apart(self):
         rng = np.random.default_rng(1)
         labels = (np.arange(400) % 2).astype(float)

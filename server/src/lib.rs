@@ -19,7 +19,6 @@
 
 pub mod app;
 pub mod audio_channel;
-pub mod audio_file;
 pub mod biometrics;
 pub mod cli;
 pub mod client;
@@ -29,8 +28,6 @@ pub mod first_run;
 pub mod ids;
 pub mod inference;
 pub mod listener;
-pub mod model_dir;
-pub mod recording;
 pub mod replay;
 pub mod sensitive;
 pub mod server;
@@ -42,3 +39,5 @@ pub mod store;
 pub mod telemetry;
 pub mod tenant;
 pub mod websocket;
+
+pub use peakstream_files::{audio_file, model_dir, recording};

@@ -1,14 +1,10 @@
 //! Calls enter, where the engine hears speech leaves, and how much it collects.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use peakstream::audio::encode;
-use peakstream::audio::resample::{NARROW_BLOCK, Raise, WIDE_BLOCK};
-use peakstream::speech::movement::Movement;
-use peakstream::speech::segmenter::{Segmenter, Verdict};
+use peakstream::audio::resample::NARROW_BLOCK;
 use peakstream::speech::silero::STEPS;
-use peakstream::speech::spectrum::{Spectrum, SpectrumTables};
 use peakstream::{AudioFormat, CallSpec, ChannelType, Encoding, Engine, SampleRate};
 
 /// A call of about a minute: whole groups of the four blocks that are looked at together, and whole frames.
@@ -33,7 +29,7 @@ pub(crate) fn listen(engine: &Engine, calls: &[Vec<i16>]) -> Result<Found, Box<d
     let (mut frames, mut net_samples) = (Vec::new(), 0);
     for call in calls {
         let collected = collected(engine, call)?;
-        let blocks = blocks(engine, call);
+        let blocks = engine.speech_blocks(call);
         let counted = NARROW_BLOCK as u64 * blocks.iter().filter(|speech| **speech).count() as u64;
         if counted != collected {
             return Err(format!("{counted} samples are marked, the call collects {collected}").into());
@@ -56,51 +52,4 @@ fn collected(engine: &Engine, call: &[i16]) -> Result<u64, Box<dyn Error>> {
         rest = &rest[stream.push(rest).consumed..];
     }
     Ok(stream.status().net_speech.samples())
-}
-
-/// The same decisions block by block: a call tells only how much there is.
-fn blocks(engine: &Engine, call: &[i16]) -> Vec<bool> {
-    let (mut raise, mut detector) = (Raise::new(), engine.speech_detector());
-    let (mut spectrum, mut movement) = (Spectrum::new(Arc::new(SpectrumTables::new())), Movement::new());
-    let (narrow, _) = call.as_chunks::<NARROW_BLOCK>();
-    let wide: Vec<_> = narrow
-        .iter()
-        .map(|block| {
-            let (mut plain, mut filled) = ([0.0; WIDE_BLOCK], [0.0; WIDE_BLOCK]);
-            raise.process(&block.map(|sample| scaled(&sample)), &mut plain, &mut filled);
-            plain
-        })
-        .collect();
-    let mut probabilities = vec![0.0; wide.len()];
-    for (blocks, probabilities) in wide.chunks(STEPS).zip(probabilities.chunks_mut(STEPS)) {
-        detector.steps(blocks, probabilities);
-    }
-    // On the time line of the raised signal.
-    let late: Vec<f32> =
-        [0.0; Raise::DELAY].into_iter().chain(narrow.as_flattened().iter().map(scaled)).collect();
-    let mut segmenter = Segmenter::default();
-    let verdicts: Vec<_> = late
-        .chunks(NARROW_BLOCK)
-        .zip(probabilities)
-        .map(|(block, probability)| {
-            movement.push(spectrum.push(block).as_flattened());
-            segmenter.step(probability, || movement.moves())
-        })
-        .collect();
-    marked(&verdicts)
-}
-
-fn scaled(sample: &i16) -> f32 {
-    f32::from(*sample) / 32_768.0
-}
-
-/// Speech takes the undecided blocks before it along; all of it is found a block late (`core/src/speech/collector.rs`).
-fn marked(verdicts: &[Verdict]) -> Vec<bool> {
-    let mut marked = vec![false; verdicts.len()];
-    for (at, _) in verdicts.iter().enumerate().filter(|(_, verdict)| **verdict == Verdict::Speech) {
-        let undecided =
-            verdicts[..at].iter().rev().take_while(|verdict| **verdict == Verdict::Undecided).count();
-        marked[(at - undecided).saturating_sub(1)..at].fill(true);
-    }
-    marked
 }

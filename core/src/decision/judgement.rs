@@ -9,8 +9,9 @@ use crate::{AttackRate, Authenticity, CollectedSpeech, Llr};
 /// What the countermeasure says of some speech.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Judgement {
-    /// How much likelier the speech is to be genuine than synthetic, as a natural logarithm: 0 speaks for neither, 3.2 is 25 to 1 for
-    /// genuine. A finite number; most lie between −15 and 15.
+    /// How much likelier the speech is to be genuine than synthetic, as a natural logarithm: 0 speaks for neither, −3.2 is 25 to 1 for
+    /// synthetic. A finite number; what speaks for a voice is bounded (the shipped model never says more than 1.95, for some attacks leave no
+    /// trace), what speaks against it is not; most lie between −20 and 1.95.
     Evidence(Llr),
     /// It does not judge such speech.
     None(Unjudged),

@@ -2,10 +2,9 @@
 //!
 //! Our own countermeasure (`models/authenticity/CARD.md` says what it catches and what it does not): a small network that listens to the
 //! layers of the speaker network, of the telephone band, which is computed anyway. Its logit becomes a log-likelihood ratio by a
-//! logistic calibration fitted on corpora and synthesisers it was not trained on. What follows from it is not decided here:
-//! [`Judgement`].
+//! calibration fitted on corpora and synthesisers it was not trained on. What follows from it is not decided here: [`Judgement`].
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -14,6 +13,7 @@ use super::golden::{self, Golden};
 use super::graph_file::{Weights, WeightsError};
 use super::image::hold;
 use super::speaker::{self, SpeakerModel};
+use super::workspaces::Workspaces;
 use super::{LoadError, ModelInfo, Precision, Source};
 use crate::simd::{Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::FbankTables;
@@ -36,10 +36,33 @@ struct Settings {
 }
 
 /// What a logit comes to.
+///
+/// P(heard | attack) / P(heard | genuine) = traceless + (1 − traceless) e^−z, with z = scale · logit + offset.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct Calibration {
     scale: f64,
     offset: f64,
+    /// Share of all attacks of which nothing is heard that genuine speech has not: as far as corpora and synthesisers that were never met
+    /// tell. It bounds what can be said for a voice, and nothing that can be said against it.
+    traceless: f64,
+}
+
+impl Calibration {
+    fn check(&self) -> Result<(), String> {
+        let sound = self.scale > 0.0 && self.scale.is_finite() && self.offset.is_finite();
+        if sound && self.traceless > 0.0 && self.traceless < 1.0 {
+            Ok(())
+        } else {
+            Err(format!("no calibration: {self:?}"))
+        }
+    }
+
+    fn llr(self, logit: f64) -> Llr {
+        // As a sum of logarithms: e^−z may be larger than any number.
+        let (least, rest) =
+            (self.traceless.ln(), (-self.traceless).ln_1p() - (self.scale * logit + self.offset));
+        Llr(-(least.max(rest) + (-(least - rest).abs()).exp().ln_1p()))
+    }
 }
 
 /// The network and its calibration.
@@ -48,8 +71,7 @@ pub(crate) struct AuthenticityModel {
     pub(crate) info: ModelInfo,
     network: Network,
     settings: Settings,
-    /// Those that no thread computes with at the moment: as many as ever computed at once.
-    workspaces: Mutex<Vec<Workspace>>,
+    workspaces: Workspaces<Workspace>,
 }
 
 #[derive(Debug)]
@@ -80,6 +102,7 @@ pub(crate) struct Listened {
 #[derive(Debug, Deserialize)]
 struct Expected {
     logit: f32,
+    llr: f32,
     tolerance: f64,
 }
 
@@ -100,9 +123,10 @@ impl AuthenticityModel {
             let reason = format!("it listens to the speaker network {wanted}, installed is {installed}");
             return Err(LoadError::invalid(SETTINGS, reason));
         }
+        settings.calibration.check().map_err(|reason| LoadError::invalid(SETTINGS, reason))?;
         let weights = Weights::read(&onnx).and_then(|mut weights| Network::take(&mut weights));
         let network = weights.map_err(|error| LoadError::invalid(&info.file, error))?;
-        let model = Self { info, network, settings, workspaces: Mutex::default() };
+        let model = Self { info, network, settings, workspaces: Workspaces::default() };
         model.prove(&Golden::read(source, &model.info.golden)?, speaker, fbank)?;
         Ok(model)
     }
@@ -117,38 +141,33 @@ impl AuthenticityModel {
             let rows = speaker::features_of(&golden.signal(case), fbank);
             let mut listened = Listened::default();
             speaker.listen(&rows, ChannelType::Telephone, &mut |heard| self.listen(heard, &mut listened));
-            let found = listened.logit().map_or(f32::NAN, |logit| logit as f32);
-            let Expected { logit, tolerance } = case.expected;
+            let logit = listened.logit().unwrap_or(f64::NAN);
+            let Llr(llr) = self.settings.calibration.llr(logit);
+            let Expected { logit: expected, llr: expected_llr, tolerance } = case.expected;
+            let (found, wanted) = ([logit as f32, llr as f32], [expected, expected_llr]);
             let tolerance = match speaker.precision {
                 Precision::F32 => tolerance,
                 Precision::Int8 => INT8_LOGIT,
             };
-            golden::compare(&self.info.name, &case.name, "logits", &[found], &[logit], tolerance)?;
+            golden::compare(&self.info.name, &case.name, "logit and ratio", &found, &wanted, tolerance)?;
         }
         Ok(())
     }
 
     /// Hears a run of the speaker network, telephone band: [`HEARD`] numbers.
     pub(crate) fn listen(&self, heard: &[f32], listened: &mut Listened) {
-        let mut workspace = self.workspaces().pop().unwrap_or_default();
-        listened.sum += f64::from(self.network.logit(heard, &mut workspace));
+        let logit = self.workspaces.with(|workspace| self.network.logit(heard, workspace));
+        listened.sum += f64::from(logit);
         listened.runs += 1;
-        self.workspaces().push(workspace);
     }
 
     /// Evidence that a voice is genuine, from what was heard of its runs. Whether it is fit to be judged the caller has asked:
     /// [`crate::JudgementLimits`].
     pub(crate) fn judge(&self, listened: Listened) -> Judgement {
-        let Calibration { scale, offset } = self.settings.calibration;
         match listened.logit() {
-            Some(logit) => Judgement::Evidence(Llr(scale * logit + offset)),
+            Some(logit) => Judgement::Evidence(self.settings.calibration.llr(logit)),
             None => Judgement::None(Unjudged::NetSpeech),
         }
-    }
-
-    fn workspaces(&self) -> MutexGuard<'_, Vec<Workspace>> {
-        // Nothing panics between taking a workspace and giving it back but a defect; the others are sound then.
-        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -39,10 +39,9 @@ impl Shape {
         Rows { first: self.at(bin), step: self.channels }
     }
 
-    /// What a convolution of three bins by three frames looks at for each frame of a bin, if it leaves `step` − 1 frames out between
-    /// them; [`Shape::around`] has the bins.
-    pub(super) const fn before(self, bin: usize, step: usize) -> Rows {
-        Rows { first: self.at(bin) - self.bin() - self.channels, step: step * self.channels }
+    /// What a convolution of three bins by three frames looks at for each frame of a bin; [`Shape::around`] has the bins.
+    pub(super) const fn before(self, bin: usize) -> Rows {
+        Rows { first: self.at(bin) - self.bin() - self.channels, step: self.channels }
     }
 
     /// The bin before, the bin, the bin after.

@@ -10,6 +10,7 @@ mod precision;
 pub mod speaker;
 pub(crate) mod tensors;
 mod windows;
+mod workspaces;
 
 pub use manifest::ModelInfo;
 pub(crate) use manifest::{Job, Manifest};

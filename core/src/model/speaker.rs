@@ -3,8 +3,6 @@
 //! Speech runs through the network once, all rows together. Cutting it into several windows and averaging cost a third more errors
 //! on short speech (`docs/front-end.md`); only speech longer than eleven seconds is treated so, which bounds the memory of a run.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use serde::Deserialize;
@@ -12,6 +10,7 @@ use serde::Deserialize;
 use super::campplus::{CamPlus, Heard, Workspace};
 use super::golden::{self, Golden};
 use super::windows::{column_means, window_starts, windows_needed};
+use super::workspaces::Workspaces;
 use super::{LoadError, ModelInfo, Precision, Source};
 use crate::audio::resample::WIDE_BLOCK;
 use crate::decision::Evidence;
@@ -122,8 +121,7 @@ pub(crate) struct SpeakerModel {
     pub(crate) info: ModelInfo,
     network: CamPlus,
     pub(crate) precision: Precision,
-    /// Those that no thread computes with at the moment: as many as ever computed at once.
-    workspaces: Mutex<Vec<Room>>,
+    workspaces: Workspaces<Room>,
 }
 
 /// What a run needs, and what it may leave beside the embedding.
@@ -164,7 +162,7 @@ impl SpeakerModel {
         info.check_identity(&onnx)?;
         let network = CamPlus::read(&onnx, precision.byte_kernels()?)
             .map_err(|error| LoadError::invalid(&info.file, error))?;
-        let model = Self { info, network, precision, workspaces: Mutex::default() };
+        let model = Self { info, network, precision, workspaces: Workspaces::default() };
         model.prove(Golden::read(source, &model.info.golden)?, tables)?;
         Ok(model)
     }
@@ -209,23 +207,14 @@ impl SpeakerModel {
 
     /// The embedding of rows that run at once, not of length 1.
     fn embedding(&self, rows: &[f32], listener: Option<&mut Listener<'_>>) -> [f32; DIMENSIONS] {
-        let mut room = self.workspaces().pop().unwrap_or_default();
-        let Room { workspace, heard } = &mut room;
-        let embedding = match listener {
+        self.workspaces.with(|Room { workspace, heard }| match listener {
             None => self.network.run(rows, workspace, None),
             Some(listener) => {
                 let embedding = self.network.run(rows, workspace, Some(heard));
                 listener(heard.values());
                 embedding
             }
-        };
-        self.workspaces().push(room);
-        embedding
-    }
-
-    fn workspaces(&self) -> MutexGuard<'_, Vec<Room>> {
-        // Nothing panics between taking a workspace and giving it back but a defect; the others are sound then.
-        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+        })
     }
 
     /// The template of some speech; `None` if there is too little of it (under 0.3 s).

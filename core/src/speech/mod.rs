@@ -1,5 +1,6 @@
 //! Speech inside a call: which blocks hold it, how much there is, and the features the models read.
 
+pub(crate) mod blocks;
 pub(crate) mod collector;
 pub mod fbank;
 mod framing;

@@ -79,6 +79,11 @@ impl CountermeasurePolicy {
         }
     }
 
+    /// The policy of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+
     /// What follows.
     pub const fn consequence(self, opinion: Opinion) -> Consequence {
         match (self, opinion) {
@@ -137,7 +142,7 @@ impl FromStr for PolicySetting {
 
     fn from_str(text: &str) -> Result<Self, ParsePolicyError> {
         let (kind, name) = Kind::prefix_of(text)?;
-        let known = CountermeasurePolicy::ALL.into_iter().find(|policy| policy.name() == name);
+        let known = CountermeasurePolicy::from_name(name);
         let policy = known.ok_or_else(|| ParsePolicyError::Policy(name.chars().take(64).collect()))?;
         Ok(Self { kind, policy })
     }

@@ -41,8 +41,7 @@ fn keep_for(text: &str) -> Result<Duration, String> {
 }
 
 fn policy(text: &str) -> Result<CountermeasurePolicy, String> {
-    let known = CountermeasurePolicy::ALL.into_iter().find(|policy| policy.name() == text);
-    known.ok_or_else(|| "report, step-up or enforce".to_owned())
+    CountermeasurePolicy::from_name(text).ok_or_else(|| "report, step-up or enforce".to_owned())
 }
 
 /// What was not said stays as it was.

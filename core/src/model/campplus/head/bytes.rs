@@ -69,7 +69,7 @@ impl Convolution {
             matrix: &self.matrix,
             input: &input.bytes,
             worth: Worth::Runs(&input.worth[first..first + SPAN]),
-            from: shape.before(first, 1),
+            from: shape.before(first),
             runs: &shape.around(),
             count: shape.frames,
             then,

@@ -124,7 +124,7 @@ impl Head {
             let layer = Layer {
                 matrix: &self.first,
                 input: image,
-                from: shape.before(bin, 1),
+                from: shape.before(bin),
                 runs: &shape.around(),
                 count: shape.frames,
                 then: Then::Relu,

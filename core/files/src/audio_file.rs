@@ -28,7 +28,7 @@ pub const MAX_SAMPLES: usize = 1 << 26;
 const MAX_WAV_BYTES: u64 = 1 << 30;
 
 /// Rates that can be converted; outside of them a header is more likely broken than right.
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
 /// How the bytes of a file without a header are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,7 +333,7 @@ fn read_ogg(path: &Path, file: File, channels: u8, channel: u16) -> Result<(Vec<
 const RESAMPLER_BLOCK: usize = 1764;
 
 /// Converts all of `samples` without delay; `None` for rates that rubato cannot relate.
-fn resample(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
+pub fn resample(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
     let mut converter = Fft::<f32>::new_custom(
         from as usize,
         to as usize,

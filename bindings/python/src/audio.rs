@@ -1,0 +1,214 @@
+//! Arrays, files and bytes enter; one channel of 16-bit samples at a known rate leaves.
+
+use std::path::PathBuf;
+
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods, ToPyArray};
+use peakstream::{AudioFormat, Codec, Encoding, FormatFields, SampleRate};
+use peakstream_bindings::Error;
+use peakstream_bindings::audio_file::{self, RATES, ReadOptions};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors::{raised, wrong_type, wrong_value};
+
+/// More channels than recordings have: such an array is one of (channels, samples).
+const MOST_CHANNELS: usize = 8;
+
+/// One channel of audio.
+pub(crate) struct Sound {
+    pub(crate) samples: Vec<i16>,
+    pub(crate) rate: u32,
+}
+
+impl Sound {
+    /// The audio that an argument means: an array with its rate, or a file.
+    pub(crate) fn of(audio: &Bound<'_, PyAny>, sample_rate: Option<u32>, channel: u16) -> PyResult<Self> {
+        if let Ok(path) = audio.extract::<PathBuf>() {
+            if sample_rate.is_some() {
+                return Err(wrong_value(format!(
+                    "sample_rate: {} says it itself; leave it out",
+                    path.display()
+                )));
+            }
+            let py = audio.py();
+            return py.detach(|| Self::read(&path, channel)).map_err(|error| raised(&error));
+        }
+        let rate =
+            sample_rate.ok_or_else(|| wrong_value("sample_rate is needed with an array".to_owned()))?;
+        if !RATES.contains(&rate) {
+            let (least, most) = (RATES.start(), RATES.end());
+            return Err(wrong_value(format!("sample_rate is {rate}; use {least} to {most} Hz")));
+        }
+        Ok(Self { samples: samples(audio, channel)?, rate })
+    }
+
+    pub(crate) fn read(path: &std::path::Path, channel: u16) -> Result<Self, Error> {
+        let recording = audio_file::read(path, &ReadOptions { raw: None, channel })?;
+        let rate = recording.rate();
+        Ok(Self { samples: recording.samples().to_vec(), rate })
+    }
+
+    /// The same audio at another rate.
+    pub(crate) fn at(self, rate: SampleRate) -> Result<Vec<i16>, Error> {
+        if self.rate == rate.hz() {
+            return Ok(self.samples);
+        }
+        let converted = audio_file::resample(&self.samples, self.rate, rate.hz());
+        converted
+            .ok_or_else(|| Error::Argument(format!("sample_rate is {}: it cannot be converted", self.rate)))
+    }
+}
+
+/// One channel of an array of samples.
+pub(crate) fn samples(audio: &Bound<'_, PyAny>, channel: u16) -> PyResult<Vec<i16>> {
+    if let Ok(array) = audio.extract::<PyReadonlyArrayDyn<'_, i16>>() {
+        return one_channel(&array, channel, Some);
+    }
+    if let Ok(array) = audio.extract::<PyReadonlyArrayDyn<'_, f32>>() {
+        return one_channel(&array, channel, |sample| linear(sample.into()));
+    }
+    if let Ok(array) = audio.extract::<PyReadonlyArrayDyn<'_, f64>>() {
+        return one_channel(&array, channel, linear);
+    }
+    let accepted = "a numpy array of float32 or float64 (full scale -1 to 1) or int16";
+    match audio.getattr("dtype") {
+        Ok(dtype) => Err(pyo3::exceptions::PyTypeError::new_err(format!(
+            "audio: {accepted} expected, got one of {dtype}"
+        ))),
+        Err(_) => Err(wrong_type("audio", &format!("{accepted}, or the path of a recording,"), audio)),
+    }
+}
+
+/// Full scale is 1; louder is clipped, as in any 16-bit recording.
+fn linear(sample: f64) -> Option<i16> {
+    sample.is_finite().then(|| (sample * 32_768.0).round() as i16)
+}
+
+fn one_channel<T: numpy::Element + Copy>(
+    array: &PyReadonlyArrayDyn<'_, T>,
+    channel: u16,
+    convert: impl Fn(T) -> Option<i16>,
+) -> PyResult<Vec<i16>> {
+    let shape = array.shape().to_vec();
+    let (frames, channels) = match *shape.as_slice() {
+        [frames] => (frames, 1),
+        [frames, channels] if channels <= MOST_CHANNELS => (frames, channels),
+        [_, channels] => {
+            return Err(wrong_value(format!(
+                "audio has shape {shape:?}: (samples, channels) expected, and {channels} channels are too many; transpose it"
+            )));
+        }
+        _ => {
+            return Err(wrong_value(format!(
+                "audio has shape {shape:?}: (samples,) or (samples, channels) expected"
+            )));
+        }
+    };
+    let wanted = match usize::from(channel).checked_sub(1) {
+        Some(index) if index < channels => index,
+        _ => {
+            return Err(wrong_value(format!(
+                "channel is {channel}, and the audio has {channels}, counted from 1"
+            )));
+        }
+    };
+    if frames == 0 {
+        return Err(wrong_value("audio is empty".to_owned()));
+    }
+    let view = array.as_array();
+    let mut found = Vec::with_capacity(frames);
+    for (at, &sample) in view.iter().skip(wanted).step_by(channels).enumerate() {
+        let sample = convert(sample);
+        found.push(sample.ok_or_else(|| wrong_value(format!("audio is not finite at sample {at}")))?);
+    }
+    Ok(found)
+}
+
+/// Which encoding a codec's name means.
+fn encoding(codec: &str, sample_format: &str) -> PyResult<Encoding> {
+    let fields = FormatFields {
+        audio_format: "raw",
+        audio_codec: codec,
+        sample_format,
+        sample_rate: 8_000,
+        channels: 1,
+        channel: 1,
+    };
+    match AudioFormat::parse(&fields).map_err(|errors| raised(&Error::Format(errors)))?.codec() {
+        Codec::Samples(encoding) => Ok(encoding),
+        _ => Err(wrong_value(format!(
+            "codec {codec:?} is not written sample by sample; use \"mulaw\", \"alaw\" or \"pcm\""
+        ))),
+    }
+}
+
+/// Writes samples as a carrier would send them.
+///
+/// samples: int16 or float (full scale -1 to 1), of shape (samples,). codec: "mulaw", "alaw" or "pcm" (sample_format "s16le", "s16be" or
+/// "f32le").
+///
+/// >>> import numpy, peakstream
+/// >>> peakstream.encode(numpy.array([0, 1000, -1000], numpy.int16), "mulaw").hex()
+/// 'ffce4e'
+#[pyfunction]
+#[pyo3(signature = (samples, codec, sample_format=""))]
+pub(crate) fn encode<'py>(
+    samples: &Bound<'py, PyAny>,
+    codec: &str,
+    sample_format: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let mut bytes = Vec::new();
+    peakstream::audio::encode(&self::samples(samples, 1)?, encoding(codec, sample_format)?, &mut bytes);
+    Ok(PyBytes::new(samples.py(), &bytes))
+}
+
+/// Reads samples as a carrier sends them: int16, of shape (samples,). The names are those of encode.
+///
+/// >>> import peakstream
+/// >>> peakstream.decode(bytes([0xFF, 0x00, 0x80]), "mulaw").tolist()
+/// [0, -32124, 32124]
+#[pyfunction]
+#[pyo3(signature = (data, codec, sample_format=""))]
+pub(crate) fn decode<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    codec: &str,
+    sample_format: &str,
+) -> PyResult<Bound<'py, PyArray1<i16>>> {
+    let mut samples = Vec::new();
+    peakstream::audio::decode(data, encoding(codec, sample_format)?, &mut samples);
+    Ok(samples.to_pyarray(py))
+}
+
+/// One channel, counted from 1, of a recording (WAV, FLAC, MP3, Ogg Opus): samples (int16, of shape (samples,)) and their rate in Hz.
+#[pyfunction]
+#[pyo3(signature = (path, *, channel=1))]
+pub(crate) fn load_audio(
+    py: Python<'_>,
+    path: PathBuf,
+    channel: u16,
+) -> PyResult<(Bound<'_, PyArray1<i16>>, u32)> {
+    let sound = py.detach(|| Sound::read(&path, channel)).map_err(|error| raised(&error))?;
+    Ok((sound.samples.to_pyarray(py), sound.rate))
+}
+
+/// The bytes of an argument, without a copy: bytes, or an array of whole samples as it lies in memory.
+pub(crate) fn with_bytes<R>(data: &Bound<'_, PyAny>, work: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
+    if let Ok(bytes) = data.cast::<PyBytes>() {
+        return Ok(work(bytes.as_bytes()));
+    }
+    let numpy = data.py().import("numpy")?;
+    // What has the buffer protocol, an array included, is seen as an array of bytes; numpy refuses what is not contiguous.
+    let array = match data.hasattr("dtype")? {
+        true => data.call_method1("reshape", (-1,))?.call_method1("view", ("uint8",))?,
+        false => numpy
+            .call_method1("frombuffer", (data, "uint8"))
+            .map_err(|_| wrong_type("data", "bytes, or an array,", data))?,
+    };
+    let array = array.cast_into::<PyArray1<u8>>()?;
+    let array = array.try_readonly()?;
+    let bytes = array
+        .as_slice()
+        .map_err(|_| wrong_value("data is not contiguous; use numpy.ascontiguousarray".to_owned()))?;
+    Ok(work(bytes))
+}

@@ -1,0 +1,157 @@
+//! A live call: bytes or arrays enter, statuses leave while it talks, and its speech at the end.
+
+use std::sync::Mutex;
+
+use peakstream::{CallStream as Stream, Codec, Encoding};
+use peakstream_bindings::{Error, push};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::audio::with_bytes;
+use crate::errors::raised;
+use crate::speech::Speech;
+
+/// From so many bytes on, other threads of Python may run meanwhile; for less, letting them costs more than the work.
+const LONG: usize = 8_000;
+
+/// How far a call is.
+///
+/// net_speech: seconds of speech collected; never decreases. audio: seconds received, speech or not. percentage: net speech of what was asked
+/// for, truncated, not capped. enough: whether it is there. boundary: whether a moment at which that is decided (every 0.512 s) lay in
+/// the bytes pushed.
+#[pyclass(module = "peakstream", frozen, get_all)]
+#[derive(Clone, Copy)]
+pub(crate) struct Status {
+    net_speech: f64,
+    audio: f64,
+    percentage: u32,
+    enough: bool,
+    boundary: bool,
+}
+
+#[pymethods]
+impl Status {
+    fn __repr__(&self) -> String {
+        let Self { net_speech, audio, percentage, enough, .. } = self;
+        let enough = if *enough { ", enough" } else { "" };
+        format!("Status({net_speech:.2} s of speech in {audio:.2} s of audio, {percentage} %{enough})")
+    }
+}
+
+impl Status {
+    fn of(status: peakstream::Status, boundary: bool) -> Self {
+        Self {
+            net_speech: status.net_speech.seconds(),
+            audio: status.audio_received_seconds,
+            percentage: status.vad_percentage(),
+            enough: status.enough,
+            boundary,
+        }
+    }
+}
+
+/// A live call: push its bytes, ask for its status, finish it. Made by Engine.open; closed by `with`, which wipes what it collected.
+///
+/// One thread at a time.
+#[pyclass(module = "peakstream", frozen)]
+pub(crate) struct CallStream {
+    /// `None` once it is finished.
+    stream: Mutex<Option<Stream>>,
+}
+
+impl CallStream {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream: Mutex::new(Some(stream)) }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Option<Stream>) -> PyResult<R>) -> PyResult<R> {
+        // Two threads in one call would mix up its audio.
+        let busy = || PyRuntimeError::new_err("another thread is using this call");
+        work(&mut *self.stream.try_lock().map_err(|_| busy())?)
+    }
+}
+
+fn over() -> PyErr {
+    PyRuntimeError::new_err("this call is finished")
+}
+
+/// An array has to lie in memory as the call's samples were declared.
+fn fits(data: &Bound<'_, PyAny>, stream: &Stream) -> PyResult<()> {
+    if data.is_exact_instance_of::<PyBytes>() {
+        return Ok(());
+    }
+    let Ok(dtype) = data.getattr("dtype") else { return Ok(()) };
+    let name = dtype.getattr("str")?.extract::<String>()?;
+    let wanted = match stream.declared().codec() {
+        Codec::Samples(Encoding::Linear16Le) => "<i2",
+        Codec::Samples(Encoding::Linear16Be) => ">i2",
+        Codec::Samples(Encoding::Float32Le) => "<f4",
+        _ => "|u1",
+    };
+    if name == wanted || name == "|u1" {
+        return Ok(());
+    }
+    Err(pyo3::exceptions::PyTypeError::new_err(format!(
+        "data is an array of {dtype}, and the call was opened for {:?}: an array of {wanted:?} or bytes expected",
+        stream.declared().codec()
+    )))
+}
+
+#[pymethods]
+impl CallStream {
+    /// Takes the next bytes, cut anywhere: bytes, or a contiguous array of the samples as the call was opened for, neither copied. Of Opus
+    /// without Ogg, one packet a call; an empty one was lost. When there is enough speech, they are taken without effect.
+    fn push(&self, data: &Bound<'_, PyAny>) -> PyResult<Status> {
+        let py = data.py();
+        let pushed = self.with(|held| {
+            let stream = held.as_mut().ok_or_else(over)?;
+            fits(data, stream)?;
+            with_bytes(data, |bytes| match bytes.len() < LONG {
+                true => push(stream, bytes),
+                false => py.detach(|| push(stream, bytes)),
+            })
+        })?;
+        let status = Status::of(pushed.status, pushed.boundary);
+        pushed.fault.map_or(Ok(status), |fault| Err(raised(&Error::Fault(fault))))
+    }
+
+    /// How far the call is.
+    #[getter]
+    fn status(&self) -> PyResult<Status> {
+        self.with(|held| held.as_ref().map(|stream| Status::of(stream.status(), false)).ok_or_else(over))
+    }
+
+    /// Ends the call and gives its speech.
+    fn finish(&self) -> PyResult<Speech> {
+        self.with(|held| held.take().map(|stream| Speech::new(stream.finish())).ok_or_else(over))
+    }
+
+    /// Ends the call; what it collected is wiped.
+    fn close(&self) -> PyResult<()> {
+        self.with(|held| {
+            drop(held.take());
+            Ok(())
+        })
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        _kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _trace: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.close()
+    }
+
+    fn __repr__(&self) -> String {
+        match self.status() {
+            Ok(status) => format!("CallStream({})", status.__repr__()),
+            Err(_) => "CallStream(finished)".to_owned(),
+        }
+    }
+}
