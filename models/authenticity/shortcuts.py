@@ -1,6 +1,6 @@
 """What a countermeasure learns in place of synthesis, if it is let: the same clips, closed to it one difference after the other.
 
-    python shortcuts.py        into scores/shortcuts.csv; needs the material, and the calls' vectors of layers.py
+    python shortcuts.py        into scores/shortcuts.csv; needs the material and the calls of calls.py
 
 Each stage carries both classes a step further on the way to a telephone call; a branch trained on what arrives is judged at home, on left-out calls
 that came the same way, and on telephone calls. What home has and the telephone has not was never a trace of synthesis.
@@ -104,6 +104,10 @@ def jobs(clips):
         for call in listed:
             path = folder_of(stage, "calls") / calls.file_of(call, "g711").name
             yield path, functools.partial(home, stage, call)
+    for condition in calls.CONDITIONS:
+        for call in listed:
+            path = calls.file_of(call, condition)
+            yield FOLDER / condition / path.name, functools.partial(layers.of_call, path, (evaluation.SECONDS,), layers.of_samples)
 
 
 def home(stage, call):
@@ -126,12 +130,9 @@ def vectors_of(stage):
 
 def errors(stage, fold, rows, x):
     model = branch.train(fold, rows, x, RECIPE)
-    at_home = {path.name: np.load(path)[str(evaluation.SECONDS)] for path in folder_of(stage, "calls").glob("*.npz")}
     found = {}
-    for name in ("home", "g711", "codec"):
-        heard_of = at_home if name == "home" else {key: value[evaluation.SECONDS] for key, value in scores.vectors(name).items() if key in at_home}
-        judge = lambda path: {evaluation.SECONDS: float(branch.logits(model, heard_of[path.name][None])[0])} if path.name in heard_of else {}
-        rates = scores.errors(scores.rows(fold, "g711" if name == "home" else name, judge))
+    for name, condition, folder in (("home", "g711", folder_of(stage, "calls")), *((name, name, FOLDER / name) for name in calls.CONDITIONS)):
+        rates = scores.errors(scores.table_of_branch(model, fold, condition, scores.vectors(folder.name, folder.parent)))
         found |= {f"{kind}_{name}": rates[kind] for kind in ("unseen", "known")}
     return found
 
