@@ -239,7 +239,7 @@ def processor():
 
 
 def level_of(features):
-    """The widest instruction set of those detected: what tract and ONNX Runtime choose their kernels by."""
+    """The widest instruction set of those detected: what ONNX Runtime chooses its kernels by."""
     return "AVX-512" if "avx512f" in features else "AVX2" if "avx2" in features else platform.machine()
 
 
@@ -417,7 +417,7 @@ def restart_row(report, cpu):
 def print_table(rows, cores):
     where = f"core {cores.measured}" if cores.bound else "no core, the system does not let us"
     print(f"\n{processor()}, {platform.system()}; bound to {where}; load {load()}")
-    print(f"peakstream     {rows[0]['threads']} thread    push: {rows[0]['cpu']}; tract: {level_of_runtime()}")
+    print(f"peakstream     {rows[0]['threads']} thread    {rows[0]['cpu']}")
     print(f"alternatives   1 thread    ONNX Runtime: {level_of_runtime()}, intra_op and inter_op 1; the others as their wheels choose")
     print("Least and median of all rounds. The ratio is of the least: below 1 peakstream is cheaper.")
     for unit, title in ((PER_SECOND, "one second of audio, µs"), ("ms", "a decision, ms")):
