@@ -5,10 +5,15 @@ STEP := .ci/step
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 
+# What the demo builds: the server alone.
+BUILD ?= cargo build -p peakstream-server
+# What the tests build: with the features of `cargo test --workspace`, so that nothing is compiled twice.
+EVERYTHING = cargo build -q --workspace --all-targets
+
 demo: ## register, verify, reject on real recorded calls, through the real server
 	@$(STEP) "models" $(MAKE) -s models
 	@$(STEP) "recorded calls" $(MAKE) -s demo-audio
-	@$(STEP) "build (ten minutes the first time)" cargo build -p peakstream-server
+	@$(STEP) "build (ten minutes the first time)" $(BUILD)
 	@$(STEP) "demo" target/debug/peakstream demo
 
 serve: models ## the server, optimised, on 127.0.0.1:8080 with its data in ./data
@@ -53,7 +58,7 @@ instructions: models ## has an embedding, authenticity or a second of audio beco
 	@python3 benches/instructions.py
 
 test-clients: ## the real binary against clients from the registries
-	@cargo build -q -p peakstream-server
+	@$(EVERYTHING)
 	@python3 server/tests/clients/run.py
 
 bindings-test: ## the C library and the Python package, as their users have them
