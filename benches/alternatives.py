@@ -5,6 +5,7 @@ as they must on a live call.
 """
 
 import os
+import pathlib
 import statistics
 import sys
 import tempfile
@@ -36,7 +37,7 @@ def published_silero(folder):
         progress = install.Progress(quiet=True)
         wheel = install.fetch_wheel(source, progress, "silero-vad")
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            member = install.take_member(source, wheel, progress, "silero-vad", folder / scratch)
+            member = install.take_member(source, wheel, progress, "silero-vad", pathlib.Path(scratch))
             os.replace(member, target)
     return target
 
@@ -80,6 +81,7 @@ class Alternatives:
         import scipy
         import scipy.signal
         import soxr
+        import tract
         import webrtcvad
         from reference import g711, runtime
 
@@ -114,6 +116,7 @@ class Alternatives:
             Work(LAYERS, f"{ort}, same file", lambda: judge.run(None, {"heard": heard}), 1e3, AUTHENTICITY_AT_ONCE),
             *(Work(embedding(seconds), f"{ort}, same file: the best graph", of_frames(best, seconds), 1e3) for seconds in SECONDS),
             Work(embedding(3), f"{ort}, plain export", of_frames(plain, 3), 1e3),
+            Work(embedding(3), f"tract {tract.version()}, same file, made for this length", self.by_tract(tract, longest[:298]), 1e3),
         ]
         if c_table:
             version = ".".join(map(str, sys.version_info[:2]))
@@ -123,6 +126,12 @@ class Alternatives:
         options = self.onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         return self.onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+    def by_tract(self, tract, features):
+        graph = tract.onnx().load(install.INSTALLED / "campplus.onnx")
+        graph.set_input_fact(0, ",".join(map(str, (1, *features.shape))) + ",f32")
+        runnable, centred = graph.into_model().into_runnable(), (features - features.mean(axis=0))[None]
+        return lambda: runnable.run([centred])
 
     def check(self, best, plain, features):
         """The plain export gives the same embedding, or comparing with it says nothing."""
