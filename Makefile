@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test install-c bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test install-c deb bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -63,14 +63,19 @@ test-clients: ## the real binary against clients from the registries
 
 bindings-test: ## the C library and the Python package, as their users have them
 	@cargo test -q -p peakstream-bindings -p peakstream-c
-	@cargo build -q -p peakstream-c
 	@python3 bindings/c/tests/run.py
 	@python3 bindings/python/tests/run.py
 
 PREFIX ?= /usr/local
-install-c: ## libpeakstream, optimised, with headers and pkg-config file, into PREFIX
-	cargo build -q --release -p peakstream-c
-	bindings/c/install.sh target/release/libpeakstream_c.a $(abspath $(PREFIX))
+PROFILE ?= release
+LIBPEAKSTREAM = target/$(PROFILE:dev=debug)/libpeakstream_c.a
+install-c: ## libpeakstream, optimised, with headers and descriptions for pkg-config and CMake, into PREFIX
+	cargo build -q --profile $(PROFILE) -p peakstream-c
+	bindings/c/install.sh $(LIBPEAKSTREAM) $(abspath $(PREFIX))
+
+deb: ## Debian packages of libpeakstream, for programs and for who writes them, into target/deb
+	cargo build -q --profile $(PROFILE) -p peakstream-c
+	bindings/c/debian/package.py $(LIBPEAKSTREAM) target/deb
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
 	core/fuzz/run.sh $(or $(SECONDS),60)

@@ -1,6 +1,6 @@
 /* peakstream: real-time voice biometrics, as a C library.
  *
- * Made of bindings/c/src/lib.rs by cbindgen; do not edit.
+ * Made of bindings/c/src by cbindgen; do not edit.
  *
  * A call's bytes go into a stream, frame by frame, in the audio thread; when its status says that there is enough speech, it is finished,
  * and another thread registers the voice (a credential) or verifies it (a score), with an authenticity beside it.

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use peakstream::{CallStream as Stream, Codec, Encoding};
-use peakstream_bindings::{Error, push};
+use peakstream_bindings::{Error, Status as Progress, push};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -39,15 +39,9 @@ impl Status {
     }
 }
 
-impl Status {
-    fn of(status: peakstream::Status, boundary: bool) -> Self {
-        Self {
-            net_speech: status.net_speech.seconds(),
-            audio: status.audio_received_seconds,
-            percentage: status.vad_percentage(),
-            enough: status.enough,
-            boundary,
-        }
+impl From<Progress> for Status {
+    fn from(Progress { net_speech, audio, percentage, enough, boundary }: Progress) -> Self {
+        Self { net_speech, audio, percentage, enough, boundary }
     }
 }
 
@@ -112,14 +106,14 @@ impl CallStream {
                 false => py.detach(|| push(stream, bytes)),
             })
         })?;
-        let status = Status::of(pushed.status, pushed.boundary);
+        let status = Status::from(pushed.status);
         pushed.fault.map_or(Ok(status), |fault| Err(raised(&Error::Fault(fault))))
     }
 
     /// How far the call is.
     #[getter]
     fn status(&self) -> PyResult<Status> {
-        self.with(|held| held.as_ref().map(|stream| Status::of(stream.status(), false)).ok_or_else(over))
+        self.with(|held| held.as_ref().map(|stream| Progress::of(stream).into()).ok_or_else(over))
     }
 
     /// Ends the call and gives its speech.
