@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test install-c deb bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test wheel install-c deb bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -62,9 +62,13 @@ test-clients: ## the real binary against clients from the registries
 	@python3 server/tests/clients/run.py
 
 bindings-test: ## the C library and the Python package, as their users have them
-	@cargo test -q -p peakstream-bindings -p peakstream-c
+	@cargo test -q --workspace --test facts --test header
+	@$(EVERYTHING)
 	@python3 bindings/c/tests/run.py
 	@python3 bindings/python/tests/run.py
+
+wheel: demo-audio ## the Python package, optimised, tried in a fresh environment of every Python at hand (minutes)
+	@python3 bindings/python/tests/interpreters.py
 
 PREFIX ?= /usr/local
 PROFILE ?= release
