@@ -247,11 +247,13 @@ def measure(arguments):
             continue
         date, load = datetime.datetime.now().astimezone().isoformat(timespec="minutes"), machine.load()
         measured += [{**item, "section": section, "date": date, "processor": machine.name(), "load": load} for item in found]
-    whole = [item for section in SECTIONS for item in kept + measured if item["section"] == section]
-    goals = [{key: value for key, value in item.items() if key != "section"} for item in rows.goal_rows(whole)]
-    file.write_text(json.dumps(whole + goals, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print_table(whole, program.cores)
-    print(f"\nwritten: {os.path.relpath(file)}")
+        # After each section: what comes later may fail.
+        whole = [item for section in SECTIONS for item in kept + measured if item["section"] == section]
+        goals = [{key: value for key, value in item.items() if key != "section"} for item in rows.goal_rows(whole)]
+        file.write_text(json.dumps(whole + goals, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if measured:
+        print_table(whole, program.cores)
+        print(f"\nwritten: {os.path.relpath(file)}")
     if failures:
         raise Failure("; ".join(failures))
 

@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             Some(streaming) => Ok(load(live(streaming), seconds(args))?.told(live(streaming))),
             None => search(args, load),
         })?,
-        Pattern::Continuous => search(args, &mut continuous::load(args)?)?,
+        Pattern::Continuous => search(args, &mut *continuous::load(args)?)?,
     };
     println!("{report:#}");
     Ok(())

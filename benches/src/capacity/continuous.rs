@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use peakstream::{AnalysisSpec, CallStream, Engine, EngineOptions, Template};
 use peakstream_server::model_dir;
 
-use super::{Args, Carried};
+use super::{Args, Carried, Load};
 use crate::engine::{open, push_all};
 use crate::server::recording;
 
@@ -34,15 +34,13 @@ struct Call {
 }
 
 /// What puts a load on the engine: live calls in.
-pub(super) fn load(
-    args: &Args,
-) -> Result<impl FnMut(f64, Duration) -> Result<Carried, Box<dyn Error>> + use<>, Box<dyn Error>> {
+pub(super) fn load(args: &Args) -> Result<Box<Load<'static>>, Box<dyn Error>> {
     let (models, recordings) = recording::with_models(args.models.as_deref())?;
     let options = EngineOptions { precision: args.precision, ..EngineOptions::default() };
     let engine = model_dir::load_engine_from(&models, options)?;
     let audio: Vec<u8> = recordings.iter().flat_map(|recording| recording.audio.iter().copied()).collect();
     let voice = voice_of(&engine, &audio)?;
-    Ok(move |calls: f64, measured: Duration| carry(&engine, &audio, &voice, calls as usize, measured))
+    Ok(Box::new(move |calls, measured| carry(&engine, &audio, &voice, calls as usize, measured)))
 }
 
 /// Whose calls these claim to be.
