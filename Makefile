@@ -53,6 +53,7 @@ instructions: models ## has an embedding, authenticity or a second of audio beco
 	@python3 benches/instructions.py
 
 test-clients: ## the real binary against clients from the registries
+	@cargo test -q -p peakstream-bindings --test facts
 	@cargo build -q -p peakstream-server
 	@python3 server/tests/clients/run.py
 
