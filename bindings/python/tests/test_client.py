@@ -5,6 +5,7 @@ import io
 import itertools
 import queue
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import wave
 
 import numpy
 import pytest
+import trustme
 
 import peakstream
 from peakstream import client as client_of
@@ -287,3 +289,69 @@ def test_a_server_that_wants_a_key_for_audio_gets_it(start_server, call_id, demo
         assert strict.first_run["api_key"] not in repr(client)
     with Client(strict.base, **secrets) as client, pytest.raises(client_of.AudioRefused):
         client.register(call_id, file)
+
+
+# ---- other ways to the server
+
+
+def test_another_tenants_calls_go_to_its_own_address(server, call_id, demo):
+    server.tenant("add", name="acme")
+    made = server.key("--client", tenant="acme")
+    secrets = {name: made[name] for name in ("client_id", "client_secret")}
+    with Client(server.base, **secrets, tenant="acme") as client:
+        assert client.register(call_id, demo("allison-en-verify")).accepted
+
+
+class TlsProxy:
+    """What stands before a server on the internet: it ends TLS and passes everything on."""
+
+    def __init__(self, server, authority):
+        self.port = int(server.base.rsplit(":", 1)[1])
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(self.context)
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    async def pass_on(self, reader, writer):
+        forth = await asyncio.open_connection("127.0.0.1", self.port)
+
+        async def copy(source, target):
+            try:
+                while data := await source.read(65536):
+                    target.write(data)
+                    await target.drain()
+            except (ConnectionError, asyncio.CancelledError):
+                pass
+            target.close()
+
+        await asyncio.gather(copy(reader, forth[1]), copy(forth[0], writer))
+
+    def __enter__(self):
+        self.thread.start()
+        starting = asyncio.start_server(self.pass_on, "127.0.0.1", 0, ssl=self.context)
+        self.listening = asyncio.run_coroutine_threadsafe(starting, self.loop).result()
+        return "https://localhost:{}".format(self.listening.sockets[0].getsockname()[1])
+
+    def __exit__(self, *_):
+        async def stop():
+            self.listening.close()
+            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others or [asyncio.ensure_future(asyncio.sleep(0))])
+
+        asyncio.run_coroutine_threadsafe(stop(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+def test_everything_goes_through_tls_and_a_certificate_nobody_vouches_for_is_refused(server, access, call_id, demo):
+    authority, (_, secrets) = trustme.CA(), access
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with TlsProxy(server, authority) as address:
+        with Client(address, **secrets, ssl=trusting) as client:
+            assert client.register(call_id, demo("allison-en-verify")).accepted
+        with Client(address, **secrets) as client, pytest.raises(client_of.ServerUnavailable, match="(?i)certificate"):
+            client.register(call_id, demo("allison-en-verify"))

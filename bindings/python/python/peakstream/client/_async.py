@@ -75,7 +75,7 @@ class AsyncClient:
         self._audio_headers = {"apikey": api_key} if api_key else {}
         self._form = {"client_id": client_id, "client_secret": client_secret, "grant_type": "client_credentials"}
         self._ssl: Any = True if ssl is None else ssl
-        self._http: Any = None
+        self._connector: Any = None
         self._token, self._token_ends = "", 0.0
 
     def __repr__(self) -> str:
@@ -112,9 +112,9 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Ends its connections. Sessions end with their own blocks."""
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -126,10 +126,11 @@ class AsyncClient:
 
     # ---- for its sessions
 
-    def _connections(self) -> Any:
-        if self._http is None:
-            self._http = self._aiohttp.ClientSession(connector=self._aiohttp.TCPConnector(ssl=self._ssl))
-        return self._http
+    def _http(self) -> Any:
+        """Connections for one purpose; python-engineio closes what it was given with itself. All of them share the connector."""
+        if self._connector is None:
+            self._connector = self._aiohttp.TCPConnector(ssl=self._ssl)
+        return self._aiohttp.ClientSession(connector=self._connector, connector_owner=False)
 
     async def _authorization(self) -> dict[str, str]:
         """The header; a token is used until shortly before its end. Two sessions at once may ask for two: both are good."""
@@ -137,7 +138,7 @@ class AsyncClient:
             url = self.base_url + "/socket.io/oauth2/token"
             try:
                 limit = self._aiohttp.ClientTimeout(total=self.timeout)
-                async with self._connections().post(url, data=self._form, timeout=limit) as answer:
+                async with self._http() as http, http.post(url, data=self._form, timeout=limit) as answer:
                     status, said = answer.status, await answer.json(content_type=None)
             except asyncio.TimeoutError:
                 raise TimedOut(f"no token from {url} within {self.timeout} s") from None
@@ -150,9 +151,6 @@ class AsyncClient:
             self._token = said["access_token"]
             self._token_ends = time.monotonic() + said["expires_in"] - _EARLY_SECONDS
         return {"Authorization": f"Bearer {self._token}"}
-
-    def _audio_channel(self) -> Any:
-        return self._connections().ws_connect(self._audio_url, headers=self._audio_headers)
 
 
 class AsyncSession(Generic[_Kind]):
@@ -183,14 +181,15 @@ class AsyncSession(Generic[_Kind]):
         self._events = asyncio.Queue()
         if self._audio is not None:
             self._source = await _audio.source(self._audio, self._options)
+        self._http = self._client._http()
         self._connection = self._client._socketio.AsyncClient(
-            reconnection=False, handle_sigint=False, http_session=self._client._connections()
+            reconnection=False, handle_sigint=False, http_session=self._http
         )
         try:
             await self._connect()
             name, data, _ = await self._event()
             if name != "info-consumer-ready":
-                outcome(name, data, None)
+                outcome(self._kind, name, data, None)
         except BaseException:
             await self._leave()
             raise
@@ -212,7 +211,7 @@ class AsyncSession(Generic[_Kind]):
         while self._outcome is None:
             name, data, audio = await self._event()
             if is_terminal(name):
-                self._outcome = outcome(name, data, audio)
+                self._outcome = outcome(self._kind, name, data, audio)
             elif name == "info-vad-status":
                 told = progress(data)
                 self._options.get("on_progress", _nobody)(told)
@@ -284,6 +283,7 @@ class AsyncSession(Generic[_Kind]):
         elif self._source is not None:
             await self._source.messages.aclose()
         await self._connection.disconnect()
+        await self._http.close()
 
     # ---- audio
 
@@ -291,7 +291,8 @@ class AsyncSession(Generic[_Kind]):
         """Carries the audio; what goes wrong is the next event."""
         ended: Any = _AUDIO_ENDED
         try:
-            async with self._client._audio_channel() as channel:
+            client = self._client
+            async with self._http.ws_connect(client._audio_url, headers=client._audio_headers) as channel:
                 await _carrier.carry(channel, self.call_id, source, self._options.get("speed", 0.0))
         except AudioRefused as error:
             # The server's own event says more, if there is one.

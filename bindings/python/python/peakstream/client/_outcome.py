@@ -120,7 +120,7 @@ def progress(data: Mapping[str, Any]) -> Progress:
     return Progress(net_speech=data["audio_seconds"], percentage=data["vad_percentage"])
 
 
-def outcome(event: str, data: Mapping[str, Any], audio: bytes | None) -> Registered | Verified:
+def outcome(kind: str, event: str, data: Mapping[str, Any], audio: bytes | None) -> Registered | Verified:
     """Of a terminal event; raises what an ``error-…`` means."""
     if event not in _FAILED:
         raise _error(event, data)
@@ -133,7 +133,7 @@ def outcome(event: str, data: Mapping[str, Any], audio: bytes | None) -> Registe
         "audio": audio,
         "data": data,
     }
-    if "score" in data:
+    if kind == "verify":
         return Verified(**common, score=data["score"])
     return Registered(**common, credential=data.get("credential"))
 
