@@ -58,6 +58,7 @@ instructions: models ## has an embedding, authenticity or a second of audio beco
 	@python3 benches/instructions.py
 
 test-clients: ## the real binary against clients from the registries
+	@cargo test -q --workspace --test facts
 	@$(EVERYTHING)
 	@python3 server/tests/clients/run.py
 
