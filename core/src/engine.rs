@@ -19,7 +19,7 @@ use crate::speech::spectrum::{Spectrum, SpectrumTables};
 use crate::stream::SharedTables;
 use crate::{
     Action, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, Gate, Gates, Judgement,
-    JudgementLimits, ModelHash, OpenError, Precision, Score, Shortfall, Template,
+    JudgementLimits, Llr, ModelHash, OpenError, Precision, Score, Shortfall, Template,
 };
 
 /// What an operator decides about the engine.
@@ -122,6 +122,7 @@ impl Engine {
             let info = manifest.the(Job::Authenticity)?;
             AuthenticityModel::load(&source, info, &speaker, &fbank)?
         };
+        speaker.forget_workspaces();
         let inner = Inner {
             speakers: vec![speaker.info.clone()],
             all: vec![speaker.info.clone(), speech, authenticity.info.clone()],
@@ -242,6 +243,13 @@ impl Engine {
     /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each; `None` under 30 rows.
     pub fn template_of_features(&self, rows: &[f32], channel_type: ChannelType) -> Option<Template> {
         self.inner.speaker.template(rows, channel_type)
+    }
+
+    /// Evidence of a live human voice in what the layers of the speaker network said of a run: the numbers that the authenticity network takes
+    /// (`heard` of its ONNX file), in their order. [`Engine::analyse`] comes to them by itself; this is for comparing the network alone. `None` if
+    /// they are another count.
+    pub fn evidence_of_layers(&self, heard: &[f32]) -> Option<Llr> {
+        (heard.len() == AuthenticityModel::INPUTS).then(|| self.inner.authenticity.evidence(heard))
     }
 
     /// The quality gates that the speech does not pass, in the order of [`Gate::ALL`]. Whether several people talk is the last

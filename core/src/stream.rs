@@ -2,7 +2,8 @@
 //!
 //! # Realtime safety
 //! [`CallStream::push`] and [`CallStream::push_packet`] never allocate, lock, block or panic, for any bytes and any
-//! chunking, and cost a bounded time proportional to the bytes. Everything it needs is reserved when the stream opens.
+//! chunking, and cost a bounded time proportional to the bytes. Everything it needs is reserved when the stream opens, but for up to
+//! 128 kB of the caller's stack.
 //! The signal is worked on in blocks of 32 ms counted from the first sample, so the same audio cut in any way gives
 //! bit-identical results. Speech is looked for in four of them at once; every push that completes a fourth block costs
 //! the work of all four.
@@ -14,6 +15,7 @@
 //! has been received; what it says about speech lags by at most 160 ms: the detector's hangover, and the block it is late by.
 
 use std::fmt;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use zeroize::Zeroize;
@@ -23,7 +25,7 @@ use crate::audio::mismatch::{Mismatch, Watch};
 use crate::audio::polyphase::Filters;
 use crate::audio::resample::{NARROW_BLOCK, WIDE_BLOCK};
 use crate::audio::wav::{HeaderReader, Layout};
-use crate::speech::collector::Collector;
+use crate::speech::collector::{Collected, Collector};
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::speech::movement::Movement;
 use crate::speech::segmenter::Segmenter;
@@ -54,7 +56,7 @@ pub struct CallSpec {
     /// Front end and calibration.
     pub channel_type: ChannelType,
     /// Seconds of net speech that are enough, above 0 and at most 120. Memory is reserved in proportion: about 155 kB
-    /// a second, and a fixed 250 kB.
+    /// a second, and a fixed 170 kB.
     pub wanted: f64,
 }
 
@@ -371,22 +373,35 @@ impl CallStream {
         }
     }
 
+    /// Bytes that the call has reserved for its speech and what decisions need of it; what a call holds beside that is below 64 kB.
+    pub fn room_for_speech(&self) -> usize {
+        self.collector.room()
+    }
+
+    /// A copy of the newest speech, at most so many seconds of net speech, for a decision that is repeated while the call goes on. The features
+    /// around the words, which a decision needs too, are shared out evenly over the speech.
+    ///
+    /// Cost: copies and allocates, some 60 kB for each second of speech at 8 kHz; nothing of it on the path of [`CallStream::push`].
+    pub fn newest(&self, seconds: f64) -> CollectedSpeech {
+        let samples = NetSpeech::from_seconds(seconds, self.format.rate()).samples();
+        self.collected(self.collector.newest(samples as usize))
+    }
+
     /// Ends the call and gives its speech away without copying it.
     pub fn finish(mut self) -> CollectedSpeech {
         self.decide();
-        CollectedSpeech {
-            collected: self.collector.take(),
-            rate: self.format.rate(),
-            channel_type: self.channel_type,
-            mismatch: self.mismatch,
-        }
+        let collected = self.collector.take();
+        self.collected(collected)
+    }
+
+    fn collected(&self, collected: Collected) -> CollectedSpeech {
+        let (rate, channel_type, mismatch) = (self.format.rate(), self.channel_type, self.mismatch);
+        CollectedSpeech { collected, rate, channel_type, mismatch }
     }
 
     fn process_block(&mut self) {
-        let Waiting { raw, narrow, plain, filled, blocks } = &mut *self.waiting;
-        let own = &mut raw[*blocks][..block_samples(self.format.rate())];
-        own.copy_from_slice(&self.raw[..own.len()]);
-        self.chain.process(own, &mut narrow[*blocks], &mut plain[*blocks], &mut filled[*blocks]);
+        let Waiting { raw, blocks } = &mut *self.waiting;
+        raw[*blocks] = self.raw;
         *blocks += 1;
         self.blocks += 1;
         if *blocks == STEPS {
@@ -396,7 +411,13 @@ impl CallStream {
 
     /// Finds out which of the waiting blocks are speech, and collects what is.
     fn decide(&mut self) {
-        let Waiting { raw, narrow, plain, filled, blocks } = &mut *self.waiting;
+        let Waiting { raw, blocks } = &mut *self.waiting;
+        let mut signals = Signals::default();
+        let Signals { narrow, plain, filled } = &mut signals;
+        for (block, raw) in raw[..*blocks].iter_mut().enumerate() {
+            let own = &mut raw[..block_samples(self.format.rate())];
+            self.chain.process(own, &mut narrow[block], &mut plain[block], &mut filled[block]);
+        }
         let mut probabilities = [0.0; STEPS];
         self.silero.steps(&plain[..*blocks], &mut probabilities);
         let features = self.fbank.push(filled[..*blocks].as_flattened());
@@ -417,22 +438,42 @@ impl CallStream {
 #[derive(Zeroize)]
 struct Waiting {
     raw: [[i16; WIDE_BLOCK]; STEPS],
-    narrow: [[f32; NARROW_BLOCK]; STEPS],
-    plain: [[f32; WIDE_BLOCK]; STEPS],
-    filled: [[f32; WIDE_BLOCK]; STEPS],
     blocks: usize,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { raw: [[0; WIDE_BLOCK]; STEPS], blocks: 0 }
+    }
 }
 
 const _: () = assert!((BLOCKS_PER_STATUS as usize).is_multiple_of(STEPS));
 
-impl Default for Waiting {
+/// What the models read of the waiting blocks: 20 kB on the stack, so that no call has to hold them. Wiped when dropped.
+struct Signals {
+    narrow: [[f32; NARROW_BLOCK]; STEPS],
+    plain: [[f32; WIDE_BLOCK]; STEPS],
+    filled: [[f32; WIDE_BLOCK]; STEPS],
+}
+
+impl Default for Signals {
     fn default() -> Self {
         Self {
-            raw: [[0; WIDE_BLOCK]; STEPS],
             narrow: [[0.0; NARROW_BLOCK]; STEPS],
             plain: [[0.0; WIDE_BLOCK]; STEPS],
             filled: [[0.0; WIDE_BLOCK]; STEPS],
-            blocks: 0,
         }
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        let Self { narrow, plain, filled } = self;
+        let all = [narrow.as_flattened_mut(), plain.as_flattened_mut(), filled.as_flattened_mut()];
+        all.into_iter().for_each(|signal| {
+            signal.fill(0.0);
+            // Seen from here on: the zeros must be written.
+            black_box(signal);
+        });
     }
 }

@@ -40,6 +40,24 @@ fn the_collected_audio_is_a_wav_of_exactly_the_speech_reported_last() {
 }
 
 #[test]
+fn the_newest_speech_of_a_call_that_goes_on_is_the_end_of_what_it_has_collected() {
+    let audio = bytes(&voice(9.0, 140.0, WireRate::Hz8000), &TELEPHONE);
+    let mut stream = open(TELEPHONE, 60.0);
+    push_all(&mut stream, &audio);
+    let newest = stream.newest(3.0);
+    let (all, none) = (stream.newest(60.0), stream.newest(0.0));
+    assert_eq!(newest.net_speech().seconds(), 3.0);
+    assert_eq!(none.net_speech().seconds(), 0.0);
+    let spec = AnalysisSpec { model: engine().newest_model() };
+    let voice_of = |speech| engine().analyse(speech, spec).expect("enough speech").template;
+    let score = engine().compare(&voice_of(&newest), &voice_of(&all)).expect("one model");
+    // What it leaves may be longer: the last blocks were not decided before it ended.
+    assert!(all.samples().ends_with(newest.samples()));
+    assert!(stream.finish().samples().starts_with(all.samples()));
+    assert!(score.value() > 0.9, "a third of the speech is of the same voice: {score:?}");
+}
+
+#[test]
 fn silence_noise_and_tones_are_no_speech() {
     let tau = std::f64::consts::TAU;
     let dial = |i: usize| {

@@ -114,6 +114,39 @@ def head(g, features):
     return g.op("Reshape", [x, g.constant("channels_times_bins", [1, 320, -1], np.int64)], "flat")
 
 
+class GatePerSegment:
+    """The context-aware gates of a graph, each computed once per segment of 100 frames."""
+
+    def __init__(self, g, x):
+        self.segment, self.averaging, self.frames_less_one = segments_of(g, x)
+
+    def context(self, g, h, p):
+        """What a gate looks at: [1, C, segments]."""
+        return g.op("MatMul", [h, self.averaging], f"{p}.context")
+
+    def mask(self, g, gate, p):
+        return g.op("Gather", [gate, self.segment], f"{p}.mask", axis=2)
+
+
+class GatePerFrame(GatePerSegment):
+    """The same as a plain export of the published PyTorch code has it: for every frame. Only for comparison (`make bench`)."""
+
+    def context(self, g, h, p):
+        mean = g.op("ReduceMean", [h], f"{p}.mean", axes=[2], keepdims=1)
+        size = {"kernel_shape": [SEGMENT], "strides": [SEGMENT], "ceil_mode": 1, "count_include_pad": 0}
+        pooled = g.op("AveragePool", [h], f"{p}.pooled", **size)
+        column = g.op("Unsqueeze", [pooled, g.constant(f"{p}.last_axis", [3], np.int64)], f"{p}.column")
+        spread = g.op("Expand", [column, g.constant(f"{p}.spread_shape", [1, 1, 1, SEGMENT], np.int64)], f"{p}.spread")
+        flat = g.op("Reshape", [spread, g.constant(f"{p}.flat_shape", [1, 128, -1], np.int64)], f"{p}.flat")
+        frames = g.op("Shape", [h], f"{p}.frames", start=2)
+        begin, axis = g.constant(f"{p}.begin", [0], np.int64), g.constant(f"{p}.axis", [2], np.int64)
+        own = g.op("Slice", [flat, begin, frames, axis], f"{p}.own")
+        return g.op("Add", [own, mean], f"{p}.context")
+
+    def mask(self, g, gate, p):
+        return gate
+
+
 def segments_of(g, x):
     """What depends on the number of frames T' of `x` [1, C, T'] alone, and so folds to constants when T' is known.
 
@@ -140,17 +173,16 @@ def segments_of(g, x):
     return segment, averaging, g.op("Sub", [count, one_f32], "frames_less_one")
 
 
-def dense_layer(g, x, p, dilation, segment, averaging):
+def dense_layer(g, x, p, dilation, gates):
     """One densely connected layer: local convolution times context-aware mask, appended to its input's channels."""
     h = g.norm_relu(x, f"{p}.nonlinear1.batchnorm", f"{p}.in")
     h = g.relu(g.conv(h, f"{p}.linear1", f"{p}.bottleneck", norm=f"{p}.nonlinear2.batchnorm"), f"{p}.bottleneck")
     local = g.conv(h, f"{p}.cam_layer.linear_local", f"{p}.local", dilations=[dilation], pads=[dilation, dilation])
 
-    context = g.op("MatMul", [h, averaging], f"{p}.context")
-    gate = g.relu(g.conv(context, f"{p}.cam_layer.linear1", f"{p}.gate1"), f"{p}.gate1")
+    gate = g.relu(g.conv(gates.context(g, h, p), f"{p}.cam_layer.linear1", f"{p}.gate1"), f"{p}.gate1")
     gate = g.op("Sigmoid", [g.conv(gate, f"{p}.cam_layer.linear2", f"{p}.gate2")], f"{p}.gate")
-    mask = g.op("Gather", [gate, segment], f"{p}.mask", axis=2)
-    return g.op("Concat", [x, g.op("Mul", [local, mask], f"{p}.masked")], f"{p}.out", axis=1)
+    masked = g.op("Mul", [local, gates.mask(g, gate, p)], f"{p}.masked")
+    return g.op("Concat", [x, masked], f"{p}.out", axis=1)
 
 
 def pooling(g, x, frames_less_one):
@@ -185,22 +217,22 @@ def adapted(tensors, delta):
     return out
 
 
-def build(tensors):
+def build(tensors, gates_of=GatePerSegment):
     """The whole network as an ONNX model; refuses a checkpoint that holds weights it has no place for."""
     g = Graph(tensors)
     x = head(g, "features")
     x = g.conv(x, "xvector.tdnn.linear", "tdnn", norm="xvector.tdnn.nonlinear.batchnorm", strides=[2], pads=[2, 2])
     x = g.relu(x, "tdnn")
-    segment, averaging, frames_less_one = segments_of(g, x)
+    gates = gates_of(g, x)
     for number, (layers, dilation) in enumerate(BLOCKS, start=1):
         for layer in range(1, layers + 1):
-            x = dense_layer(g, x, f"xvector.block{number}.tdnnd{layer}", dilation, segment, averaging)
+            x = dense_layer(g, x, f"xvector.block{number}.tdnnd{layer}", dilation, gates)
         transit = f"xvector.transit{number}"
         x = g.norm_relu(x, f"{transit}.nonlinear.batchnorm", f"{transit}.in")
         last = "xvector.out_nonlinear.batchnorm" if number == len(BLOCKS) else None
         x = g.conv(x, f"{transit}.linear", transit, norm=last)
     x = g.relu(x, "out")
-    x = g.conv(pooling(g, x, frames_less_one), "xvector.dense.linear", "dense", norm="xvector.dense.nonlinear.batchnorm")
+    x = g.conv(pooling(g, x, gates.frames_less_one), "xvector.dense.linear", "dense", norm="xvector.dense.nonlinear.batchnorm")
     g.op("Reshape", [x, g.constant("embedding_shape", [1, 192], np.int64)], "embedding")
     if g.unused:
         raise SystemExit(f"campplus: the checkpoint holds {len(g.unused)} tensors of another network, e.g. {sorted(g.unused)[0]}")
@@ -223,6 +255,7 @@ def main():
     parser.add_argument("checkpoint", type=pathlib.Path, help="campplus_cn_en_common.pt")
     parser.add_argument("output", type=pathlib.Path, help="the .onnx file to write")
     parser.add_argument("--delta", type=pathlib.Path, metavar="FILE", help="safetensors to add; without it, the network as published")
+    parser.add_argument("--plain", action="store_true", help="gates for every frame, as a plain export has them: slower, for comparison")
     arguments = parser.parse_args()
     try:
         tensors = torch_checkpoint.read(arguments.checkpoint.read_bytes())
@@ -230,7 +263,8 @@ def main():
         sys.exit(f"campplus: {refusal}")
     if arguments.delta:
         tensors = adapted(tensors, safetensors.load(arguments.delta.read_bytes()))
-    arguments.output.write_bytes(build(tensors).SerializeToString(deterministic=True))
+    gates_of = GatePerFrame if arguments.plain else GatePerSegment
+    arguments.output.write_bytes(build(tensors, gates_of).SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

@@ -9,24 +9,25 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::audio::with_bytes;
-use crate::errors::raised;
+use crate::raised::raised;
 use crate::speech::Speech;
 
 /// From so many bytes on, other threads of Python may run meanwhile; for less, letting them costs more than the work.
 const LONG: usize = 8_000;
 
 /// How far a call is.
-///
-/// net_speech: seconds of speech collected; never decreases. audio: seconds received, speech or not. percentage: net speech of what was asked
-/// for, truncated, not capped. enough: whether it is there. boundary: whether a moment at which that is decided (every 0.512 s) lay in
-/// the bytes pushed.
 #[pyclass(module = "peakstream", frozen, get_all)]
 #[derive(Clone, Copy)]
 pub(crate) struct Status {
+    /// Seconds of speech collected; never decreases.
     net_speech: f64,
+    /// Seconds received, speech or not.
     audio: f64,
+    /// Net speech of what was asked for, truncated, not capped.
     percentage: u32,
+    /// Whether all that was asked for is there.
     enough: bool,
+    /// Whether a moment at which that is decided (every 0.512 s) lay in the bytes pushed.
     boundary: bool,
 }
 

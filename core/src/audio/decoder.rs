@@ -189,11 +189,8 @@ impl Frames {
         if self.partial_bytes > 0 && !samples.is_empty() {
             done = self.complete_partial(bytes, samples);
         }
-        let whole = ((bytes.len() - done.bytes) / self.frame).min(samples.len() - done.samples);
-        let frames = bytes[done.bytes..].chunks_exact(self.frame);
-        for (sample, frame) in samples[done.samples..].iter_mut().zip(frames) {
-            *sample = self.encoding.sample(&frame[self.caller..]);
-        }
+        let (frames, room) = (&bytes[done.bytes..], &mut samples[done.samples..]);
+        let whole = self.encoding.samples(frames, self.frame, self.caller, room);
         done.bytes += whole * self.frame;
         done.samples += whole;
         if done.samples < samples.len() {

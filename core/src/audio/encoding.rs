@@ -36,7 +36,7 @@ impl Encoding {
     }
 
     /// The sample written in the first [`Encoding::bytes`] bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sample(self, bytes: &[u8]) -> i16 {
         match self {
             Self::MuLaw => g711::MULAW[usize::from(bytes[0])],
@@ -53,9 +53,43 @@ impl Encoding {
     }
 }
 
+impl Encoding {
+    /// The samples written in as many frames of so many bytes as there are and `to` has room for, each `at` that place of its frame.
+    /// Returns how many they are.
+    pub(crate) fn samples(self, frames: &[u8], frame: usize, at: usize, to: &mut [i16]) -> usize {
+        // Each arm is a loop for its encoding alone.
+        match self {
+            Self::MuLaw => Self::MuLaw.each(frames, frame, at, to),
+            Self::ALaw => Self::ALaw.each(frames, frame, at, to),
+            Self::Linear16Le => Self::Linear16Le.each(frames, frame, at, to),
+            Self::Linear16Be => Self::Linear16Be.each(frames, frame, at, to),
+            Self::Linear24Le => Self::Linear24Le.each(frames, frame, at, to),
+            Self::Linear32Le => Self::Linear32Le.each(frames, frame, at, to),
+            Self::Float32Le => Self::Float32Le.each(frames, frame, at, to),
+        }
+    }
+
+    #[inline(always)]
+    fn each(self, frames: &[u8], frame: usize, at: usize, to: &mut [i16]) -> usize {
+        if frame == self.bytes() {
+            // Mono, the usual case.
+            for (sample, bytes) in to.iter_mut().zip(frames.chunks_exact(self.bytes())) {
+                *sample = self.sample(bytes);
+            }
+        } else {
+            for (sample, bytes) in to.iter_mut().zip(frames.chunks_exact(frame)) {
+                *sample = self.sample(&bytes[at..]);
+            }
+        }
+        (frames.len() / frame).min(to.len())
+    }
+}
+
 /// Decodes mono bytes; a last incomplete sample is left out. Allocates nothing but room in `samples`.
 pub fn decode(bytes: &[u8], encoding: Encoding, samples: &mut Vec<i16>) {
-    samples.extend(bytes.chunks_exact(encoding.bytes()).map(|sample| encoding.sample(sample)));
+    let before = samples.len();
+    samples.resize(before + bytes.len() / encoding.bytes(), 0);
+    encoding.samples(bytes, encoding.bytes(), 0, &mut samples[before..]);
 }
 
 /// Encodes mono samples as a carrier would send them.

@@ -221,19 +221,16 @@ struct Reading {
 
 impl Reading {
     fn of(window: &[u8], encoding: Encoding, channels: usize, caller: usize) -> Self {
-        let frames = window.chunks_exact(encoding.bytes() * channels);
-        let count = frames.len() as i64;
+        let (bytes, mut room) = (encoding.bytes(), [0; WINDOW]);
+        let count = encoding.samples(window, bytes * channels, bytes * caller, &mut room);
+        let samples = &room[..count];
         // Whole numbers: what is left of a loud constant is nothing. 512 squares of 16 bits fit many times.
-        let (mut sum, mut squares, mut differences) = (0i64, 0i64, 0i64);
-        let mut last = None;
-        for frame in frames {
-            let sample = i64::from(encoding.sample(&frame[caller * encoding.bytes()..]));
-            let difference = last.map_or(0, |last: i64| sample - last);
-            last = Some(sample);
-            sum += sample;
-            squares += sample * sample;
-            differences += difference * difference;
-        }
+        let square = |x: i32| i64::from(x) * i64::from(x);
+        let sum: i64 = samples.iter().map(|&sample| i64::from(sample)).sum();
+        let squares: i64 = samples.iter().map(|&sample| square(sample.into())).sum();
+        let pairs = samples.iter().zip(samples.iter().skip(1));
+        let differences: i64 = pairs.map(|(&last, &next)| square(i32::from(next) - i32::from(last))).sum();
+        let count = count as i64;
         let energy = (squares * count - sum * sum) as f32 / count as f32;
         Self { roughness: differences as f32 / energy.max(1e-6), rms: (energy / count as f32).sqrt() }
     }

@@ -15,7 +15,7 @@ use super::image::hold;
 use super::speaker::{self, SpeakerModel};
 use super::workspaces::Workspaces;
 use super::{LoadError, ModelInfo, Precision, Source};
-use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::simd::{Packed, Product, kernels};
 use crate::speech::fbank::FbankTables;
 use crate::{ChannelType, Judgement, Llr, Unjudged};
 
@@ -79,7 +79,8 @@ struct Network {
     means: Vec<f32>,
     /// One by the deviation of each number.
     scales: Vec<f32>,
-    hidden: Matrix,
+    /// In half precision: of a layer for one vector nothing is dear but reading its weights.
+    hidden: Packed,
     output: Vec<f32>,
     bias: f32,
 }
@@ -107,6 +108,9 @@ struct Expected {
 }
 
 impl AuthenticityModel {
+    /// Numbers that the network takes.
+    pub(crate) const INPUTS: usize = HEARD;
+
     /// Loads the network and proves it, the speaker network and its front end included.
     pub(crate) fn load(
         source: &Source<'_>,
@@ -137,7 +141,7 @@ impl AuthenticityModel {
         speaker: &SpeakerModel,
         fbank: &Arc<FbankTables>,
     ) -> Result<(), LoadError> {
-        for case in &golden.cases {
+        golden.prove_each(|case| {
             let rows = speaker::features_of(&golden.signal(case), fbank);
             let mut listened = Listened::default();
             speaker.listen(&rows, ChannelType::Telephone, &mut |heard| self.listen(heard, &mut listened));
@@ -149,9 +153,8 @@ impl AuthenticityModel {
                 Precision::F32 => tolerance,
                 Precision::Int8 => INT8_LOGIT,
             };
-            golden::compare(&self.info.name, &case.name, "logit and ratio", &found, &wanted, tolerance)?;
-        }
-        Ok(())
+            golden::compare(&self.info.name, &case.name, "logit and ratio", &found, &wanted, tolerance)
+        })
     }
 
     /// Hears a run of the speaker network, telephone band: [`HEARD`] numbers.
@@ -159,6 +162,13 @@ impl AuthenticityModel {
         let logit = self.workspaces.with(|workspace| self.network.logit(heard, workspace));
         listened.sum += f64::from(logit);
         listened.runs += 1;
+    }
+
+    /// Evidence in what was heard of one run.
+    pub(crate) fn evidence(&self, heard: &[f32]) -> Llr {
+        let mut listened = Listened::default();
+        self.listen(heard, &mut listened);
+        self.settings.calibration.llr(listened.sum)
     }
 
     /// Evidence that a voice is genuine, from what was heard of its runs. Whether it is fit to be judged the caller has asked:
@@ -177,7 +187,7 @@ impl Network {
         let scales = weights.take("scale", &[HEARD])?;
         let values = weights.take("hidden.weight", &[HIDDEN, HEARD])?;
         let bias = weights.take("hidden.bias", &[HIDDEN])?;
-        let hidden = Matrix::new(1, HEARD, &bias, |row, column| values[column * HEARD + row]);
+        let hidden = Packed::new(HEARD, &bias, |row, column| values[column * HEARD + row]);
         let output = weights.take("output.weight", &[1, HIDDEN])?;
         let bias = weights.take("output.bias", &[1])?[0];
         Ok(Self { means, scales, hidden, output, bias })
@@ -190,16 +200,8 @@ impl Network {
         let of = heard.iter().zip(&self.means).zip(&self.scales);
         input.extend(of.map(|((value, mean), scale)| ((value - mean) * scale).clamp(-FURTHEST, FURTHEST)));
         hold(hidden, HIDDEN);
-        let layer = Layer {
-            matrix: &self.hidden,
-            input,
-            from: Rows::packed(0),
-            runs: &[0],
-            count: 1,
-            then: Then::Relu,
-            to: Rows::packed(0),
-        };
-        kernels().layer(&layer, hidden);
+        let product = Product { matrix: &self.hidden, input, rows: &[(0, 0)], relu: true, accumulate: false };
+        kernels().product(&product, hidden);
         self.bias + hidden.iter().zip(&self.output).map(|(value, weight)| value * weight).sum::<f32>()
     }
 }

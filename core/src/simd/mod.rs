@@ -2,7 +2,7 @@
 //!
 //! All `unsafe` of the engine is in this folder. A loop is written once, over [`lanes::Lanes`] (`gemm.rs`, `dense.rs`, `winograd.rs`,
 //! `fir.rs`, `fourier.rs`, `abreast.rs`, `elementwise.rs`); an instruction set is a file that says what a vector of numbers is there (`avx512.rs`, `avx2.rs`,
-//! `portable.rs`) and compiles the loops for it into one table, [`Kernels`]. `tests.rs` runs every table that this machine
+//! `neon.rs`, `portable.rs`) and compiles the loops for it into one table, [`Kernels`]. `tests.rs` runs every table that this machine
 //! has against plain sums in double precision.
 //!
 //! The best table is chosen once for a process. `PEAKSTREAM_CPU` names a lower one ([`Level`]), for comparison and for
@@ -141,6 +141,8 @@ mod fir;
 mod fourier;
 mod gemm;
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
@@ -176,11 +178,13 @@ pub(crate) const fn room<const N: usize>() -> [MaybeUninit<Abreast>; N] {
 /// Environment variable that names the highest level to use.
 pub const CPU_VARIABLE: &str = "PEAKSTREAM_CPU";
 
-/// What the inner loops are compiled for, from the plainest to the widest.
+/// What the inner loops are compiled for, from the plainest to the widest of each architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// What every machine of the architecture has: SSE2 on x86-64, NEON on aarch64.
+    /// What every machine of the architecture has, without fused multiplication: SSE2 on x86-64, NEON on aarch64.
     Portable,
+    /// NEON, with fused multiplication: four numbers at once.
+    Neon,
     /// AVX2, FMA and F16C: eight numbers at once.
     Avx2,
     /// AVX-512 F, BW, DQ and VL: sixteen numbers at once.
@@ -189,12 +193,13 @@ pub enum Level {
 
 impl Level {
     /// All levels, the plainest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// The name that `PEAKSTREAM_CPU` takes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -231,6 +236,8 @@ impl Level {
     fn table(self) -> Option<&'static Kernels> {
         match self {
             Self::Portable => Some(&portable::KERNELS),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon if std::arch::is_aarch64_feature_detected!("neon") => Some(&neon::KERNELS),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2
                 if std::arch::is_x86_feature_detected!("avx2")
@@ -273,7 +280,9 @@ impl FromStr for Level {
 #[non_exhaustive]
 pub enum LevelError {
     /// No such name.
-    #[error("PEAKSTREAM_CPU={0:?} is no level; use \"portable\", \"avx2\" or \"avx512\", or leave it out")]
+    #[error(
+        "PEAKSTREAM_CPU={0:?} is no level; use \"portable\", \"neon\", \"avx2\" or \"avx512\", or leave it out"
+    )]
     Unknown(String),
     /// This machine lacks the instructions.
     #[error("PEAKSTREAM_CPU={0} asks for instructions that this machine does not have; leave it out")]

@@ -469,6 +469,8 @@ proptest! {
 #[test]
 fn every_machine_has_the_plainest_level_and_they_are_named() {
     assert!(Level::Portable.is_available());
+    assert_eq!(Level::Neon.is_available(), cfg!(target_arch = "aarch64"));
+    assert!(Level::best() > Level::Portable || !Level::Neon.is_available());
     for level in Level::ALL {
         assert_eq!(level.name().parse(), Ok(level));
     }

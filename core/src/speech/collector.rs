@@ -156,6 +156,22 @@ impl Collector {
         self.samples.settled()
     }
 
+    /// Bytes that are reserved for speech.
+    pub(crate) fn room(&self) -> usize {
+        self.samples.room() + self.features.room() + self.spectra.room()
+    }
+
+    /// A copy of the newest of it: so many samples of net speech, and as great a share of the rows.
+    pub(crate) fn newest(&self, samples: usize) -> Collected {
+        let share = samples as f64 / self.samples.settled().max(1) as f64;
+        Collected {
+            samples: self.samples.newest(share, 1),
+            features: Rows::of(self.features.newest(share, fbank::BINS)),
+            spectra: Rows::of(self.spectra.newest(share, spectrum::BINS)),
+            powers: OnceLock::new(),
+        }
+    }
+
     /// Takes what has been collected; an empty collector without room stays.
     pub(crate) fn take(&mut self) -> Collected {
         let mut whole = std::mem::replace(self, Self::new(0, 0));

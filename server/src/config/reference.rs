@@ -27,8 +27,8 @@ out.
 | `peakstream config reference` | this page |
 
 All take the flags of `peakstream serve`. What is logged is set by `PEAKSTREAM_LOG` alone (`info`, `debug`,
-`peakstream_server::session=debug`). `PEAKSTREAM_CPU` (`portable`, `avx2`, `avx512`) keeps the inner loops to a lower
-instruction set than the processor's best, for comparison.
+`peakstream_server::session=debug`). `PEAKSTREAM_CPU` (`portable`, `neon`, `avx2`, `avx512`) keeps the inner loops to a
+lower instruction set than the processor's best, for comparison.
 ";
 
 /// The page.
