@@ -65,7 +65,7 @@ test-clients: ## the real binary against clients from the registries
 bindings-test: ## the C library and the Python package, as their users have them
 	@cargo test -q --workspace --test facts --test header
 	@$(EVERYTHING)
-	@python3 bindings/c/tests/run.py
+	@BUILD_C='$(EVERYTHING)' python3 bindings/c/tests/run.py
 	@python3 bindings/python/tests/run.py
 
 wheel: demo-audio ## the Python package, optimised, tried in a fresh environment of every Python at hand (minutes)
@@ -73,13 +73,14 @@ wheel: demo-audio ## the Python package, optimised, tried in a fresh environment
 
 PREFIX ?= /usr/local
 PROFILE ?= release
+BUILD_C ?= cargo build -q --profile $(PROFILE) -p peakstream-c
 LIBPEAKSTREAM = target/$(PROFILE:dev=debug)/libpeakstream_c.a
 install-c: ## libpeakstream, optimised, with headers and descriptions for pkg-config and CMake, into PREFIX
-	cargo build -q --profile $(PROFILE) -p peakstream-c
+	$(BUILD_C)
 	bindings/c/install.sh $(LIBPEAKSTREAM) $(abspath $(PREFIX))
 
 deb: ## Debian packages of libpeakstream, for programs and for who writes them, into target/deb
-	cargo build -q --profile $(PROFILE) -p peakstream-c
+	$(BUILD_C)
 	bindings/c/debian/package.py $(LIBPEAKSTREAM) target/deb
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
