@@ -238,8 +238,8 @@ class AsyncSession(Generic[_Kind]):
                 url, headers=headers, namespaces=[namespace], transports=["websocket"], wait_timeout=client.timeout
             )
         except client._socketio.exceptions.ConnectionError as error:
-            said = next((refusal for refusal in refusals if refusal), error)
-            text = str(said.get("message", said) if isinstance(said, dict) else said)
+            said: Any = next((refusal for refusal in refusals if refusal), error)
+            text = str(said.get("message", said) if hasattr(said, "get") else said)
             if text in _UNAUTHORIZED:
                 client._token_ends = 0.0
                 raise Unauthorized(text) from None

@@ -89,19 +89,23 @@ async def source(audio: Any, options: Mapping[str, Any]) -> Source:
     if codec not in _WIDTHS:
         raise ValueError(f"codec is {codec!r}; this client writes {', '.join(map(repr, _WIDTHS))}")
     is_path, is_array = isinstance(audio, (str, os.PathLike)), hasattr(audio, "dtype")
+    kind = f"{type(audio).__module__}.{type(audio).__qualname__}"
     if is_path or is_array:
         samples, rate = await asyncio.get_running_loop().run_in_executor(
             None, _whole, audio, is_path, sample_rate, channel, wanted
         )
         return Source(codec, rate, _cut(_one(samples), codec, rate))
+    arrays: AsyncIterator[Any]
     if isinstance(audio, Microphone):
-        sample_rate = audio.sample_rate
-    elif not isinstance(audio, (AsyncIterable, Iterable)) or isinstance(audio, (bytes, bytearray, memoryview)):
-        kind = f"{type(audio).__module__}.{type(audio).__qualname__}"
+        sample_rate, arrays = audio.sample_rate, audio.__aiter__()
+    elif hasattr(audio, "__aiter__"):
+        arrays = audio.__aiter__()
+    elif hasattr(audio, "__iter__") and not isinstance(audio, (bytes, bytearray, memoryview)):
+        arrays = _from_thread(iter(audio))
+    else:
         raise TypeError(f"audio: a path, an array, a Microphone or arrays one after another expected, got {kind}")
     if sample_rate is None:
         raise ValueError("sample_rate is needed with arrays one after another")
-    arrays = audio.__aiter__() if isinstance(audio, AsyncIterable) else _from_thread(iter(audio))
     return Source(codec, sample_rate, _cut(arrays, codec, sample_rate))
 
 

@@ -124,7 +124,7 @@ def outcome(kind: str, event: str, data: Mapping[str, Any], audio: bytes | None)
     """Of a terminal event; raises what an ``error-…`` means."""
     if event not in _FAILED:
         raise _error(event, data)
-    common = {
+    common: dict[str, Any] = {
         "accepted": event == "result-success",
         "failed": _FAILED[event],
         "authenticity": data["authenticity"],
