@@ -198,8 +198,8 @@ class Run:
         """Milliseconds from the start of a server to the line that says where it listens."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PEAKSTREAM_")}
         with tempfile.TemporaryDirectory(prefix="peakstream-bench-") as folder:
-            command = [self.server, "serve", "--json", "--listen", "127.0.0.1:0", "--data-dir", f"{folder}/data"]
-            command += ["--models", str(install.INSTALLED)]
+            serve = [self.server, "serve", "--json", "--listen", "127.0.0.1:0", "--data-dir", f"{folder}/data"]
+            command = self.cores.everywhere([*serve, "--models", str(install.INSTALLED)])
             began = time.perf_counter()
             process = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             try:
