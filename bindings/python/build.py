@@ -26,6 +26,7 @@ INSTALLED_FROM = (
     "requirements.txt",
     "convert",
     "golden",
+    "reference",
     "calibration",
     "authenticity/authenticity.onnx",
     "authenticity/authenticity.json",

@@ -461,7 +461,7 @@ peakstream_result peakstream_stream_open(const struct peakstream_engine *engine,
  *
  * One thread at a time; a second one is answered PEAKSTREAM_RESULT_BUSY. Real-time safe: never allocates, waits or calls the system,
  * and costs a bounded time proportional to the bytes (20 ms of G.711: some microseconds; every 128 ms of audio, the speech detector's
- * share of a millisecond). A push that fails formats its words, which may allocate.
+ * share of a millisecond). Needs up to 128 kB of stack. A push that fails formats its words, which may allocate.
  *
  * # Safety
  * bytes: length bytes, or length is 0. status: NULL or room for one.

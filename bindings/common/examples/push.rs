@@ -18,8 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = model_dir::load_engine(Some(models.as_ref()), EngineOptions::default())?;
     let read = audio_file::read(recording.as_ref(), &audio_file::ReadOptions { raw: None, channel: 1 })?;
     let mut bytes = Vec::new();
-    peakstream::audio::encode(read.samples(), Encoding::Mulaw, &mut bytes);
-    let format = AudioFormat::mono(Encoding::Mulaw, SampleRate::Hz8000);
+    peakstream::audio::encode(read.samples(), Encoding::MuLaw, &mut bytes);
+    let format = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
     for _ in 0..rounds.to_str().unwrap_or_default().parse::<usize>()? {
         let mut call =
             engine.open(CallSpec { format, channel_type: ChannelType::Telephone, wanted: SECONDS })?;

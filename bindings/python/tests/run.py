@@ -10,7 +10,6 @@ environment:
 exit status: pytest's own; 1 if the wheel cannot be built or is too large
 """
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -52,12 +51,7 @@ def main():
     command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", "--force-reinstall", wheel]
     subprocess.run([str(part) for part in command], check=True)
     sys.stdout.flush()
-    # The package pyright fetches the program of its own version from the npm registry, once.
-    pyright = {"PYRIGHT_PYTHON_CACHE_DIR": str(build.WORK / "pyright"), "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
-    return subprocess.call(
-        [str(python), "-m", "pytest", "-c", str(HERE.parent / "pyproject.toml"), "--rootdir", str(HERE), str(HERE), *sys.argv[1:]],
-        env={**os.environ, **pyright},
-    )
+    return subprocess.call([str(python), "-m", "pytest", "-c", str(HERE.parent / "pyproject.toml"), "--rootdir", str(HERE), str(HERE), *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import inspect
 import json
 import os
 import pathlib
+import shutil
 import sys
 
 import pytest
+from conftest import REPOSITORY
 from programs import python
 
 import peakstream
@@ -81,10 +83,27 @@ def test_package_and_examples_are_strictly_typed_for_mypy():
 @pytest.mark.skipif(os.environ.get("PEAKSTREAM_WITHOUT_NODE") == "1", reason="not run: PEAKSTREAM_WITHOUT_NODE=1")
 def test_package_and_examples_are_strictly_typed_for_pyright(tmp_path):
     # The installer is a program of its own, for its own environment.
-    settings = {"include": [str(PACKAGE), str(EXAMPLES)], "exclude": [str(PACKAGE / "_installer")], "typeCheckingMode": "strict"}
-    settings |= {"pythonVersion": "3.9", "reportPrivateUsage": False}
+    shutil.copytree(PACKAGE, tmp_path / "peakstream", ignore=shutil.ignore_patterns("_installer", "__pycache__"))
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    settings = {"typeCheckingMode": "strict", "pythonVersion": "3.9", "reportPrivateUsage": False}
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
-    python("-m", "pyright", "--pythonpath", sys.executable, "--project", tmp_path)
+    said = python("-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "--project", tmp_path)
+    assert json.loads(said)["summary"]["filesAnalyzed"] > 15, said
+
+
+def test_the_installer_of_models_has_every_module_that_it_imports():
+    installer, models = PACKAGE / "_installer", REPOSITORY / "models"
+    own = {file.stem for file in models.rglob("*.py")} | {file.parent.name for file in models.rglob("*.py")}
+    missing, seen = set(), 0
+    for file in installer.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            for name in (name.split(".")[0] for name in names):
+                seen += name in own
+                if name in own and not any((folder / f"{name}.py").exists() or (folder / name).is_dir() for folder in (file.parent, installer)):
+                    missing.add(f"{file.relative_to(installer)}: {name}")
+    assert missing == set() and seen > 5
 
 
 def test_it_is_imported_in_a_tenth_of_a_second_and_without_what_is_heavy():
