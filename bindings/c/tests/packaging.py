@@ -60,7 +60,7 @@ def debian_packages_install_and_serve():
     as_root = [] if os.geteuid() == 0 else ["fakeroot"]
     needs("dpkg", "dpkg-deb", "dpkg-gensymbols", "dpkg-shlibdeps", "cmake", *as_root)
     folder = scratch("deb")
-    made = [run(CRATE / "debian" / "package.py", ARCHIVE, folder / str(number)).split() for number in range(2)]
+    made = [run(CRATE / "debian" / "package.py", ARCHIVE, folder / str(number), only_output=True).split() for number in range(2)]
     contents = [[open(package, "rb").read() for package in packages] for packages in made]
     if len(made[0]) != 2 or contents[0] != contents[1]:
         raise Failed(f"the same sources do not give the same two packages: {made}")

@@ -20,6 +20,7 @@ import concurrent.futures
 import shutil
 import sys
 import time
+import traceback
 
 import behaviour
 import interface
@@ -55,6 +56,9 @@ def done(test):
         result, why = "NOT RUN", f": {error}"
     except Failed as error:
         result, why = "FAILED", f"\n{error}"
+    except Exception:
+        # Said now, and not when the longest is done.
+        result, why = "FAILED", f"\n{traceback.format_exc()}"
     print(f"{result} {name} ({time.monotonic() - begun:.1f} s){why}", flush=True)
     return result
 
