@@ -70,7 +70,7 @@ def measured(rows):
         figures = [number(row.get(member)) for member in ("ours", "ours_median")]
         p99 = number(row.get("p99", row.get("p99_ms")))
         theirs = [number(row.get(member)) for member in ("theirs", "theirs_median")]
-        yield f"| {row['name']} | {row['unit']} | {' | '.join(figures)} | {p99} | {row.get('alternative') or ''} | {' | '.join(theirs)} | {row['cpu']}, threads: {row['threads']} |"
+        yield f"| {row['name']} | {row['unit']} | {' | '.join(figures)} | {p99} | {row.get('alternative') or ''} | {' | '.join(theirs)} | {row['cpu']}, threads: {row['threads']}; load {row.get('load', '')} |"
 
 
 def plots(rows):
@@ -138,7 +138,8 @@ def page(rows):
         "",
         "<!-- Written by benches/performance.py from the report of `make bench`; nothing is typed by hand. -->",
         "",
-        f"Measured on {', '.join(dates)}: {of('processor')}; load when a section ended: {of('load')}.",
+        f"Measured on {', '.join(dates)}: {of('processor')}. Rows tell the load of the machine when they were done: under a high one, medians, lateness and",
+        "capacities are those of a machine that does other things too.",
         "One core for the engine (a cold start has all), each row beside its alternative in the same run, in turn; the least of all rounds and the median. Machines differ: read ratios. `make bench` measures all of it again and writes this page.",
         "",
         "## Goals",

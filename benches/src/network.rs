@@ -11,7 +11,7 @@ use peakstream_server::model_dir;
 use serde_json::{Value, json};
 
 use crate::audio::Audio;
-use crate::timing::{figure, timed};
+use crate::timing::{figure, timed, timed_after};
 
 /// How to measure.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     for precision in Precision::ALL.into_iter().filter(|precision| precision.is_available()) {
         let options = EngineOptions { precision, ..EngineOptions::default() };
         let engine = model_dir::load_engine(args.models.as_deref(), options)?;
-        figures.extend(args.seconds.iter().map(|seconds| embedding(&engine, &audio, *seconds, args.repeats)));
+        for &seconds in &args.seconds {
+            figures.push(embedding(&engine, &audio, seconds, args.repeats, false));
+            figures.push(embedding(&engine, &audio, seconds, args.repeats, true));
+        }
         if let (Precision::F32, Some(count)) = (precision, args.layers) {
             figures.push(authenticity(&engine, count, args.repeats)?);
         }
@@ -53,18 +56,27 @@ pub(crate) fn told(precision: Precision) -> String {
     }
 }
 
-/// Features in, voice out. Of more than there is of the audio, it comes again.
-fn embedding(engine: &Engine, audio: &Audio, seconds: u16, repeats: usize) -> Value {
+/// Features in, voice out. Of more than there is of the audio, it comes again. `cold`: as after work on something else, with nothing of it in the
+/// processor's caches.
+fn embedding(engine: &Engine, audio: &Audio, seconds: u16, repeats: usize, cold: bool) -> Value {
+    /// More than a processor's caches hold.
+    const OTHER: usize = 128 << 20;
     let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
     let mut rows = Vec::new();
     audio.filled.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
     let frames = 100 * usize::from(seconds) - 2;
     let rows: Vec<f32> = rows.into_iter().cycle().take(frames * BINS).collect();
     engine.template_of_features(&rows, ChannelType::Telephone);
-    let times = timed(repeats, || {
+    let mut other = vec![0u8; if cold { OTHER } else { 0 }];
+    let prepare = || {
+        other.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+        black_box(&other);
+    };
+    let times = timed_after(repeats, prepare, || {
         let _ = black_box(engine.template_of_features(&rows, ChannelType::Telephone));
     });
-    let name = format!("embedding of {seconds} s ({frames} frames){}", told(engine.precision()));
+    let caches = if cold { ", caches cold" } else { "" };
+    let name = format!("embedding of {seconds} s ({frames} frames){}{caches}", told(engine.precision()));
     figure(&name, "ms", times, 1e3)
 }
 

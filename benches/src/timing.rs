@@ -5,9 +5,15 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 /// Microseconds: (minimum, median) of `repeats` runs.
-pub(crate) fn timed(repeats: usize, mut work: impl FnMut()) -> (f64, f64) {
+pub(crate) fn timed(repeats: usize, work: impl FnMut()) -> (f64, f64) {
+    timed_after(repeats, || {}, work)
+}
+
+/// The same, with something done before each run that does not count.
+pub(crate) fn timed_after(repeats: usize, mut prepare: impl FnMut(), mut work: impl FnMut()) -> (f64, f64) {
     let mut times: Vec<f64> = (0..repeats.max(1))
         .map(|_| {
+            prepare();
             let start = Instant::now();
             work();
             start.elapsed().as_secs_f64() * 1e6
