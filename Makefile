@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test install-c bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test test-neon install-c bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -61,6 +61,9 @@ bindings-test: ## the C library and the Python package, as their users have them
 	@cargo build -q -p peakstream-c
 	@python3 bindings/c/tests/run.py
 	@python3 bindings/python/tests/run.py
+
+test-neon: models ## inner loops, golden vectors and allocations of an aarch64 machine, under qemu (says what to install; minutes)
+	@.ci/neon
 
 PREFIX ?= /usr/local
 install-c: ## libpeakstream, optimised, with headers and pkg-config file, into PREFIX
