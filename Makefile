@@ -1,14 +1,19 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test test-neon install-c bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test wheel test-neon install-c deb bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 
+# What the demo builds: the server alone.
+BUILD ?= cargo build -p peakstream-server
+# What the tests build: with the features of `cargo test --workspace`, so that nothing is compiled twice.
+EVERYTHING = cargo build -q --workspace --all-targets
+
 demo: ## register, verify, reject on real recorded calls, through the real server
 	@$(STEP) "models" $(MAKE) -s models
 	@$(STEP) "recorded calls" $(MAKE) -s demo-audio
-	@$(STEP) "build (ten minutes the first time)" cargo build -p peakstream-server
+	@$(STEP) "build (ten minutes the first time)" $(BUILD)
 	@$(STEP) "demo" target/debug/peakstream demo
 
 serve: models ## the server, optimised, on 127.0.0.1:8080 with its data in ./data
@@ -53,22 +58,33 @@ instructions: models ## has an embedding, authenticity or a second of audio beco
 	@python3 benches/instructions.py
 
 test-clients: ## the real binary against clients from the registries
-	@cargo build -q -p peakstream-server
+	@cargo test -q --workspace --test facts
+	@$(EVERYTHING)
 	@python3 server/tests/clients/run.py
 
 bindings-test: ## the C library and the Python package, as their users have them
-	@cargo test -q -p peakstream-bindings -p peakstream-c
-	@cargo build -q -p peakstream-c
-	@python3 bindings/c/tests/run.py
+	@cargo test -q --workspace --test facts --test header
+	@$(EVERYTHING)
+	@BUILD_C='$(EVERYTHING)' python3 bindings/c/tests/run.py
 	@python3 bindings/python/tests/run.py
+
+wheel: demo-audio ## the Python package, optimised, tried in a fresh environment of every Python at hand (minutes)
+	@python3 bindings/python/tests/interpreters.py
 
 test-neon: models ## inner loops, golden vectors and allocations of an aarch64 machine, under qemu (says what to install; minutes)
 	@.ci/neon
 
 PREFIX ?= /usr/local
-install-c: ## libpeakstream, optimised, with headers and pkg-config file, into PREFIX
-	cargo build -q --release -p peakstream-c
-	bindings/c/install.sh target/release/libpeakstream_c.a $(abspath $(PREFIX))
+PROFILE ?= release
+BUILD_C ?= cargo build -q --profile $(PROFILE) -p peakstream-c
+LIBPEAKSTREAM = target/$(PROFILE:dev=debug)/libpeakstream_c.a
+install-c: ## libpeakstream, optimised, with headers and descriptions for pkg-config and CMake, into PREFIX
+	$(BUILD_C)
+	bindings/c/install.sh $(LIBPEAKSTREAM) $(abspath $(PREFIX))
+
+deb: ## Debian packages of libpeakstream, for programs and for who writes them, into target/deb
+	$(BUILD_C)
+	bindings/c/debian/package.py $(LIBPEAKSTREAM) target/deb
 
 fuzz: ## look for inputs that break a parser, SECONDS=60 for each (keeps what it found in the corpora)
 	core/fuzz/run.sh $(or $(SECONDS),60)

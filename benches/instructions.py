@@ -36,7 +36,8 @@ class Failure(Exception):
 
 def counted():
     """Piece of work -> its instructions."""
-    subprocess.run(["cargo", "build", "-q", "-p", "peakstream-bench"], cwd=ROOT, check=True)
+    # With everything else, as `make test` has built it: by itself it would have other features, and all be compiled again.
+    subprocess.run(["cargo", "build", "-q", "--workspace", "--all-targets"], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder, "out")
         command = ["valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*::counted_*", f"--callgrind-out-file={out}", PROGRAM, "instructions"]

@@ -1,4 +1,4 @@
-"""The facts of facts.json for languages other than Rust: the bytes of each call, and whether what came of it is what Rust found.
+"""The facts of facts.json for languages other than Rust, and for the server: the bytes of each call, and whether what came of it is what Rust found.
 
 `cargo test -p peakstream-bindings --test facts` writes what Rust found into target/bindings/facts.json; it checks the committed values.
 """
@@ -53,8 +53,13 @@ def call_bytes(fact):
     return data[: fact.get("most")]
 
 
+def found_by_rust():
+    """What each fact came to in Rust, by its name."""
+    return json.loads(FOUND_BY_RUST.read_text())
+
+
 def difference(name, found):
     """How what was found differs from what Rust found, to the bit; None if it does not."""
-    expected = json.loads(FOUND_BY_RUST.read_text())[name]
+    expected = found_by_rust()[name]
     wrong = {member: (found.get(member), value) for member, value in expected.items() if found.get(member) != value}
     return f"{name}: (found, by Rust) are {wrong}" if wrong else None

@@ -10,9 +10,7 @@ exit status: 0 no source is worse than the reference by more than 0.3 % absolute
 run; 2 the recorded speech is not there (the message says what is needed)
 """
 
-import argparse
 import json
-import pathlib
 import sys
 import time
 
@@ -176,13 +174,7 @@ def promises(data, listing):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", choices=sorted(prepare.LISTS), default="dev", help="which list (default: dev; fixtures is a small one)")
-    parser.add_argument("--data", type=pathlib.Path, default=prepare.DATA, help="folder with the lists and clips/")
-    arguments = parser.parse_args()
-    data, listing = arguments.data.resolve(), prepare.LISTS[arguments.trials]
-    prepare.need_data(data, [listing])
-    prepare.enter_environment()
+    data, listing = prepare.trial_list(__doc__)
     import pipelines
 
     prepare.FOLDER.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,7 @@ exit status: 0 no embedding turned by more than 0.01 and no EER is worse by more
 there (the message says what is needed)
 """
 
-import argparse
 import dataclasses
-import pathlib
 import sys
 
 import prepare
@@ -20,13 +18,7 @@ FURTHEST, LIMIT = 0.01, 0.05
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", choices=sorted(prepare.LISTS), default="dev", help="which list (default: dev; fixtures is a small one)")
-    parser.add_argument("--data", type=pathlib.Path, default=prepare.DATA, help="folder with the lists and clips/")
-    arguments = parser.parse_args()
-    data, listing = arguments.data.resolve(), prepare.LISTS[arguments.trials]
-    prepare.need_data(data, [listing])
-    prepare.enter_environment()
+    data, listing = prepare.trial_list(__doc__)
     import numpy as np
     import pipelines
     from reference import measures, scoring

@@ -5,6 +5,7 @@
 Standard library only: it runs in whatever Python the person has, and starts the command again in the private one.
 """
 
+import argparse
 import os
 import pathlib
 import runpy
@@ -28,6 +29,18 @@ def need_data(data, names):
     if not all((data / name).is_file() for name in names):
         print(MISSING_DATA.format(data=data, names=", ".join(names)), file=sys.stderr)
         sys.exit(2)
+
+
+def trial_list(description):
+    """What the commands of this folder take: the folder with the recorded speech and the name of a list in it, both there; inside the private Python."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", choices=sorted(LISTS), default="dev", help="which list (default: dev; fixtures is a small one)")
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder with the lists and clips/")
+    arguments = parser.parse_args()
+    data, listing = arguments.data.resolve(), LISTS[arguments.trials]
+    need_data(data, [listing])
+    enter_environment()
+    return data, listing
 
 
 def enter_environment():

@@ -4,13 +4,12 @@ use std::error::Error;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use peakstream::audio::decode;
 use peakstream::audio::mismatch::Watch;
 use peakstream::audio::resample::{Raise, WIDE_BLOCK};
 use peakstream::replay::Fingerprint;
-use peakstream::speech::fbank::{BINS, Fbank, FbankTables};
+use peakstream::speech::fbank::{Fbank, FbankTables};
 use peakstream::speech::movement::Movement;
 use peakstream::speech::silero::STEPS;
 use peakstream::speech::spectrum::{Spectrum, SpectrumTables};
@@ -23,6 +22,8 @@ use serde_json::{Value, json};
 
 use crate::audio::Audio;
 use crate::cpu;
+use crate::network;
+use crate::timing::{figure, timed};
 
 const TELEPHONE: AudioFormat = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
 
@@ -51,7 +52,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     if Precision::Int8.is_available() {
         let options = EngineOptions { precision: Precision::Int8, ..EngineOptions::default() };
         let engine = model_dir::load_engine(args.models.as_deref(), options)?;
-        figures.extend(embeddings(&engine, &audio, args.repeats));
         figures.push(analyses(&engine, &audio, args.repeats)?);
     }
     let report = json!({
@@ -61,6 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         "figures": figures,
         "allocations_in_push": allocations(&engine, &audio)?,
         "bytes_per_open_call_5_s": memory(&engine)?,
+        "bytes_of_state": memory(&engine)? - open(&engine, 5.0)?.room_for_speech() as i64,
     });
     println!("{report:#}");
     Ok(())
@@ -74,23 +75,6 @@ pub(crate) fn push_all(stream: &mut CallStream, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         bytes = &bytes[stream.push(bytes).consumed..];
     }
-}
-
-/// Microseconds: (minimum, median) of `repeats` runs.
-fn timed(repeats: usize, mut work: impl FnMut()) -> (f64, f64) {
-    let mut times: Vec<f64> = (0..repeats.max(1))
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    (times[0], times[times.len() / 2])
-}
-
-fn figure(name: &str, unit: &str, (minimum, median): (f64, f64), per: f64) -> Value {
-    json!({ "name": name, "unit": unit, "minimum": minimum / per, "median": median / per })
 }
 
 /// Cost of a second of audio, by stage and as a whole.
@@ -162,38 +146,11 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
     ])
 }
 
-/// Cost of the network alone.
-fn embeddings(engine: &Engine, audio: &Audio, repeats: usize) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
-    audio.filled.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
-    [3, 5]
-        .map(|seconds| {
-            let frames = 100 * seconds - 2;
-            let rows = &rows[..frames * BINS];
-            engine.template_of_features(rows, ChannelType::Telephone);
-            let times = timed(repeats, || {
-                let _ = black_box(engine.template_of_features(rows, ChannelType::Telephone));
-            });
-            let name = format!("embedding of {seconds} s ({frames} frames){}", told(engine));
-            figure(&name, "ms", times, 1e3)
-        })
-        .into()
-}
-
-/// A precision that is not the usual one.
-fn told(engine: &Engine) -> String {
-    match engine.precision() {
-        Precision::F32 => String::new(),
-        other => format!(", {other}"),
-    }
-}
-
 /// Cost of a decision as the server takes it.
 fn analyses(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Value, Box<dyn Error>> {
     let spec = AnalysisSpec { model: engine.newest_model() };
     engine.analyse(&call_of_5_s(engine, audio)?, spec)?;
-    let name = format!("embedding and authenticity of a 5 s call{}", told(engine));
+    let name = format!("embedding and authenticity of a 5 s call{}", network::told(engine.precision()));
     decided(engine, audio, repeats, &name, &|speech| {
         let _ = black_box(engine.analyse(speech, spec));
     })
@@ -214,8 +171,7 @@ fn decided(
 
 /// Cost of what follows the deciding sample.
 fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
-    let mut figures = embeddings(engine, audio, repeats);
-    figures.push(analyses(engine, audio, repeats)?);
+    let mut figures = vec![analyses(engine, audio, repeats)?];
     let spec = AnalysisSpec { model: engine.newest_model() };
     let gated = "the same behind the quality gates of a registration";
     figures.push(decided(engine, audio, repeats, gated, &|speech| {

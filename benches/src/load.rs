@@ -32,8 +32,8 @@ use crate::signalling::http;
 const LAG: Duration = Duration::from_secs(1);
 /// Seconds of speech that a session can ask for at most, and that no call of this measurement comes to have.
 const WANTED: u32 = 30;
-/// From the last connection to the first message; the event streams are opened in between.
-const LEAD: Duration = Duration::from_secs(5);
+/// From the last connection to the first message, for each call; the event streams are opened in between.
+const LEAD: Duration = Duration::from_millis(10);
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -135,7 +135,7 @@ async fn measure(
     let hook = |id| hooks::connect(&address, &key, id).map_err(|error| error.to_string().into());
     let mut hooks = group(&client, "audiohook", args.hooks, id, hook).await?;
 
-    let begin = Instant::now() + LEAD;
+    let begin = Instant::now() + LEAD * (args.calls + args.hooks).max(100) as u32;
     let timetable = |calls, interval, samples| lines::Schedule { begin, calls, interval, samples };
     let of_lines = timetable(args.calls, lines::INTERVAL, lines::MESSAGE_SAMPLES);
     let of_hooks = timetable(args.hooks, hooks::INTERVAL, hooks::FRAME_SAMPLES);

@@ -2,6 +2,7 @@
 
 mod audio;
 mod audiohook;
+mod capacity;
 mod cpu;
 mod embed;
 mod engine;
@@ -9,11 +10,13 @@ mod instructions;
 mod load;
 mod messages;
 mod mismatch;
+mod network;
 mod parked;
 mod restart;
 mod server;
 mod signalling;
 mod speech;
+mod timing;
 mod websocket;
 
 use std::process::ExitCode;
@@ -23,6 +26,8 @@ use clap::Parser;
 /// Measures the engine. `make bench` and `make eval` run it and print the comparison.
 #[derive(Debug, Parser)]
 enum Command {
+    /// Searches for the live calls that one core carries; prints JSON.
+    Capacity(capacity::Args),
     /// Embeds recordings through the whole engine, for evaluation.
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
@@ -35,6 +40,8 @@ enum Command {
     Load(load::Args),
     /// Times what one message of a carrier costs; prints JSON.
     Messages(messages::Args),
+    /// Times the two networks by themselves on one core; prints JSON.
+    Network(network::Args),
     /// Measures AudioHook calls that wait for a session: memory and computing time; prints JSON.
     Parked(parked::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
@@ -49,12 +56,14 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
+        Command::Capacity(args) => capacity::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
         Command::Instructions(args) => instructions::run(&args),
         Command::Mismatch(args) => mismatch::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Messages(args) => messages::run(&args),
+        Command::Network(args) => network::run(&args),
         Command::Parked(args) => parked::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),

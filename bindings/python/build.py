@@ -26,6 +26,7 @@ INSTALLED_FROM = (
     "requirements.txt",
     "convert",
     "golden",
+    "reference",
     "calibration",
     "authenticity/authenticity.onnx",
     "authenticity/authenticity.json",
@@ -41,7 +42,7 @@ def environment(progress):
     """A Python with maturin and what the tests need."""
     folder = WORK / "venv"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    install.make_environment(progress, folder, HERE / "tests" / "requirements.txt", "maturin, pytest, mypy")
+    install.make_environment(progress, folder, HERE / "tests" / "requirements.txt", "maturin, pytest, mypy, pyright, clients")
     return install.python_of(folder)
 
 

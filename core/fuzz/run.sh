@@ -10,15 +10,18 @@ cd "$(dirname "$0")/../.."
 seconds=${1:?usage: core/fuzz/run.sh SECONDS [TARGET…]}
 shift
 # A target is named as the folder of its stored inputs.
-[ $# -gt 0 ] || set -- $(ls -d */fuzz/corpus/* | xargs -n 1 basename)
+corpora='*/fuzz/corpus/* */*/fuzz/corpus/*'
+# shellcheck disable=SC2086  # patterns
+[ $# -gt 0 ] || set -- $(ls -d $corpora | xargs -n 1 basename)
 
 RUSTC_WORKSPACE_WRAPPER=$PWD/core/fuzz/with-coverage.sh
 export RUSTC_WORKSPACE_WRAPPER
 mkdir -p target/fuzz
 
 for target in "$@"; do
-    folder=$(ls -d */fuzz/corpus/"$target" 2>/dev/null | cut -d / -f 1,2)
-    [ -n "$folder" ] || { echo "no fuzz target $target; there are:" */fuzz/corpus/* >&2; exit 2; }
+    folder=$(ls -d */fuzz/corpus/"$target" */*/fuzz/corpus/"$target" 2>/dev/null | sed 's|/corpus/.*||')
+    # shellcheck disable=SC2086
+    [ -n "$folder" ] || { echo "no fuzz target $target; there are:" $corpora >&2; exit 2; }
     package=$(sed -n 's/^name = "\(peakstream.*\)"/\1/p' "$folder/Cargo.toml" | head -n 1)
     binary=fuzz-$(echo "$target" | tr _ -)
     cargo build -q -p "$package" --features "$package/libfuzzer" --bin "$binary"

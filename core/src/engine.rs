@@ -122,6 +122,7 @@ impl Engine {
             let info = manifest.the(Job::Authenticity)?;
             AuthenticityModel::load(&source, info, &speaker, &fbank)?
         };
+        speaker.forget_workspaces();
         let inner = Inner {
             speakers: vec![speaker.info.clone()],
             all: vec![speaker.info.clone(), speech, authenticity.info.clone()],

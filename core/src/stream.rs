@@ -56,7 +56,7 @@ pub struct CallSpec {
     /// Front end and calibration.
     pub channel_type: ChannelType,
     /// Seconds of net speech that are enough, above 0 and at most 120. Memory is reserved in proportion: about 155 kB
-    /// a second, and a fixed 250 kB.
+    /// a second, and a fixed 170 kB.
     pub wanted: f64,
 }
 
@@ -371,6 +371,11 @@ impl CallStream {
             enough: self.enough,
             wanted: self.wanted,
         }
+    }
+
+    /// Bytes that the call has reserved for its speech and what decisions need of it; what a call holds beside that is below 64 kB.
+    pub fn room_for_speech(&self) -> usize {
+        self.collector.room()
     }
 
     /// A copy of the newest speech, at most so many seconds of net speech, for a decision that is repeated while the call goes on. The features

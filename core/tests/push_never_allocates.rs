@@ -38,6 +38,19 @@ fn push_never_allocates() {
     }
 }
 
+/// Hundreds of calls stay in a processor's cache.
+#[test]
+fn what_a_call_holds_beside_its_speech_is_below_64_kb() {
+    engine();
+    for format in formats() {
+        let mut stream = None;
+        let counted = allocation_counter::measure(|| stream = Some(open(format, 5.0)));
+        let room = stream.map_or(0, |stream| stream.room_for_speech() as i64);
+        let held = counted.bytes_current - room + size_of::<CallStream>() as i64;
+        assert!((0..64_000).contains(&held), "{format:?}: {held} bytes beside {room}");
+    }
+}
+
 #[test]
 fn a_header_in_the_stream_costs_no_allocation_whatever_it_says() {
     let declared = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000).in_wav();

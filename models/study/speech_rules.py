@@ -20,6 +20,7 @@ from scipy import signal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "benches"), str(ROOT / "models")]
+import alternatives  # noqa: E402
 import bench  # noqa: E402
 from reference.chain import NOISE_DB, Noise, half_band, mirrored  # noqa: E402
 
@@ -90,7 +91,7 @@ def probabilities(line, noise):
     wide = wide.astype(np.float32)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    network = onnxruntime.InferenceSession(str(bench.published_silero()), options, providers=["CPUExecutionProvider"])
+    network = onnxruntime.InferenceSession(str(alternatives.published_silero(bench.FOLDER)), options, providers=["CPUExecutionProvider"])
     state, context = np.zeros((2, len(wide), 128), np.float32), np.zeros((len(wide), 64), np.float32)
     found = []
     for at in range(0, wide.shape[1] - 2 * BLOCK + 1, 2 * BLOCK):

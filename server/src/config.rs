@@ -352,9 +352,17 @@ pub struct LimitConfig {
     #[arg(long, env = "PEAKSTREAM_MAX_CONNECTIONS", value_name = "N", default_value_t = 4096)]
     pub max_connections: usize,
 
-    /// Threads that compute decisions; 0 means one for each core
+    /// Threads of each kind: for connections and live audio, and for decisions; 0 means one for each core
+    #[arg(long, env = "PEAKSTREAM_THREADS", value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+
+    /// Threads that compute decisions, if they are to be another number than --threads; 0 means as many
     #[arg(long, env = "PEAKSTREAM_INFERENCE_THREADS", value_name = "N", default_value_t = 0)]
     pub inference_threads: usize,
+
+    /// Bind each thread that computes decisions to a core of its own (Linux): for machines that do nothing else
+    #[arg(long, env = "PEAKSTREAM_PIN_INFERENCE")]
+    pub pin_inference: bool,
 
     /// Decisions that wait for a thread; more are refused at once
     #[arg(long, env = "PEAKSTREAM_INFERENCE_QUEUE", value_name = "N", default_value_t = 128)]
@@ -467,10 +475,18 @@ impl StoreConfig {
 }
 
 impl LimitConfig {
+    /// How many threads serve connections and live audio.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
     /// How many threads compute decisions.
     pub fn inference_threads(&self) -> usize {
         match self.inference_threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => self.threads(),
             threads => threads,
         }
     }

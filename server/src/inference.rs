@@ -14,6 +14,9 @@ use tokio::sync::oneshot;
 
 /// How much inference steps back (`nice`, 0 to 19): a third of a network thread's share where both want the same core.
 const NICE: i32 = 5;
+/// The lowest priority there is.
+#[cfg(target_os = "linux")]
+const NICEST: i32 = 19;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -29,16 +32,24 @@ pub struct InferencePool {
 }
 
 impl InferencePool {
-    /// Starts `threads` threads (at least one) with room for `queue` waiting jobs.
+    /// Starts `threads` threads (at least one) with room for `queue` waiting jobs; `pinned` ones are each bound to one of the cores that the
+    /// process may use, in turn.
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
+    pub fn start(threads: usize, queue: usize, pinned: bool) -> std::io::Result<Self> {
         let (jobs, waiting) = sync_channel::<Job>(queue);
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 0..threads.max(1) {
             let waiting = Arc::clone(&waiting);
-            thread::Builder::new().name(format!("inference-{number}")).spawn(move || work(&waiting))?;
+            let body = move || {
+                step_back();
+                if pinned {
+                    pin(number);
+                }
+                work(&waiting);
+            };
+            thread::Builder::new().name(format!("inference-{number}")).spawn(body)?;
         }
         Ok(Self { jobs })
     }
@@ -66,7 +77,6 @@ impl InferencePool {
 }
 
 fn work(waiting: &Mutex<Receiver<Job>>) {
-    step_back();
     loop {
         // A panic cannot happen while the lock is held, but a poisoned lock would still hold a sound receiver.
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -82,9 +92,38 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
 /// Lowers the priority of this thread; Linux has one for each.
 fn step_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
-        tracing::debug!(%error, "inference keeps the priority of the process");
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+
+        let thread = Some(rustix::thread::gettid());
+        let stepped =
+            getpriority_process(thread).and_then(|own| setpriority_process(thread, (own + NICE).min(NICEST)));
+        if let Err(error) = stepped {
+            tracing::debug!(%error, "inference keeps the priority of the process");
+        }
     }
+}
+
+/// Binds this thread to one core; Linux lets a thread choose.
+fn pin(number: usize) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = pin_to_own_core(number) {
+        tracing::warn!(%error, "an inference thread cannot be bound to a core and runs where the system puts it");
+    }
+    #[cfg(not(target_os = "linux"))]
+    if number == 0 {
+        tracing::warn!("inference threads can be bound to cores on Linux only");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn pin_to_own_core(number: usize) -> rustix::io::Result<()> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let allowed = sched_getaffinity(None)?;
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).cycle();
+    let mut own = CpuSet::new();
+    own.set(cores.nth(number).unwrap_or_default());
+    sched_setaffinity(None, &own)
 }
 
 #[cfg(test)]
@@ -92,9 +131,22 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_pinned_thread_has_one_core_of_those_that_the_process_may_use() {
+        use rustix::thread::sched_getaffinity;
+        let allowed = sched_getaffinity(None).unwrap();
+        for pinned in [false, true] {
+            let pool = InferencePool::start(1, 4, pinned).unwrap();
+            let own = pool.submit(|| sched_getaffinity(None)).unwrap().await.unwrap().unwrap();
+            assert_eq!(own.count(), if pinned { 1 } else { allowed.count() });
+        }
+        assert_eq!(sched_getaffinity(None).unwrap(), allowed, "only its own threads");
+    }
+
     #[tokio::test]
     async fn a_full_queue_refuses_at_once_and_works_again_afterwards() {
-        let pool = InferencePool::start(1, 1).unwrap();
+        let pool = InferencePool::start(1, 1, false).unwrap();
         let (go, wait) = channel::<()>();
         let (started, running) = oneshot::channel();
         let first = pool.submit(move || (started.send(()).ok(), wait.recv().ok())).unwrap();
@@ -111,15 +163,15 @@ mod tests {
     #[tokio::test]
     async fn inference_steps_back_behind_the_network() {
         let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid()));
-        let pool = InferencePool::start(1, 1).unwrap();
+        let pool = InferencePool::start(1, 1, false).unwrap();
         let (network, inference) = (nice().unwrap(), pool.submit(nice).unwrap().await.unwrap().unwrap());
-        assert!(inference >= network.max(NICE), "inference {inference}, network {network}");
+        assert_eq!(inference, (network + NICE).min(NICEST), "from where the process is");
         assert_eq!(nice().unwrap(), network, "only its own threads");
     }
 
     #[tokio::test]
     async fn a_job_that_panics_fails_alone() {
-        let pool = InferencePool::start(1, 4).unwrap();
+        let pool = InferencePool::start(1, 4, false).unwrap();
         let bad = pool.submit(|| -> u8 { panic!("test") }).unwrap();
         assert!(bad.await.is_err());
         assert_eq!(pool.submit(|| 1).unwrap().await, Ok(1));
@@ -127,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_waits_for_is_not_computed() {
-        let pool = InferencePool::start(1, 4).unwrap();
+        let pool = InferencePool::start(1, 4, false).unwrap();
         let (go, wait) = channel::<()>();
         let first = pool.submit(move || wait.recv().ok()).unwrap();
         let (ran, observed) = channel();

@@ -200,8 +200,12 @@ impl Bound {
                 config.sessions.wishes(),
                 replays,
             )),
-            pool: InferencePool::start(limits.inference_threads(), limits.inference_queue)
-                .map_err(StartError::Threads)?,
+            pool: InferencePool::start(
+                limits.inference_threads(),
+                limits.inference_queue,
+                limits.pin_inference,
+            )
+            .map_err(StartError::Threads)?,
             registry: Registry::new(limits.max_sessions, limits.max_parked),
             journal: Arc::clone(&rest.journal),
             keyring: Arc::clone(&keyring),

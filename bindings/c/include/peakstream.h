@@ -1,6 +1,6 @@
 /* peakstream: real-time voice biometrics, as a C library.
  *
- * Made of bindings/c/src/lib.rs by cbindgen; do not edit.
+ * Made of bindings/c/src by cbindgen; do not edit.
  *
  * A call's bytes go into a stream, frame by frame, in the audio thread; when its status says that there is enough speech, it is finished,
  * and another thread registers the voice (a credential) or verifies it (a score), with an authenticity beside it.
@@ -461,7 +461,7 @@ peakstream_result peakstream_stream_open(const struct peakstream_engine *engine,
  *
  * One thread at a time; a second one is answered PEAKSTREAM_RESULT_BUSY. Real-time safe: never allocates, waits or calls the system,
  * and costs a bounded time proportional to the bytes (20 ms of G.711: some microseconds; every 128 ms of audio, the speech detector's
- * share of a millisecond). A push that fails formats its words, which may allocate.
+ * share of a millisecond). Needs up to 128 kB of stack. A push that fails formats its words, which may allocate.
  *
  * # Safety
  * bytes: length bytes, or length is 0. status: NULL or room for one.

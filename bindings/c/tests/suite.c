@@ -1,6 +1,7 @@
 /* The library as a program uses it: suite ENROL.wav SAME.wav OTHER.wav, recordings of 8 kHz, 16-bit, mono, 44 bytes of header.
  *
- * PEAKSTREAM_STEPS: how many random calls in random order (default 20000), PEAKSTREAM_SEED: which ones. */
+ * PEAKSTREAM_STEPS: how many random calls in random order (default 20000), PEAKSTREAM_SEED: which ones. PEAKSTREAM_SECONDS: most speech
+ * that is decided on (default 30). */
 
 #include <peakstream.h>
 
@@ -90,6 +91,11 @@ static peakstream_speech *heard(const peakstream_engine *engine, recording audio
     OK(peakstream_stream_push(stream, audio.bytes, audio.length, NULL));
     OK(peakstream_stream_finish(stream, &speech));
     return speech;
+}
+
+static long setting(const char *name, long otherwise) {
+    const char *text = getenv(name);
+    return text != NULL ? atol(text) : otherwise;
 }
 
 /* ---- tests */
@@ -185,7 +191,8 @@ static void bytes_that_are_something_else_are_a_fault_once(const peakstream_engi
 }
 
 static void a_caller_is_registered_and_known_again(const peakstream_engine *engine, recording enrol, recording same, recording other) {
-    peakstream_speech *first = heard(engine, enrol, 30), *again = heard(engine, same, 30), *stranger = heard(engine, other, 30);
+    double most = (double)setting("PEAKSTREAM_SECONDS", 30);
+    peakstream_speech *first = heard(engine, enrol, most), *again = heard(engine, same, most), *stranger = heard(engine, other, most);
     peakstream_speech *brief = heard(engine, (recording){enrol.bytes, 30000}, 30);
     peakstream_decision said, heard_again, heard_other;
     peakstream_credential *credential, *opened_again;
@@ -287,7 +294,7 @@ static void *push_into_one_call(void *argument) {
 
 static void *decide(void *argument) {
     shared *all = argument;
-    peakstream_speech *speech = heard(all->engine, all->audio, 5);
+    peakstream_speech *speech = heard(all->engine, all->audio, (double)setting("PEAKSTREAM_SECONDS", 5));
     peakstream_decision said;
     OK(peakstream_authenticity(all->engine, speech, 0, &said));
     OK(peakstream_speech_free(speech));
@@ -418,11 +425,6 @@ static void random_calls(peakstream_engine *engine, recording audio, long steps)
         peakstream_speech_free(speeches[i]);
         peakstream_credential_free(credentials[i]);
     }
-}
-
-static long setting(const char *name, long otherwise) {
-    const char *text = getenv(name);
-    return text != NULL ? atol(text) : otherwise;
 }
 
 int main(int count, char **arguments) {

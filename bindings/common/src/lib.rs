@@ -8,7 +8,7 @@ mod credential;
 mod decision;
 mod error;
 
-pub use call::{Progress, push};
+pub use call::{Pushed, Status, push};
 pub use credential::{fresh_key, open, register, seal};
 pub use decision::{Heard, hear, listen};
 pub use error::{Error, Reason};

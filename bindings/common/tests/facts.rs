@@ -12,7 +12,7 @@ use peakstream::credential::Credential;
 use peakstream::{
     AttackRate, AudioFormat, CallSpec, ChannelType, Encoding, Engine, EngineOptions, FormatFields, Gates,
 };
-use peakstream_bindings::{Error, hear, model_dir, push, register};
+use peakstream_bindings::{Error, Status, hear, model_dir, push, register};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -102,9 +102,9 @@ fn found(
         if let Some(fault) = pushed.fault {
             return Err(fault.into());
         }
-        boundaries += u32::from(pushed.boundary);
+        boundaries += u32::from(pushed.status.boundary);
     }
-    let status = call.status();
+    let status = Status::of(&call);
     let speech = call.finish();
     let gates = if fact.against.is_none() { Gates::for_registration() } else { Gates::default() };
     let heard = hear(engine, &speech, &gates)?;
@@ -117,8 +117,8 @@ fn found(
     let value = json!({
         "outcome": "ok",
         "boundaries": boundaries,
-        "audio": status.audio_received_seconds,
-        "percentage": status.vad_percentage(),
+        "audio": status.audio,
+        "percentage": status.percentage,
         "enough": status.enough,
         "net_speech": speech.net_speech().seconds(),
         "score": score,

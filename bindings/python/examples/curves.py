@@ -1,6 +1,6 @@
-"""Scores of every pair of a folder's recordings, and the error rates they have: curves.py FOLDER
+"""Scores of every pair of recordings, and the error rates they have: curves.py FOLDER, with FOLDER/SPEAKER/*.wav
 
-The speaker is what stands before the first "-" of a file's name. The arrays go into any plotting library.
+The arrays go into any plotting library.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import peakstream
 
 def main(folder: pathlib.Path) -> None:
     engine = peakstream.Engine()
-    files = sorted(folder.glob("*.wav"))
+    files = sorted(folder.glob("*/*.wav"))
     embeddings = engine.embed(files)
     pairs = list(itertools.combinations(range(len(files)), 2))
-    same = np.array([files[a].name.split("-")[0] == files[b].name.split("-")[0] for a, b in pairs])
+    same = np.array([files[a].parent == files[b].parent for a, b in pairs])
     scores = np.array([engine.calibration().llr(float(embeddings[a] @ embeddings[b])) for a, b in pairs])
     evaluation = peakstream.evaluate(scores, same)
     print(evaluation)

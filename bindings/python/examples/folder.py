@@ -16,19 +16,19 @@ def main(folder: pathlib.Path) -> None:
     engine = peakstream.Engine()
     table = csv.writer(sys.stdout)
     table.writerow(["recording", "net_speech", "snr", "authenticity", "warnings", "most_alike", "score"])
-    credentials: dict[str, peakstream.Credential] = {}
-    voices: dict[str, peakstream.Registration] = {}
+    heard: dict[str, tuple[peakstream.Speech, peakstream.Registration]] = {}
     for file in sorted(folder.glob("*.wav")):
         try:
-            voices[file.name] = engine.register(file)
+            # Listened to once; everything else is asked of its speech.
+            speech = engine.speech(file)
+            heard[file.name] = speech, engine.register(speech)
         except peakstream.Error as error:
             table.writerow([file.name, "", "", "", error.reason, "", ""])
-            continue
-        credentials[file.name] = voices[file.name].credential
-    for name, voice in voices.items():
-        speech = engine.speech(folder / name)
-        others = {other: credential for other, credential in credentials.items() if other != name}
-        alike, score = engine.identify(others, speech)[0] if others else ("", 0.0)
+    for name, (speech, voice) in heard.items():
+        alike, score = "", 0.0
+        for other, (_, registered) in heard.items():
+            if other != name and (compared := engine.compare(voice.credential, registered.credential)) > score:
+                alike, score = other, compared
         warnings = " ".join(warning.gate for warning in voice.warnings)
         snr = engine.quality(speech).signal_noise_ratio
         table.writerow(

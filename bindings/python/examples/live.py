@@ -1,6 +1,8 @@
-"""Decides on calls while they run: an asyncio server that takes 8 kHz mu-law over TCP and answers with a line of JSON.
+"""Decides on calls while they run: an asyncio server that takes 8 kHz mu-law over TCP and answers with lines of JSON.
 
     live.py ENROLMENT.wav [PORT]     with a port it serves until it is stopped; without, it calls itself once with the enrolment
+
+While the caller speaks: {"net_speech": …, "percentage": …} every half second; then {"score": …, "authenticity": …} or {"error": …}.
 """
 
 from __future__ import annotations
@@ -8,10 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 
 import peakstream
 
-FRAME = 160
+FRAME = 160  # 20 ms
+
+
+async def frames_of(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while frame := await reader.read(FRAME):
+        yield frame
 
 
 class Server:
@@ -21,20 +29,20 @@ class Server:
         self.engine, self.credential = engine, credential
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said: dict[str, object]
+        def say(**members: object) -> None:
+            writer.write(json.dumps(members).encode() + b"\n")
+
         try:
             with self.engine.open("mulaw", 8000, seconds=5.0) as call:
-                # A push takes microseconds; what takes longer goes to a thread.
-                while frame := await reader.read(FRAME):
-                    if call.push(frame).enough:
-                        break
+                async for status in peakstream.statuses(call, frames_of(reader)):
+                    say(net_speech=round(status.net_speech, 2), percentage=status.percentage)
                 speech = call.finish()
+            # Tens of milliseconds: a thread's, so that other calls are heard meanwhile.
             loop = asyncio.get_running_loop()
             verified = await loop.run_in_executor(None, self.engine.verify, self.credential, speech)
-            said = {"score": verified.score, "authenticity": verified.authenticity}
+            say(score=verified.score, authenticity=verified.authenticity)
         except peakstream.Error as error:
-            said = {"error": error.reason, "text": str(error)}
-        writer.write(json.dumps(said).encode() + b"\n")
+            say(error=error.reason, text=str(error))
         await writer.drain()
         writer.close()
 
@@ -46,10 +54,10 @@ async def main(enrolment: str, port: int) -> None:
         if port:
             await listening.serve_forever()
         samples, rate = peakstream.load_audio(enrolment)
-        assert rate == 8000, "this client sends what it has"
         reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname()[:2])
-        writer.write(peakstream.encode(samples, "mulaw"))
-        print((await reader.readline()).decode().strip())
+        writer.write(peakstream.encode(peakstream.resample(samples, rate, 8000), "mulaw"))
+        async for line in reader:
+            print(line.decode().strip())
         writer.close()
 
 

@@ -9,7 +9,7 @@ use peakstream_bindings::audio_file::{self, RATES, ReadOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::errors::{raised, wrong_type, wrong_value};
+use crate::raised::{raised, wrong_type, wrong_value};
 
 /// More channels than recordings have: such an array is one of (channels, samples).
 const MOST_CHANNELS: usize = 8;
@@ -35,10 +35,7 @@ impl Sound {
         }
         let rate =
             sample_rate.ok_or_else(|| wrong_value("sample_rate is needed with an array".to_owned()))?;
-        if !RATES.contains(&rate) {
-            let (least, most) = (RATES.start(), RATES.end());
-            return Err(wrong_value(format!("sample_rate is {rate}; use {least} to {most} Hz")));
-        }
+        check_rate("sample_rate", rate)?;
         Ok(Self { samples: samples(audio, channel)?, rate })
     }
 
@@ -50,13 +47,24 @@ impl Sound {
 
     /// The same audio at another rate.
     pub(crate) fn at(self, rate: SampleRate) -> Result<Vec<i16>, Error> {
-        if self.rate == rate.hz() {
+        self.at_hz(rate.hz())
+    }
+
+    fn at_hz(self, rate: u32) -> Result<Vec<i16>, Error> {
+        if self.rate == rate {
             return Ok(self.samples);
         }
-        let converted = audio_file::resample(&self.samples, self.rate, rate.hz());
-        converted
-            .ok_or_else(|| Error::Argument(format!("sample_rate is {}: it cannot be converted", self.rate)))
+        audio_file::resample(&self.samples, self.rate, rate)
+            .ok_or_else(|| Error::Argument(format!("{} Hz cannot be converted to {rate} Hz", self.rate)))
     }
+}
+
+fn check_rate(name: &str, rate: u32) -> PyResult<()> {
+    if RATES.contains(&rate) {
+        return Ok(());
+    }
+    let (least, most) = (RATES.start(), RATES.end());
+    Err(wrong_value(format!("{name} is {rate}; use {least} to {most} Hz")))
 }
 
 /// One channel of an array of samples.
@@ -190,6 +198,30 @@ pub(crate) fn load_audio(
 ) -> PyResult<(Bound<'_, PyArray1<i16>>, u32)> {
     let sound = py.detach(|| Sound::read(&path, channel)).map_err(|error| raised(&error))?;
     Ok((sound.samples.to_pyarray(py), sound.rate))
+}
+
+/// The same audio at another rate, not delayed: int16, of shape (samples,).
+///
+/// samples: int16 or float (full scale -1 to 1), of shape (samples,) or (samples, channels). sample_rate: theirs, wanted: that of the result,
+/// both in Hz, 4,000 to 384,000. channel: which of several is taken, counted from 1.
+///
+/// >>> import numpy, peakstream
+/// >>> len(peakstream.resample(numpy.zeros(441, numpy.int16), 44100, 16000))
+/// 160
+#[pyfunction]
+#[pyo3(signature = (samples, sample_rate, wanted, *, channel=1))]
+pub(crate) fn resample<'py>(
+    samples: &Bound<'py, PyAny>,
+    sample_rate: u32,
+    wanted: u32,
+    channel: u16,
+) -> PyResult<Bound<'py, PyArray1<i16>>> {
+    let py = samples.py();
+    check_rate("wanted", wanted)?;
+    check_rate("sample_rate", sample_rate)?;
+    let sound = Sound { samples: self::samples(samples, channel)?, rate: sample_rate };
+    let converted = py.detach(|| sound.at_hz(wanted)).map_err(|error| raised(&error))?;
+    Ok(converted.to_pyarray(py))
 }
 
 /// The bytes of an argument, without a copy: bytes, or an array of whole samples as it lies in memory.

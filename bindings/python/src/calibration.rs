@@ -9,7 +9,7 @@ use peakstream_bindings::model_dir::ModelDirError;
 use pyo3::prelude::*;
 
 use crate::engine::channel_name;
-use crate::errors::{raised, wrong_value};
+use crate::raised::{raised, wrong_value};
 
 /// What a similarity means in one channel: from a cosine to a log-likelihood ratio, and to thresholds.
 #[pyclass(module = "peakstream", frozen)]
@@ -54,7 +54,8 @@ impl Calibration {
     /// Natural-logarithm likelihood ratio that two voices are one.
     ///
     /// cosine: of their embeddings. net_speech: seconds of either side. snr: decibels of either side.
-    #[pyo3(signature = (cosine, *, net_speech=(5.0, 5.0), snr=(30.0, 30.0)))]
+    #[pyo3(signature = (cosine, *, net_speech=(5.0, 5.0), snr=(30.0, 30.0)),
+           text_signature = "($self, cosine, *, net_speech=(5.0, 5.0), snr=(30.0, 30.0))")]
     fn llr(&self, cosine: f64, net_speech: (f32, f32), snr: (f32, f32)) -> f64 {
         let side = |net_speech, snr| Some(Evidence { net_speech, snr });
         let conditions = Conditions::of(side(net_speech.0, snr.0), side(net_speech.1, snr.1));

@@ -3,30 +3,31 @@
 use std::sync::Mutex;
 
 use peakstream::{CallStream as Stream, Codec, Encoding};
-use peakstream_bindings::{Error, push};
+use peakstream_bindings::{Error, Status as Progress, push};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::audio::with_bytes;
-use crate::errors::raised;
+use crate::raised::raised;
 use crate::speech::Speech;
 
 /// From so many bytes on, other threads of Python may run meanwhile; for less, letting them costs more than the work.
 const LONG: usize = 8_000;
 
 /// How far a call is.
-///
-/// net_speech: seconds of speech collected; never decreases. audio: seconds received, speech or not. percentage: net speech of what was asked
-/// for, truncated, not capped. enough: whether it is there. boundary: whether a moment at which that is decided (every 0.512 s) lay in
-/// the bytes pushed.
 #[pyclass(module = "peakstream", frozen, get_all)]
 #[derive(Clone, Copy)]
 pub(crate) struct Status {
+    /// Seconds of speech collected; never decreases.
     net_speech: f64,
+    /// Seconds received, speech or not.
     audio: f64,
+    /// Net speech of what was asked for, truncated, not capped.
     percentage: u32,
+    /// Whether all that was asked for is there.
     enough: bool,
+    /// Whether a moment at which that is decided (every 0.512 s) lay in the bytes pushed.
     boundary: bool,
 }
 
@@ -39,15 +40,9 @@ impl Status {
     }
 }
 
-impl Status {
-    fn of(status: peakstream::Status, boundary: bool) -> Self {
-        Self {
-            net_speech: status.net_speech.seconds(),
-            audio: status.audio_received_seconds,
-            percentage: status.vad_percentage(),
-            enough: status.enough,
-            boundary,
-        }
+impl From<Progress> for Status {
+    fn from(Progress { net_speech, audio, percentage, enough, boundary }: Progress) -> Self {
+        Self { net_speech, audio, percentage, enough, boundary }
     }
 }
 
@@ -112,14 +107,14 @@ impl CallStream {
                 false => py.detach(|| push(stream, bytes)),
             })
         })?;
-        let status = Status::of(pushed.status, pushed.boundary);
+        let status = Status::from(pushed.status);
         pushed.fault.map_or(Ok(status), |fault| Err(raised(&Error::Fault(fault))))
     }
 
     /// How far the call is.
     #[getter]
     fn status(&self) -> PyResult<Status> {
-        self.with(|held| held.as_ref().map(|stream| Status::of(stream.status(), false)).ok_or_else(over))
+        self.with(|held| held.as_ref().map(|stream| Progress::of(stream).into()).ok_or_else(over))
     }
 
     /// Ends the call and gives its speech.

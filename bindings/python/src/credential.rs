@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::engine::channel_name;
-use crate::errors::{raised, wrong_type, wrong_value};
+use crate::raised::{raised, wrong_type, wrong_value};
 
 /// A secret that seals credentials. Keep it: what it sealed cannot be opened without it.
 ///
@@ -101,14 +101,14 @@ impl Credential {
 #[pymethods]
 impl Credential {
     /// The text that only these keys open again, for this tenant: base64url, 2 to 15 kB. key: one, or several of which the first seals.
-    #[pyo3(signature = (key, tenant=DEFAULT_TENANT))]
+    #[pyo3(signature = (key, tenant=DEFAULT_TENANT), text_signature = "($self, key, tenant='default')")]
     fn seal(&self, key: &Bound<'_, PyAny>, tenant: &str) -> PyResult<String> {
         peakstream_bindings::seal(&keys(key)?, tenant, &self.held).map_err(|error| raised(&error))
     }
 
     /// Opens a text; key: those that may have sealed it.
     #[staticmethod]
-    #[pyo3(signature = (text, key, tenant=DEFAULT_TENANT))]
+    #[pyo3(signature = (text, key, tenant=DEFAULT_TENANT), text_signature = "(text, key, tenant='default')")]
     fn open(text: &str, key: &Bound<'_, PyAny>, tenant: &str) -> PyResult<Self> {
         let held = peakstream_bindings::open(&keys(key)?, tenant, text).map_err(|error| raised(&error))?;
         Ok(Self::new(held))

@@ -17,13 +17,8 @@ use crate::audio::Sound;
 use crate::calibration::Calibration;
 use crate::call::CallStream;
 use crate::credential::Credential;
-use crate::errors::{raised, wrong_type, wrong_value};
+use crate::raised::{raised, wrong_type, wrong_value};
 use crate::speech::{Quality, Shortfall, Speech};
-
-/// Seconds of net speech that a decision is made of at most: as of the command line.
-const DECIDED: f64 = 30.0;
-/// The most that a call collects.
-const ALL: f64 = 120.0;
 
 /// Of [`peakstream::Engine::speech_blocks`].
 const BLOCK_SECONDS: f64 = 0.032;
@@ -50,14 +45,15 @@ fn attacks(rate: f64) -> PyResult<AttackRate> {
 }
 
 /// Whether a voice is live and human.
-///
-/// authenticity: posterior probability, 0 to 1, at the assumed share of attacks. llr: the evidence alone, a natural logarithm; None where nothing
-/// was judged, and unjudged is why. net_speech: seconds.
-#[pyclass(module = "peakstream", frozen, get_all)]
+#[pyclass(module = "peakstream", frozen, get_all, subclass)]
 pub(crate) struct Authenticity {
+    /// Posterior probability, 0 to 1, at the assumed share of attacks.
     authenticity: f32,
+    /// The evidence alone, a natural-logarithm likelihood ratio; None where nothing was judged.
     llr: Option<f64>,
+    /// Why nothing was judged; None where it was.
     unjudged: Option<&'static str>,
+    /// Seconds of speech.
     net_speech: f64,
 }
 
@@ -72,10 +68,8 @@ impl Authenticity {
     }
 
     fn words(&self) -> String {
-        match self.unjudged {
-            Some(why) => format!("authenticity {:.3} (not judged: {why})", self.authenticity),
-            None => format!("authenticity {:.3}", self.authenticity),
-        }
+        let judged = self.unjudged.map_or_else(String::new, |why| format!(" (not judged: {why})"));
+        format!("authenticity {:.3}{judged}, {:.2} s of speech", self.authenticity, self.net_speech)
     }
 }
 
@@ -86,40 +80,35 @@ impl Authenticity {
     }
 }
 
-/// A new credential, and what its speech says: fields as of Authenticity, and the warnings of quality gates.
-#[pyclass(module = "peakstream", frozen, get_all)]
+/// A new credential, and whether its voice is live and human.
+#[pyclass(module = "peakstream", frozen, get_all, extends = Authenticity)]
 pub(crate) struct Registration {
+    /// The registered voice.
     credential: Py<Credential>,
-    authenticity: f32,
-    llr: Option<f64>,
-    unjudged: Option<&'static str>,
-    net_speech: f64,
+    /// Quality gates that the speech does not pass.
     warnings: Vec<Shortfall>,
 }
 
 #[pymethods]
 impl Registration {
-    fn __repr__(&self) -> String {
-        format!("Registration(authenticity {:.3}, {:.2} s of speech)", self.authenticity, self.net_speech)
+    fn __repr__(slf: PyRef<'_, Self>) -> String {
+        format!("Registration({})", slf.as_super().words())
     }
 }
 
-/// score: calibrated similarity, 0 to 1; 0.5 is the point of equal cost (Calibration.threshold has better ones). The others as of Registration.
-#[pyclass(module = "peakstream", frozen, get_all)]
+/// How alike a voice is, and whether it is live and human.
+#[pyclass(module = "peakstream", frozen, get_all, extends = Authenticity)]
 pub(crate) struct Verification {
+    /// Calibrated similarity, 0 to 1; 0.5 is the point of equal cost (Calibration.threshold has better ones).
     score: f32,
-    authenticity: f32,
-    llr: Option<f64>,
-    unjudged: Option<&'static str>,
-    net_speech: f64,
+    /// Quality gates that the speech does not pass.
     warnings: Vec<Shortfall>,
 }
 
 #[pymethods]
 impl Verification {
-    fn __repr__(&self) -> String {
-        let Self { score, authenticity, net_speech, .. } = self;
-        format!("Verification(score {score:.3}, authenticity {authenticity:.3}, {net_speech:.2} s of speech)")
+    fn __repr__(slf: PyRef<'_, Self>) -> String {
+        format!("Verification(score {:.3}, {})", slf.score, slf.as_super().words())
     }
 }
 
@@ -172,7 +161,7 @@ impl Hearing {
 /// folder (install_models). calibration: one in place of the shipped one of its channel.
 ///
 /// In all functions: audio is a path, an array with its sample_rate in Hz (4,000 to 384,000), or Speech. channel_type: "telephone" limits everything to the telephone
-/// band, "microphone" needs 16 kHz. seconds: the most net speech that is used, up to 120. channel: which of an array or file with several,
+/// band, "microphone" needs 16 kHz. seconds: the most net speech that is used, up to 120; of decisions 30, as of the command line. channel: which of an array or file with several,
 /// counted from 1. attack_rate: the assumed share of attacks. All may be called by many threads; none holds the interpreter's lock.
 #[pyclass(module = "peakstream", frozen)]
 pub(crate) struct Engine {
@@ -280,7 +269,7 @@ impl Engine {
     }
 
     /// The speech in some audio.
-    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=DECIDED, channel=1))]
+    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=30.0, channel=1))]
     fn speech(
         &self,
         audio: &Bound<'_, PyAny>,
@@ -293,7 +282,7 @@ impl Engine {
     }
 
     /// Makes a credential of a voice. Raises TooLittleSpeech under 3 s.
-    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=DECIDED, channel=1, attack_rate=0.01))]
+    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=30.0, channel=1, attack_rate=0.01))]
     #[expect(clippy::too_many_arguments, reason = "named in Python, with defaults")]
     fn register(
         &self,
@@ -304,23 +293,18 @@ impl Engine {
         seconds: f64,
         channel: u16,
         attack_rate: f64,
-    ) -> PyResult<Registration> {
+    ) -> PyResult<Py<Registration>> {
         let attacks = attacks(attack_rate)?;
         let speech = self.heard(audio, sample_rate, Hearing::new(channel_type, seconds, channel)?)?;
         let heard = self.judged(py, &speech, &Gates::for_registration())?;
-        let said = Authenticity::of(heard.analysis.judgement, &speech, attacks);
-        Ok(Registration {
-            credential: Py::new(py, Credential::new(register(&self.held, heard.analysis.template)))?,
-            authenticity: said.authenticity,
-            llr: said.llr,
-            unjudged: said.unjudged,
-            net_speech: said.net_speech,
-            warnings: heard.warnings.iter().map(Shortfall::from).collect(),
-        })
+        let judged = Authenticity::of(heard.analysis.judgement, &speech, attacks);
+        let credential = Py::new(py, Credential::new(register(&self.held, heard.analysis.template)))?;
+        let warnings = heard.warnings.iter().map(Shortfall::from).collect();
+        Py::new(py, (Registration { credential, warnings }, judged))
     }
 
     /// Compares a voice with a credential, and judges whether it is live. Raises TooLittleSpeech under 3 s.
-    #[pyo3(signature = (credential, audio, sample_rate=None, *, channel_type="telephone", seconds=DECIDED, channel=1, attack_rate=0.01))]
+    #[pyo3(signature = (credential, audio, sample_rate=None, *, channel_type="telephone", seconds=30.0, channel=1, attack_rate=0.01))]
     #[expect(clippy::too_many_arguments, reason = "named in Python, with defaults")]
     fn verify(
         &self,
@@ -332,24 +316,19 @@ impl Engine {
         seconds: f64,
         channel: u16,
         attack_rate: f64,
-    ) -> PyResult<Verification> {
+    ) -> PyResult<Py<Verification>> {
         let attacks = attacks(attack_rate)?;
         let speech = self.heard(audio, sample_rate, Hearing::new(channel_type, seconds, channel)?)?;
         let heard = self.judged(py, &speech, &Gates::default())?;
         let score = self.held.compare(credential.template(), &heard.analysis.template);
-        let said = Authenticity::of(heard.analysis.judgement, &speech, attacks);
-        Ok(Verification {
-            score: score.map_err(|error| raised(&error.into()))?.value(),
-            authenticity: said.authenticity,
-            llr: said.llr,
-            unjudged: said.unjudged,
-            net_speech: said.net_speech,
-            warnings: heard.warnings.iter().map(Shortfall::from).collect(),
-        })
+        let score = score.map_err(|error| raised(&error.into()))?.value();
+        let judged = Authenticity::of(heard.analysis.judgement, &speech, attacks);
+        let warnings = heard.warnings.iter().map(Shortfall::from).collect();
+        Py::new(py, (Verification { score, warnings }, judged))
     }
 
     /// The names of the credentials with their scores, most alike first.
-    #[pyo3(signature = (credentials, audio, sample_rate=None, *, channel_type="telephone", seconds=DECIDED, channel=1))]
+    #[pyo3(signature = (credentials, audio, sample_rate=None, *, channel_type="telephone", seconds=30.0, channel=1))]
     #[expect(clippy::too_many_arguments, reason = "named in Python, with defaults")]
     fn identify<'py>(
         &self,
@@ -382,7 +361,7 @@ impl Engine {
     }
 
     /// Judges whether a voice is live and human, and nothing else.
-    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=DECIDED, channel=1, attack_rate=0.01))]
+    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=30.0, channel=1, attack_rate=0.01))]
     #[expect(clippy::too_many_arguments, reason = "named in Python, with defaults")]
     fn authenticity(
         &self,
@@ -401,7 +380,7 @@ impl Engine {
     }
 
     /// How good the speech is, by the gates of registrations.
-    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=DECIDED, channel=1))]
+    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=30.0, channel=1))]
     fn quality(
         &self,
         py: Python<'_>,
@@ -421,7 +400,7 @@ impl Engine {
 
     /// The voice in some audio, from 0.3 s of speech on: float32, of shape (192,), of length 1. Of a list or tuple of audio, shape (n, 192), by threads
     /// of its own (default: one for each core) without the interpreter's lock.
-    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=ALL, channel=1, threads=None))]
+    #[pyo3(signature = (audio, sample_rate=None, *, channel_type="telephone", seconds=120.0, channel=1, threads=None))]
     #[expect(clippy::too_many_arguments, reason = "named in Python, with defaults")]
     fn embed<'py>(
         &self,

@@ -4,7 +4,7 @@ use numpy::{PyArray1, ToPyArray};
 use peakstream_evaluation::metrics::{Levels, OperatingPoint, Trial, probit};
 use pyo3::prelude::*;
 
-use crate::errors::wrong_value;
+use crate::raised::wrong_value;
 
 /// Error rates of scored trials; the arrays are ready for plotting.
 #[pyclass(module = "peakstream", frozen)]
@@ -88,7 +88,7 @@ impl Evaluation {
         self.curve(py, |decision| decision.frr)
     }
 
-    /// A DET curve: the normal deviates of far and frr, each float64, of shape (n,); infinite at 0 and 1.
+    /// A DET curve: the normal deviates of far and frr, each float64, of shape (n,); -8 and 8 at 0 and 1.
     fn det<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>) {
         (self.curve(py, |decision| probit(decision.far)), self.curve(py, |decision| probit(decision.frr)))
     }

@@ -8,16 +8,19 @@ mod calibration;
 mod call;
 mod credential;
 mod engine;
-mod errors;
 mod evaluation;
+mod raised;
 mod speech;
 
-#[pyo3::pymodule]
+// Without the interpreter's lock, where there is such an interpreter: every class is frozen and `Sync`, and the one that changes, `CallStream`,
+// refuses a second thread.
+#[pyo3::pymodule(gil_used = false)]
 mod _engine {
+    use peakstream_bindings::Reason;
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::audio::{decode, encode, load_audio};
+    use crate::audio::{decode, encode, load_audio, resample};
     #[pymodule_export]
     use crate::calibration::Calibration;
     #[pymodule_export]
@@ -33,6 +36,7 @@ mod _engine {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("REASONS", Reason::ALL.map(Reason::name))
     }
 }

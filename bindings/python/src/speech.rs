@@ -56,15 +56,18 @@ impl Speech {
 }
 
 /// A quality gate that speech does not pass.
-///
-/// gate: its name. value: what was measured, limit: what is needed, both in the gate's unit. action: "warn" or "refuse". text: all of it in words.
 #[pyclass(module = "peakstream", frozen, get_all)]
 #[derive(Clone)]
 pub(crate) struct Shortfall {
+    /// Its name.
     gate: &'static str,
+    /// What was measured, in the gate's unit.
     value: f32,
+    /// What is needed, in the same unit.
     limit: f32,
+    /// "warn" or "refuse".
     action: &'static str,
+    /// All of it in words.
     text: String,
 }
 
@@ -88,18 +91,21 @@ impl Shortfall {
 }
 
 /// How good some speech is (docs/quality-gates.md).
-///
-/// net_speech: seconds. signal_noise_ratio: decibels. clipping, music: shares, 0 to 1. band: decibels of the steepest edge in the telephone
-/// band. one_voice: log-likelihood ratio that all of it is one person; None if there is too little to tell. shortfalls: gates that it does not
-/// pass.
 #[pyclass(module = "peakstream", frozen, get_all)]
 pub(crate) struct Quality {
+    /// Seconds of speech.
     net_speech: f32,
+    /// Decibels.
     signal_noise_ratio: f32,
+    /// Share of clipped samples, 0 to 1.
     clipping: f32,
+    /// Decibels of the steepest edge in the telephone band.
     band: f32,
+    /// Share of music, 0 to 1.
     music: f32,
+    /// Log-likelihood ratio that all of it is one person; None if there is too little to tell.
     one_voice: Option<f32>,
+    /// Gates that it does not pass.
     shortfalls: Vec<Shortfall>,
 }
 

@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
-"""Builds the wheel, installs it into a fresh environment and tests it there: one command, standard library only.
+"""Builds the wheel, installs it into an environment of its own and tests it there: one command, standard library only.
 
-Arguments go to pytest. exit status: pytest's own; 1 if the wheel cannot be built or is too large
+Needs a built server (cargo build -p peakstream-server), installed models (make models) and Node.js. Arguments go to pytest.
+
+environment:
+  PEAKSTREAM_BIN            the server that the client is tested with (default: target/debug/peakstream)
+  PEAKSTREAM_WITHOUT_NODE   1: leave pyright out, which is then reported as not run
+
+exit status: pytest's own; 1 if the wheel cannot be built or is too large
 """
 
 import pathlib
@@ -18,21 +24,30 @@ LARGEST = 8_000_000
 MODELS = (".onnx", ".safetensors")
 
 
-def main():
-    try:
-        python = build.environment(install.Progress(quiet=False))
-        wheel = build.build(python, release=False)
-    except (install.Failure, subprocess.CalledProcessError) as error:
-        print(f"run.py: {error}", file=sys.stderr)
-        return 1
+class TooLarge(Exception):
+    """A wheel that has more than it may."""
+
+
+def built(python, release):
+    """The path of the wheel, small enough; its size is printed."""
+    wheel = build.build(python, release)
     with zipfile.ZipFile(wheel) as archive:
         models = sum(file.compress_size for file in archive.infolist() if file.filename.endswith(MODELS))
     size = wheel.stat().st_size - models
     print(f"  {wheel.name}: {size / 1e6:.1f} MB, and {models / 1e6:.1f} MB of models of our own", flush=True)
     if size > LARGEST:
-        print(f"run.py: the wheel has {size} bytes without models, at most {LARGEST} are allowed", file=sys.stderr)
+        raise TooLarge(f"the wheel has {size} bytes without models, at most {LARGEST} are allowed")
+    return wheel
+
+
+def main():
+    try:
+        python = build.environment(install.Progress(quiet=False))
+        wheel = built(python, release=False)
+    except (install.Failure, TooLarge, subprocess.CalledProcessError) as error:
+        print(f"run.py: {error}", file=sys.stderr)
         return 1
-    # Fresh, with nothing but what the wheel asks for and the tests' tools, which are pinned.
+    # With nothing but what the wheel asks for and the tests' tools, which are pinned.
     command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", "--force-reinstall", wheel]
     subprocess.run([str(part) for part in command], check=True)
     sys.stdout.flush()

@@ -18,7 +18,8 @@ def test_every_type_shape_and_rate_is_the_same_voice(engine, allison, recording)
     floats = samples / 32768
     stereo = numpy.stack([numpy.zeros_like(samples), samples], axis=1)
     wide = numpy.repeat(samples, 6)
-    expected = engine.verify(allison, samples, rate).score
+    brief = {"seconds": 5.0}
+    expected = engine.verify(allison, samples, rate, **brief).score
     for audio, options in (
         (floats, {}),
         (floats.astype(numpy.float32), {}),
@@ -27,9 +28,9 @@ def test_every_type_shape_and_rate_is_the_same_voice(engine, allison, recording)
         (stereo[:, 1], {}),
         (samples[::-1][::-1], {}),
     ):
-        assert engine.verify(allison, audio, rate, **options).score == expected
-    assert engine.verify(allison, wide, 48000).score == pytest.approx(expected, abs=0.05)
-    heard = engine.speech(samples, rate)
+        assert engine.verify(allison, audio, rate, **brief, **options).score == expected
+    assert engine.verify(allison, wide, 48000, **brief).score == pytest.approx(expected, abs=0.05)
+    heard = engine.speech(samples, rate, **brief)
     assert engine.verify(allison, heard).score == expected
     assert heard.samples().dtype == numpy.int16 and len(heard.samples()) == heard.net_speech * heard.sample_rate
 
@@ -115,20 +116,58 @@ def test_every_wrong_field_of_a_format_is_named_at_once(engine):
     assert all(field in str(raised.value) for field in ("audio_codec", "sample_rate", "channels"))
 
 
-def test_a_call_can_be_pushed_from_asyncio(engine, recording):
+def test_a_call_is_followed_in_asyncio_until_there_is_enough(engine, recording):
     samples, rate = recording
     frames = [samples[at : at + 160] for at in range(0, len(samples), 160)]
+    others = 0
 
-    async def decide():
+    async def carrier(taken):
+        for frame in frames:
+            taken.append(frame)
+            yield frame
+
+    async def other_calls():
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    async def follow():
+        others, taken = asyncio.ensure_future(other_calls()), []
         with engine.open("pcm", rate) as call:
-            for frame in frames:
-                if call.push(frame).enough:
-                    break
-                await asyncio.sleep(0)
-            return await asyncio.to_thread(engine.authenticity, call.finish())
+            told = [status async for status in peakstream.statuses(call, carrier(taken))]
+            speech = call.finish()
+        others.cancel()
+        return told, taken, speech
 
-    if hasattr(asyncio, "to_thread"):
-        assert asyncio.run(decide()).authenticity > 0.8
+    told, taken, speech = asyncio.run(follow())
+    assert [status.boundary for status in told] == [True] * len(told) and told[-1].enough and not told[-2].enough
+    assert len(taken) < len(frames) and others >= len(told) - 1 and speech.net_speech == told[-1].net_speech
+
+
+def test_a_call_that_ends_early_is_followed_to_its_end(engine, recording):
+    samples, rate = recording
+
+    async def carrier():
+        yield samples[: rate * 2]
+
+    async def follow():
+        with engine.open("pcm", rate) as call:
+            return [status async for status in peakstream.statuses(call, carrier())]
+
+    (only,) = asyncio.run(follow())
+    assert only.audio == 2.0 and not only.enough
+
+
+def test_audio_of_one_rate_becomes_audio_of_another(recording):
+    samples, rate = recording
+    stereo = numpy.stack([numpy.zeros_like(samples), samples], axis=1)
+    for wanted in (4000, 11025, 16000, 44100):
+        one = peakstream.resample(samples, rate, wanted)
+        assert one.dtype == numpy.int16 and abs(len(one) - len(samples) * wanted / rate) <= 1
+        numpy.testing.assert_array_equal(peakstream.resample(stereo, rate, wanted, channel=2), one)
+    with pytest.raises(ValueError, match="wanted is 3999; use 4000 to 384000"):
+        peakstream.resample(samples, rate, 3999)
 
 
 def test_without_models_it_is_said_where_they_were_looked_for(tmp_path):

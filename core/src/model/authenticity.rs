@@ -141,7 +141,7 @@ impl AuthenticityModel {
         speaker: &SpeakerModel,
         fbank: &Arc<FbankTables>,
     ) -> Result<(), LoadError> {
-        for case in &golden.cases {
+        golden.prove_each(|case| {
             let rows = speaker::features_of(&golden.signal(case), fbank);
             let mut listened = Listened::default();
             speaker.listen(&rows, ChannelType::Telephone, &mut |heard| self.listen(heard, &mut listened));
@@ -153,9 +153,8 @@ impl AuthenticityModel {
                 Precision::F32 => tolerance,
                 Precision::Int8 => INT8_LOGIT,
             };
-            golden::compare(&self.info.name, &case.name, "logit and ratio", &found, &wanted, tolerance)?;
-        }
-        Ok(())
+            golden::compare(&self.info.name, &case.name, "logit and ratio", &found, &wanted, tolerance)
+        })
     }
 
     /// Hears a run of the speaker network, telephone band: [`HEARD`] numbers.
@@ -201,8 +200,7 @@ impl Network {
         let of = heard.iter().zip(&self.means).zip(&self.scales);
         input.extend(of.map(|((value, mean), scale)| ((value - mean) * scale).clamp(-FURTHEST, FURTHEST)));
         hold(hidden, HIDDEN);
-        let product =
-            Product { matrix: &self.hidden, input, rows: &[(0, 0)], relu: true, accumulate: false };
+        let product = Product { matrix: &self.hidden, input, rows: &[(0, 0)], relu: true, accumulate: false };
         kernels().product(&product, hidden);
         self.bias + hidden.iter().zip(&self.output).map(|(value, weight)| value * weight).sum::<f32>()
     }

@@ -1,6 +1,8 @@
 //! Golden vectors: what a model must compute from signals that are given by formula.
 
 use std::f64::consts::PI;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +55,39 @@ impl<C: DeserializeOwned> Golden<C> {
     }
 }
 
+/// Most processors that proving takes: each needs room of its own to compute in.
+const MOST_AT_ONCE: usize = 4;
+
+impl<C: Sync> Golden<C> {
+    /// Proves every case, several at once where there are processors for it.
+    ///
+    /// # Errors
+    /// The first failure, in the order of the cases.
+    pub(crate) fn prove_each(
+        &self,
+        prove: impl Fn(&Case<C>) -> Result<(), LoadError> + Sync,
+    ) -> Result<(), LoadError> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+            let cases = numbers.map_while(|number| Some((number, self.cases.get(number)?)));
+            cases.filter_map(|(number, case)| Some((number, prove(case).err()?))).collect::<Vec<_>>()
+        };
+        let others = thread::available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE) - 1;
+        let failures = thread::scope(|scope| {
+            // Where no thread can be had, this one does it all.
+            let threads: Vec<_> =
+                (0..others).filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            let mut failures = work();
+            for thread in threads {
+                failures.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            failures
+        });
+        failures.into_iter().min_by_key(|(number, _)| *number).map_or(Ok(()), |(_, failure)| Err(failure))
+    }
+}
+
 impl<C> Golden<C> {
     /// The signal of a case in [-1, 1): the sum of its terms, quantised to 16 bits.
     pub(crate) fn signal(&self, case: &Case<C>) -> Vec<f32> {
@@ -83,15 +118,21 @@ impl Term {
                 Kind::Chirp { from_hz, to_hz } => {
                     (2.0 * PI * (from_hz * t + (to_hz - from_hz) * t * t / (2.0 * seconds))).sin()
                 }
-                Kind::Harmonics { hz, weights } => {
-                    (1..).zip(weights).map(|(k, w)| w * (2.0 * PI * f64::from(k) * hz * t).sin()).sum()
-                }
+                Kind::Harmonics { hz, weights } => harmonics(2.0 * PI * hz * t, weights),
             };
             let swell = self.swell_hz.map_or(1.0, |hz| 0.5 + 0.5 * (2.0 * PI * hz * t).sin());
             let audible = self.silent.is_none_or(|[begin, end]| i < begin || i >= end);
             *out += if audible { self.amplitude * swell * value } else { 0.0 };
         }
     }
+}
+
+/// Σ weights[k − 1] · sin(k · phase), by Clenshaw's recurrence: one sine for all of them.
+fn harmonics(phase: f64, weights: &[f64]) -> f64 {
+    let (sin, cos) = phase.sin_cos();
+    let (last, _) =
+        weights.iter().rev().fold((0.0, 0.0), |(b, before), weight| (weight + 2.0 * cos * b - before, b));
+    last * sin
 }
 
 /// Compares computed with expected numbers.
@@ -131,6 +172,28 @@ pub(crate) fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn harmonics_are_the_sum_of_their_sines() {
+        let weights: Vec<f64> = (1..=30).map(|k| 1.0 / f64::from(k)).collect();
+        for i in -50..50 {
+            let phase = f64::from(i) * 0.37;
+            let sum: f64 = (1..).zip(&weights).map(|(k, weight)| weight * (f64::from(k) * phase).sin()).sum();
+            assert!((harmonics(phase, &weights) - sum).abs() < 1e-12, "at {phase}");
+        }
+    }
+
+    #[test]
+    fn the_first_case_that_fails_is_the_one_that_is_told() {
+        let case = |name: &str| Case { name: name.to_owned(), samples: 0, terms: Vec::new(), expected: () };
+        let golden = Golden { sample_rate: 16_000, cases: ["a", "b", "c", "d"].map(case).into() };
+        let told = golden.prove_each(|case| match case.name.as_str() {
+            "b" | "d" => Err(LoadError::invalid(&case.name, "it does not")),
+            _ => Ok(()),
+        });
+        assert!(told.is_err_and(|error| error.to_string().starts_with('b')));
+        assert!(golden.prove_each(|_| Ok(())).is_ok());
+    }
 
     #[test]
     fn a_number_that_is_none_does_not_reproduce() {

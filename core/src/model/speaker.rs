@@ -168,7 +168,7 @@ impl SpeakerModel {
     }
 
     fn prove(&self, golden: Golden<Expected>, tables: &std::sync::Arc<FbankTables>) -> Result<(), LoadError> {
-        for case in &golden.cases {
+        golden.prove_each(|case| {
             let expected = &case.expected;
             let rows = features_of(&golden.signal(case), tables);
             let compare = |quantity, found: &[f32], wanted: &[f32], tolerance| {
@@ -201,8 +201,13 @@ impl SpeakerModel {
                     compare("directions of embeddings", &[distance as f32], &[0.0], INT8_DISTANCE)?;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
+    }
+
+    /// Gives back the memory that was computed in so far: the longest golden vector is longer than most calls.
+    pub(crate) fn forget_workspaces(&self) {
+        self.workspaces.forget();
     }
 
     /// The embedding of rows that run at once, not of length 1.

@@ -15,6 +15,11 @@ impl<T: Default> Workspaces<T> {
         result
     }
 
+    /// Gives back the memory of those that no thread computes with.
+    pub(super) fn forget(&self) {
+        self.kept().clear();
+    }
+
     fn kept(&self) -> MutexGuard<'_, Vec<T>> {
         // Nothing panics between taking a workspace and giving it back but a defect; the others are sound then.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

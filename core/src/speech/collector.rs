@@ -156,6 +156,11 @@ impl Collector {
         self.samples.settled()
     }
 
+    /// Bytes that are reserved for speech.
+    pub(crate) fn room(&self) -> usize {
+        self.samples.room() + self.features.room() + self.spectra.room()
+    }
+
     /// A copy of the newest of it: so many samples of net speech, and as great a share of the rows.
     pub(crate) fn newest(&self, samples: usize) -> Collected {
         let share = samples as f64 / self.samples.settled().max(1) as f64;

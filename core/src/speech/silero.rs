@@ -315,7 +315,7 @@ pub(crate) fn prove(
     golden: &Golden<Expected>,
 ) -> Result<Arc<SileroWeights>, LoadError> {
     let weights = Arc::new(weights);
-    for case in &golden.cases {
+    golden.prove_each(|case| {
         let mut silero = Silero::new(Arc::clone(&weights));
         let signal = golden.signal(case);
         let (steps, _) = signal.as_chunks::<WIDE_BLOCK>();
@@ -331,7 +331,7 @@ pub(crate) fn prove(
             &found,
             probabilities,
             tolerance.probabilities,
-        )?;
-    }
+        )
+    })?;
     Ok(weights)
 }

@@ -112,6 +112,11 @@ impl<T: DefaultIsZeroes> Track<T> {
         self.settled
     }
 
+    /// Bytes that are reserved for values.
+    pub(crate) fn room(&self) -> usize {
+        self.values.capacity() * size_of::<T>()
+    }
+
     /// A copy of that share of the settled values, the newest: whole rows of so many values.
     pub(crate) fn newest(&self, share: f64, row: usize) -> Vec<T> {
         let rows = (self.settled / row) as f64 * share.clamp(0.0, 1.0);

@@ -112,7 +112,7 @@ fn twelve_speakers_get_a_calibration_and_are_told_what_it_is_not_worth() {
 }
 
 #[test]
-fn two_hundred_speakers_take_less_than_a_minute_and_their_ratios_mean_what_they_say() {
+fn the_ratios_of_two_hundred_speakers_mean_what_they_say() {
     let began = std::time::Instant::now();
     let Calibrated { plain, centred } = calibrated(200, 10, &[None, Some(3.0), Some(2.0)]);
     let took = began.elapsed();
@@ -120,7 +120,6 @@ fn two_hundred_speakers_take_less_than_a_minute_and_their_ratios_mean_what_they_
         "200 speakers, 10 recordings each, made-up embeddings, 3 durations: {:.1} s",
         took.as_secs_f64()
     );
-    assert!(took.as_secs() < 60, "{took:?}");
     for fitted in [plain, centred.expect("2,000 voices")] {
         assert_eq!(fitted.warnings, [] as [&str; 0]);
         assert!(fitted.operating_points.iter().all(|point| point.score.is_some()));

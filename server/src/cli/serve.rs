@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use peakstream::{ChannelType, CpuLevel};
 use serde_json::json;
+use tokio::runtime::Builder;
 
 use crate::cli::config::warn_of_misspelt_variables;
 use crate::config::Config;
@@ -39,7 +40,8 @@ pub fn run(args: &Args) -> ExitCode {
         eprintln!("{}: {error}", telemetry::FILTER_VARIABLE);
         return ExitCode::from(2);
     }
-    let runtime = match tokio::runtime::Runtime::new() {
+    let threads = config.limits.threads();
+    let runtime = match Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -66,6 +68,9 @@ async fn serve(config: Config, json: bool) -> Result<(), Box<dyn Error>> {
     tracing::info!(
         cpu = %CpuLevel::in_use(),
         precision = %engine.precision(),
+        threads = config.limits.threads(),
+        inference_threads = config.limits.inference_threads(),
+        pinned = config.limits.pin_inference,
         telephone = in_force(ChannelType::Telephone),
         microphone = in_force(ChannelType::Microphone),
         "models reproduce their golden vectors"

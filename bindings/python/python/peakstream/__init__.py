@@ -8,7 +8,7 @@
 
 Audio is a path (WAV, FLAC, MP3, Ogg Opus), or a numpy array with its ``sample_rate``: float32 or float64 (full scale -1 to 1) or
 int16, of shape (samples,) or (samples, channels), at any rate from 4 to 384 kHz. A live call is an :meth:`Engine.open` whose bytes are
-pushed as they come. Errors: :mod:`peakstream.errors`.
+pushed as they come. Errors: :mod:`peakstream.errors`. A client of the server: :mod:`peakstream.client`.
 """
 
 from . import errors
@@ -31,8 +31,10 @@ from ._engine import (
     encode,
     evaluate,
     load_audio,
+    resample,
 )
 from .errors import Error
+from .live import statuses
 from .models import install_models
 
 __all__ = [
@@ -57,4 +59,6 @@ __all__ = [
     "evaluate",
     "install_models",
     "load_audio",
+    "resample",
+    "statuses",
 ]

@@ -1,23 +1,44 @@
 """Types of the compiled half; its documentation is in the objects themselves: ``help(peakstream.Engine)``."""
 
-import os
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, TypeVar, Union
+from typing import Literal, TypeVar, Union, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_Path = Union[str, "os.PathLike[str]"]
-_Samples = Union[NDArray[np.int16], NDArray[np.float32], NDArray[np.float64]]
-_Audio = Union[_Path, _Samples, "Speech"]
-_Bytes = Union[bytes, bytearray, memoryview, NDArray[np.uint8], NDArray[np.int16], NDArray[np.float32]]
-_ChannelType = Literal["telephone", "microphone"]
+from ._types import Audio, Bytes, ChannelType, Path, Samples
+
 _Keys = Union["CredentialKey", Sequence["CredentialKey"]]
 _Name = TypeVar("_Name")
 
-__version__: str
+__all__ = [
+    "Authenticity",
+    "Calibration",
+    "CallStream",
+    "Credential",
+    "CredentialKey",
+    "Engine",
+    "Evaluation",
+    "Quality",
+    "REASONS",
+    "Registration",
+    "Shortfall",
+    "Speech",
+    "Status",
+    "Verification",
+    "__version__",
+    "decode",
+    "encode",
+    "evaluate",
+    "load_audio",
+    "resample",
+]
 
+__version__: str
+REASONS: list[str]
+
+@final
 class Status:
     @property
     def net_speech(self) -> float: ...
@@ -30,8 +51,9 @@ class Status:
     @property
     def boundary(self) -> bool: ...
 
+@final
 class CallStream:
-    def push(self, data: _Bytes) -> Status: ...
+    def push(self, data: Bytes) -> Status: ...
     @property
     def status(self) -> Status: ...
     def finish(self) -> Speech: ...
@@ -41,15 +63,17 @@ class CallStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+@final
 class Speech:
     @property
     def net_speech(self) -> float: ...
     @property
     def sample_rate(self) -> int: ...
     @property
-    def channel_type(self) -> _ChannelType: ...
+    def channel_type(self) -> ChannelType: ...
     def samples(self) -> NDArray[np.int16]: ...
 
+@final
 class Shortfall:
     @property
     def gate(self) -> str: ...
@@ -62,6 +86,7 @@ class Shortfall:
     @property
     def text(self) -> str: ...
 
+@final
 class Quality:
     @property
     def net_speech(self) -> float: ...
@@ -88,34 +113,21 @@ class Authenticity:
     @property
     def net_speech(self) -> float: ...
 
-class Registration:
+@final
+class Registration(Authenticity):
     @property
     def credential(self) -> Credential: ...
     @property
-    def authenticity(self) -> float: ...
-    @property
-    def llr(self) -> float | None: ...
-    @property
-    def unjudged(self) -> str | None: ...
-    @property
-    def net_speech(self) -> float: ...
-    @property
     def warnings(self) -> list[Shortfall]: ...
 
-class Verification:
+@final
+class Verification(Authenticity):
     @property
     def score(self) -> float: ...
     @property
-    def authenticity(self) -> float: ...
-    @property
-    def llr(self) -> float | None: ...
-    @property
-    def unjudged(self) -> str | None: ...
-    @property
-    def net_speech(self) -> float: ...
-    @property
     def warnings(self) -> list[Shortfall]: ...
 
+@final
 class CredentialKey:
     def __new__(cls, id: bytes, secret: bytes) -> CredentialKey: ...
     @staticmethod
@@ -125,6 +137,7 @@ class CredentialKey:
     @property
     def secret(self) -> bytes: ...
 
+@final
 class Credential:
     def seal(self, key: _Keys, tenant: str = "default") -> str: ...
     @staticmethod
@@ -136,21 +149,23 @@ class Credential:
     @property
     def model(self) -> str: ...
     @property
-    def channel_type(self) -> _ChannelType: ...
+    def channel_type(self) -> ChannelType: ...
     def embedding(self) -> NDArray[np.float32]: ...
 
+@final
 class Calibration:
     @staticmethod
-    def load(path: _Path) -> Calibration: ...
+    def load(path: Path) -> Calibration: ...
     @property
     def identity(self) -> str: ...
     @property
-    def channel_type(self) -> _ChannelType: ...
+    def channel_type(self) -> ChannelType: ...
     def llr(
         self, cosine: float, *, net_speech: tuple[float, float] = (5.0, 5.0), snr: tuple[float, float] = (30.0, 30.0)
     ) -> float: ...
     def threshold(self, point: str) -> float: ...
 
+@final
 class Evaluation:
     @property
     def eer(self) -> float: ...
@@ -169,20 +184,21 @@ class Evaluation:
     def actual_dcf(self, prior: float) -> float: ...
     def rates(self, threshold: float) -> tuple[float, float]: ...
 
+@final
 class Engine:
-    def __new__(cls, models: _Path | None = None, *, calibration: Calibration | None = None) -> Engine: ...
+    def __new__(cls, models: Path | None = None, *, calibration: Calibration | None = None) -> Engine: ...
     @property
     def models(self) -> dict[str, str]: ...
     @property
     def model(self) -> str: ...
-    def calibration(self, channel_type: _ChannelType = "telephone") -> Calibration: ...
+    def calibration(self, channel_type: ChannelType = "telephone") -> Calibration: ...
     def open(
         self,
         codec: str = "mulaw",
         sample_rate: int = 8000,
         *,
         seconds: float = 5.0,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         container: Literal["raw", "wav", "ogg"] = "raw",
         sample_format: str = "",
         channels: int = 1,
@@ -191,19 +207,19 @@ class Engine:
     ) -> CallStream: ...
     def speech(
         self,
-        audio: _Audio,
+        audio: Audio,
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 30.0,
         channel: int = 1,
     ) -> Speech: ...
     def register(
         self,
-        audio: _Audio,
+        audio: Audio,
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 30.0,
         channel: int = 1,
         attack_rate: float = 0.01,
@@ -211,10 +227,10 @@ class Engine:
     def verify(
         self,
         credential: Credential,
-        audio: _Audio,
+        audio: Audio,
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 30.0,
         channel: int = 1,
         attack_rate: float = 0.01,
@@ -222,48 +238,49 @@ class Engine:
     def identify(
         self,
         credentials: dict[_Name, Credential],
-        audio: _Audio,
+        audio: Audio,
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 30.0,
         channel: int = 1,
     ) -> list[tuple[_Name, float]]: ...
     def compare(self, one: Credential, other: Credential) -> float: ...
     def authenticity(
         self,
-        audio: _Audio,
+        audio: Audio,
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 30.0,
         channel: int = 1,
         attack_rate: float = 0.01,
     ) -> Authenticity: ...
     def quality(
         self,
-        audio: _Audio,
+        audio: Audio,
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 30.0,
         channel: int = 1,
     ) -> Quality: ...
     def embed(
         self,
-        audio: _Audio | Sequence[_Audio],
+        audio: Audio | Sequence[Audio],
         sample_rate: int | None = None,
         *,
-        channel_type: _ChannelType = "telephone",
+        channel_type: ChannelType = "telephone",
         seconds: float = 120.0,
         channel: int = 1,
         threads: int | None = None,
     ) -> NDArray[np.float32]: ...
     def speech_segments(
-        self, audio: _Path | _Samples, sample_rate: int | None = None, *, channel: int = 1
+        self, audio: Path | Samples, sample_rate: int | None = None, *, channel: int = 1
     ) -> NDArray[np.float64]: ...
 
 def evaluate(scores: Sequence[float] | NDArray[np.float64], same: Sequence[bool] | NDArray[np.bool_]) -> Evaluation: ...
-def encode(samples: _Samples, codec: str, sample_format: str = "") -> bytes: ...
+def encode(samples: Samples, codec: str, sample_format: str = "") -> bytes: ...
 def decode(data: bytes, codec: str, sample_format: str = "") -> NDArray[np.int16]: ...
-def load_audio(path: _Path, *, channel: int = 1) -> tuple[NDArray[np.int16], int]: ...
+def resample(samples: Samples, sample_rate: int, wanted: int, *, channel: int = 1) -> NDArray[np.int16]: ...
+def load_audio(path: Path, *, channel: int = 1) -> tuple[NDArray[np.int16], int]: ...

@@ -107,24 +107,5 @@ class Internal(Error):
     reason = "internal"
 
 
-BY_REASON = {
-    error.reason: error
-    for error in (
-        InvalidArgument,
-        ModelsNotFound,
-        ModelsInvalid,
-        UnsupportedFormat,
-        NarrowBand,
-        CodecMismatch,
-        InvalidAudio,
-        TooLittleSpeech,
-        PoorQuality,
-        NotACredential,
-        UnknownKey,
-        CredentialRefused,
-        NotComparable,
-        NoThreshold,
-        UnreadableFile,
-        Internal,
-    )
-}
+BY_REASON = {error.reason: error for error in Error.__subclasses__()}
+"""The exception for each reason."""

@@ -1,0 +1,122 @@
+//! Calls of one thread: their packets when they are due, and between them decisions, the oldest first.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use peakstream::{AnalysisSpec, CallStream, Engine, EngineOptions, Template};
+use peakstream_server::model_dir;
+
+use super::{Args, Carried, Load};
+use crate::engine::{open, push_all};
+use crate::server::recording;
+
+/// Between two packets of a call.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// Samples, which are bytes, of a packet.
+const PACKET: usize = 160;
+/// Net speech of a decision, in seconds: the newest of the call.
+const NEWEST: f64 = 3.0;
+/// Net speech that a call collects before another takes its place, in seconds.
+const WHOLE: f64 = 30.0;
+/// Until the first decisions have been taken.
+const SETTLE: Duration = Duration::from_secs(8);
+/// How long the thread sleeps when nothing is due.
+const TICK: Duration = Duration::from_micros(200);
+
+struct Call {
+    stream: CallStream,
+    /// Where it is in the audio.
+    at: usize,
+    /// Whole seconds of net speech at its last decision.
+    decided: u64,
+}
+
+/// What puts a load on the engine: live calls in.
+pub(super) fn load(args: &Args) -> Result<Box<Load<'static>>, Box<dyn Error>> {
+    let (models, recordings) = recording::with_models(args.models.as_deref())?;
+    let options = EngineOptions { precision: args.precision, ..EngineOptions::default() };
+    let engine = model_dir::load_engine_from(&models, options)?;
+    let audio: Vec<u8> = recordings.iter().flat_map(|recording| recording.audio.iter().copied()).collect();
+    let voice = voice_of(&engine, &audio)?;
+    Ok(Box::new(move |calls, measured| carry(&engine, &audio, &voice, calls as usize, measured)))
+}
+
+/// Whose calls these claim to be.
+fn voice_of(engine: &Engine, audio: &[u8]) -> Result<Template, Box<dyn Error>> {
+    let mut stream = open(engine, NEWEST)?;
+    push_all(&mut stream, audio);
+    Ok(engine.analyse(&stream.finish(), AnalysisSpec { model: engine.newest_model() })?.template)
+}
+
+fn carry(
+    engine: &Engine,
+    audio: &[u8],
+    voice: &Template,
+    calls: usize,
+    measured: Duration,
+) -> Result<Carried, Box<dyn Error>> {
+    let spec = AnalysisSpec { model: engine.newest_model() };
+    let mut running = Vec::with_capacity(calls);
+    for number in 0..calls {
+        // Each begins elsewhere.
+        let at = audio.len() / PACKET * number / calls * PACKET;
+        running.push(Call { stream: open(engine, WHOLE)?, at, decided: 0 });
+    }
+    let (mut waiting, mut times, mut idle) = (VecDeque::new(), Vec::new(), Duration::ZERO);
+    let begin = Instant::now();
+    let (settled, end) = (begin + SETTLE, begin + SETTLE + measured);
+    let due = |packet: usize| begin + INTERVAL.mul_f64(packet as f64 / calls as f64);
+    let mut packet = 0;
+    loop {
+        let now = Instant::now();
+        if now >= end {
+            break;
+        }
+        while due(packet) <= now {
+            let call = &mut running[packet % calls];
+            if call.take(engine, audio)? {
+                waiting.push_back((packet % calls, due(packet)));
+            }
+            packet += 1;
+        }
+        if let Some((number, since)) = waiting.pop_front() {
+            let analysis = engine.analyse(&running[number].stream.newest(NEWEST), spec)?;
+            let _ = black_box(engine.compare(voice, &analysis.template));
+            if since >= settled {
+                times.push(since.elapsed().as_secs_f64() * 1e3);
+            }
+        } else {
+            std::thread::sleep(TICK);
+            idle += if now >= settled { now.elapsed() } else { Duration::ZERO };
+        }
+    }
+    // Those that wait longer than is allowed are late already, whenever they would come.
+    let late = waiting.iter().filter(|(_, since)| *since >= settled);
+    times.extend(late.map(|(_, since)| since.elapsed().as_secs_f64() * 1e3));
+    let busy = 1.0 - idle.as_secs_f64() / measured.as_secs_f64();
+    Ok(Carried::new(times, 0, calls as f64, Some(busy)))
+}
+
+impl Call {
+    /// Takes its next packet. Whether there is a decision to take.
+    fn take(&mut self, engine: &Engine, audio: &[u8]) -> Result<bool, Box<dyn Error>> {
+        if self.at + PACKET > audio.len() {
+            self.at = 0;
+        }
+        push_all(&mut self.stream, &audio[self.at..self.at + PACKET]);
+        self.at += PACKET;
+        let status = self.stream.status();
+        let seconds = status.net_speech.seconds();
+        let due = seconds >= NEWEST && seconds as u64 > self.decided;
+        if due {
+            self.decided = seconds as u64;
+        }
+        if status.enough {
+            (self.stream, self.decided) = (open(engine, WHOLE)?, 0);
+            return Ok(false);
+        }
+        Ok(due)
+    }
+}
