@@ -71,7 +71,7 @@ bindings-test: ## the C library and the Python package, as their users have them
 wheel: demo-audio ## the Python package, optimised, tried in a fresh environment of every Python at hand (minutes)
 	@python3 bindings/python/tests/interpreters.py
 
-test-neon: models ## inner loops, golden vectors and allocations of an aarch64 machine, under qemu (says what to install; minutes)
+test-neon: models ## inner loops, golden vectors and allocations of an aarch64 machine, under qemu (says what to install; half an hour)
 	@.ci/neon
 
 PREFIX ?= /usr/local
