@@ -133,7 +133,7 @@ class Run:
     """The sections of a run; each returns its rows."""
 
     def __init__(self, arguments):
-        self.quick, self.rounds = arguments.quick, arguments.repeats
+        self.quick, self.rounds, self.precision = arguments.quick, arguments.repeats, arguments.precision
         self.bench, self.server = build()
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.cores = Cores()
@@ -213,7 +213,7 @@ class Run:
         return taken
 
     def capacity(self):
-        carried, seconds = [], ["--seconds", 5 if self.quick else 20]
+        carried, seconds = [], ["--seconds", 5 if self.quick else 12]
         for precision in self.precisions():
             own = [*seconds, "--precision", precision]
             once = ["--pattern", "once", *own, *self.bound()]
@@ -225,9 +225,10 @@ class Run:
         return carried
 
     def precisions(self):
-        """Those that this machine has instructions for."""
+        """Those asked for that this machine has instructions for."""
         names = {figure["name"] for figure in run([self.bench, "network", "--repeats", "1", "--seconds", "1"], 300)["figures"]}
-        return ["f32", "int8"] if alternatives.embedding(1, rows.IN_BYTES) in names else ["f32"]
+        there = ["f32", "int8"] if alternatives.embedding(1, rows.IN_BYTES) in names else ["f32"]
+        return [precision for precision in there if self.precision in (None, precision)]
 
 
 SECTIONS = ("engine", "messages", "decisions", "signalling", "parked", "load", "restart", "start", "capacity")
@@ -261,6 +262,7 @@ def measure(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two rounds and few calls: seconds instead of minutes, for a look")
+    parser.add_argument("--precision", choices=("f32", "int8"), help="capacity: in this precision alone (default: in each)")
     parser.add_argument("--repeats", type=int, metavar="N", help="rounds in which engine and alternatives take turns (default: 7)")
     sections = f"some sections alone, with commas between: {', '.join(SECTIONS)}; the rest of the report stays"
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="SECTION", help=sections)

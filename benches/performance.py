@@ -111,6 +111,19 @@ def plots(rows):
         yield save(figure, "performance-ratios.svg")
 
 
+def loads(rows):
+    """Every load that was tried, of which a search tells the most that is carried."""
+    yield "| live calls | how | audio of | median ms | p99 ms | decisions | without one | core busy |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        if row["name"] in SHORT:
+            continue
+        for load in sorted(row.get("tried", ()), key=lambda load: load["calls"]):
+            figures = [number(load[member]) for member in ("streaming", "median_ms", "p99_ms", "decisions", "failed")]
+            busy = f"{load['busy']:.0%}" if load["busy"] is not None else ""
+            yield f"| {load['calls']:.0f} | {row['name'].removeprefix('live calls, ')} | {' | '.join(figures)} | {busy} |"
+
+
 def save(figure, name):
     figure.tight_layout()
     figure.savefig(PAGE.parent / name, metadata={"Date": None})
@@ -137,6 +150,10 @@ def page(rows):
         "## Everything that is measured",
         "",
         *measured(rows),
+        "",
+        "## Every load that was tried",
+        "",
+        *loads(rows),
         "",
         "*Live calls* that are decided once are calls of a minute that come at random times; each streams packets of 20 ms in real time through the server until it is",
         "decided after 5 s of net speech, when its stream ends. A load counts as carried if 99 of 100 decisions come within 50 ms of the deciding packet, twice. *Decided again* are calls",

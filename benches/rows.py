@@ -210,4 +210,4 @@ def capacity_rows(precision, crowd, found, again, cpu):
     for pattern, report in (("each decided once", found), ("decided after each second of speech, the engine alone", again)):
         best = report["found"]
         more = {**told(best), "precision": precision, "limit_ms": report["limit_ms"]} if best else {"precision": precision}
-        yield row(f"live calls, {pattern}, {precision}", "live calls", best["calls"] if best else 0, cpu, **more)
+        yield row(f"live calls, {pattern}, {precision}", "live calls", best["calls"] if best else 0, cpu, **more, tried=report["tried"])

@@ -18,9 +18,12 @@ use peakstream::Precision;
 use serde_json::{Value, json};
 
 /// Where the search begins, in live calls.
-const FEWEST: f64 = 64.0;
+const FEWEST: f64 = 16.0;
 /// It ends there if nothing is too much.
 const MOST: f64 = 16_384.0;
+/// A load with such a 99th percentile, in milliseconds, is more than a core can do, whatever the limit. Up to there every load is told, so
+/// that it can be read what would be carried with another limit.
+const HOPELESS_MS: f64 = 500.0;
 /// Steps between the last load that was carried and the first that was not: an eighth of their ratio is left, on a logarithmic scale.
 const STEPS: u32 = 3;
 /// What is left of a load that was not carried the second time.
@@ -122,21 +125,30 @@ fn seconds(args: &Args) -> Duration {
 /// The most live calls that are carried, and how.
 fn search(args: &Args, load: &mut Load<'_>) -> Result<Value, Box<dyn Error>> {
     let mut tried = Vec::new();
-    let mut try_load = |calls: f64| -> Result<bool, Box<dyn Error>> {
+    let mut try_load = |calls: f64| -> Result<Carried, Box<dyn Error>> {
         let carried = load(calls.round(), seconds(args))?;
-        let told = carried.told(calls);
-        eprintln!("{calls:.0} calls: p99 {:.1} ms of {} decisions", carried.p99_ms, carried.decisions);
-        tried.push(told);
-        Ok(carried.in_time(args.limit_ms))
+        let Carried { median_ms, p99_ms, decisions, .. } = carried;
+        eprintln!("{calls:.0} calls: median {median_ms:.1} ms, p99 {p99_ms:.1} ms of {decisions} decisions");
+        tried.push(carried.told(calls));
+        Ok(carried)
     };
-    let mut most = FEWEST;
-    while most < MOST && try_load(most)? {
-        most *= 2.0;
+    let (mut calls, mut most, mut next) = (FEWEST / 2.0, None, FEWEST);
+    while next <= MOST {
+        let carried = try_load(next)?;
+        match carried.in_time(args.limit_ms) {
+            true if most.is_none() => calls = next,
+            true => {}
+            false => most = most.or(Some(next)),
+        }
+        if carried.failed > 0 || carried.p99_ms > HOPELESS_MS {
+            break;
+        }
+        next *= 2.0;
     }
-    let mut calls = most / 2.0;
+    let mut most = most.unwrap_or(next);
     for _ in 0..STEPS {
         let between = (calls * most).sqrt();
-        if try_load(between)? {
+        if try_load(between)?.in_time(args.limit_ms) {
             calls = between;
         } else {
             most = between;
@@ -144,7 +156,7 @@ fn search(args: &Args, load: &mut Load<'_>) -> Result<Value, Box<dyn Error>> {
     }
     // Too much now: less, until a load is carried that may be another than the one carried before.
     let mut attempts = 0;
-    while attempts < ATTEMPTS && !try_load(calls)? {
+    while attempts < ATTEMPTS && !try_load(calls)?.in_time(args.limit_ms) {
         calls *= LESS;
         attempts += 1;
     }
