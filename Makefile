@@ -1,5 +1,5 @@
 # Each target is a line a person could type. `make help` lists them.
-.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test wheel install-c deb bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
+.PHONY: help demo serve test lint doc models demo-audio test-rust test-clients instructions bindings-test wheel test-neon install-c deb bench eval precision accuracy gates replays speech fuzz authenticity-data train-authenticity calibrate adapt
 STEP := .ci/step
 
 help: ## this list
@@ -70,6 +70,9 @@ bindings-test: ## the C library and the Python package, as their users have them
 
 wheel: demo-audio ## the Python package, optimised, tried in a fresh environment of every Python at hand (minutes)
 	@python3 bindings/python/tests/interpreters.py
+
+test-neon: models ## inner loops, golden vectors and allocations of an aarch64 machine, under qemu (says what to install; half an hour)
+	@.ci/neon
 
 PREFIX ?= /usr/local
 PROFILE ?= release
