@@ -85,20 +85,20 @@ class Alternatives:
         import webrtcvad
         from reference import g711, runtime
 
-        self.numpy, self.onnxruntime, self.seconds = numpy, onnxruntime, len(mulaw) / 8000
+        self.numpy, self.seconds = numpy, len(mulaw) / 8000
         codes = numpy.frombuffer(mulaw, dtype=numpy.uint8)
         table = g711.mu_law_decode(numpy.arange(256, dtype=numpy.uint8))
         narrow = table[codes] / numpy.float32(32768)
         self.wide = scipy.signal.resample_poly(narrow, 2, 1).astype(numpy.float32)
         self.pcm = (self.wide * 32767).astype(numpy.int16).tobytes()
-        self.silero = self.session(published_silero(folder))
+        self.silero = runtime.session(published_silero(folder))
         self.webrtc = webrtcvad.Vad(2)
         features = runtime.log_mel(self.wide)
         longest = numpy.resize(features, (100 * max(SECONDS), features.shape[1]))
         best = runtime.Embedder(install.INSTALLED / "campplus.onnx")
         plain = runtime.Embedder(install.install_plain(folder, install.Progress(quiet=True)))
         self.check(best, plain, features)
-        judge = self.session(install.INSTALLED / "authenticity.onnx")
+        judge = runtime.session(install.INSTALLED / "authenticity.onnx")
         heard = numpy.sin(numpy.arange(judge.get_inputs()[0].shape[1], dtype=numpy.float32))[None]
         self.layers = heard.shape[1]
 
@@ -121,11 +121,6 @@ class Alternatives:
         if c_table:
             version = ".".join(map(str, sys.version_info[:2]))
             self.works.insert(0, Work("push: µ-law decoding", f"audioop of Python {version}, {whole}", lambda: c_table.ulaw2lin(mulaw, 2), each))
-
-    def session(self, file):
-        options = self.onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        return self.onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
     def by_tract(self, tract, features):
         graph = tract.onnx().load(install.INSTALLED / "campplus.onnx")

@@ -29,12 +29,9 @@ import alternatives  # noqa: E402
 import install  # noqa: E402
 import machine  # noqa: E402
 import rows  # noqa: E402
+from install import Failure  # noqa: E402
 from node_server import NodeServer  # noqa: E402
 from table import print_table  # noqa: E402
-
-
-class Failure(Exception):
-    """Something the person at the keyboard has to know."""
 
 
 # ---- the programs, and where they run
@@ -280,7 +277,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         measure(arguments)
-    except (Failure, install.Failure) as failure:
+    except Failure as failure:
         sys.exit(f"bench: {failure}")
     except KeyboardInterrupt:
         sys.exit("bench: stopped")

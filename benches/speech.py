@@ -53,8 +53,6 @@ def recorded_music(quiet):
     except demo_audio.NotHere as reason:
         print(f"recorded hold music is left out: {reason}", file=sys.stderr)
         return None
-    except install.Failure as failure:
-        raise bench.Failure(str(failure))
     subprocess.run(["dpkg-deb", "-x", str(deb), str(target)], check=True)
     stamp.write_text(MUSIC[2])
     return target
@@ -67,13 +65,10 @@ class Silero:
 
     def __init__(self):
         import numpy
-        import onnxruntime
         import scipy.signal
+        from reference import runtime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        model = str(alternatives.published_silero(bench.FOLDER))
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.session = runtime.session(alternatives.published_silero(bench.FOLDER))
         self.numpy, self.resample = numpy, scipy.signal.resample_poly
 
     def frames(self, calls):

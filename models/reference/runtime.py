@@ -19,13 +19,18 @@ def log_mel(samples):
     return np.array([bank.get_frame(i) for i in range(bank.num_frames_ready)], dtype=np.float32).reshape(-1, 80)
 
 
+def session(model):
+    """A model file, ready to run on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
 class Embedder:
     """CAM++ of an installed model file."""
 
     def __init__(self, model):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self.session = session(model)
 
     def __call__(self, features):
         """Raw 192 values of features whose mean is not subtracted; zeros if there are too few frames."""

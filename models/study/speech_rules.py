@@ -15,13 +15,13 @@ import pathlib
 import sys
 
 import numpy as np
-import onnxruntime
 from scipy import signal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "benches"), str(ROOT / "models")]
 import alternatives  # noqa: E402
 import bench  # noqa: E402
+from reference import runtime  # noqa: E402
 from reference.chain import NOISE_DB, Noise, half_band, mirrored  # noqa: E402
 
 BLOCK, FRAME, DELAY = 256, 80, 10
@@ -89,9 +89,7 @@ def probabilities(line, noise):
         fill = np.concatenate([np.zeros(DELAY), Noise().first(line.shape[1])])[: line.shape[1]]
         wide += 10 ** (NOISE_DB / 20) * mirrored(fill, half_band(20, 5.0))
     wide = wide.astype(np.float32)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    network = onnxruntime.InferenceSession(str(alternatives.published_silero(bench.FOLDER)), options, providers=["CPUExecutionProvider"])
+    network = runtime.session(alternatives.published_silero(bench.FOLDER))
     state, context = np.zeros((2, len(wide), 128), np.float32), np.zeros((len(wide), 64), np.float32)
     found = []
     for at in range(0, wide.shape[1] - 2 * BLOCK + 1, 2 * BLOCK):
