@@ -11,11 +11,10 @@ use serde::Deserialize;
 use super::campplus::HEARD;
 use super::golden::{self, Golden};
 use super::graph_file::{Weights, WeightsError};
-use super::image::hold;
 use super::speaker::{self, SpeakerModel};
 use super::workspaces::Workspaces;
 use super::{LoadError, ModelInfo, Precision, Source};
-use crate::simd::{Packed, Product, kernels};
+use crate::simd::{Aligned, Packed, Product, kernels};
 use crate::speech::fbank::FbankTables;
 use crate::{ChannelType, Judgement, Llr, Unjudged};
 
@@ -89,7 +88,7 @@ struct Network {
 #[derive(Debug, Default)]
 struct Workspace {
     input: Vec<f32>,
-    hidden: Vec<f32>,
+    hidden: Aligned<f32>,
 }
 
 /// What [`AuthenticityModel::listen`] has said of the runs of one call, so far.
@@ -199,7 +198,7 @@ impl Network {
         input.clear();
         let of = heard.iter().zip(&self.means).zip(&self.scales);
         input.extend(of.map(|((value, mean), scale)| ((value - mean) * scale).clamp(-FURTHEST, FURTHEST)));
-        hold(hidden, HIDDEN);
+        hidden.hold(HIDDEN);
         let product = Product { matrix: &self.hidden, input, rows: &[(0, 0)], relu: true, accumulate: false };
         kernels().product(&product, hidden);
         self.bias + hidden.iter().zip(&self.output).map(|(value, weight)| value * weight).sum::<f32>()

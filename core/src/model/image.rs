@@ -1,14 +1,7 @@
 //! How the images that convolutions work on lie in their buffers: bins of frames of channels, in a border of zeros.
 
-use crate::simd::Rows;
 use crate::simd::winograd::{TILE, tiles};
-
-/// Makes a buffer so long; what it holds is of no interest.
-pub(super) fn hold<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
-    if buffer.len() < length {
-        buffer.resize(length, T::default());
-    }
-}
+use crate::simd::{Aligned, Number, Rows};
 
 /// An image's size.
 #[derive(Clone, Copy)]
@@ -50,9 +43,9 @@ impl Shape {
     }
 
     /// The image with its border; another number of frames has it elsewhere.
-    pub(super) fn room<T: Copy + Default>(self, buffer: &mut Vec<T>) {
+    pub(super) fn room<T: Number + Default>(self, buffer: &mut Aligned<T>) {
         let size = self.bin();
-        hold(buffer, (self.bins + 2) * size);
+        buffer.hold((self.bins + 2) * size);
         for (number, bin) in buffer.chunks_exact_mut(size).take(self.bins + 2).enumerate() {
             if number == 0 || number > self.bins {
                 bin.fill(T::default());

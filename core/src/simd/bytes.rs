@@ -5,11 +5,13 @@
 //! exact: all error is in the two roundings. What a step is worth is found for each row, or whatever else shares one
 //! ([`Worth`]), so nothing has to be calibrated, and no input saturates.
 
-use super::PANEL;
-use super::dense::{Affine, GRANULE, Rows, Shape, Then};
+use super::dense::{Affine, Ahead, GRANULE, Rows, Shape, Then};
+use super::{Aligned, PANEL};
 
 /// Rows of the matrix that are multiplied at once.
 pub(super) const QUAD: usize = 4;
+/// Columns of a tile where the matrix has a multiple of so many; of others, [`GRANULE`].
+const WIDE: usize = 4 * PANEL;
 /// The largest step of a weight.
 const MOST: f32 = 127.0;
 
@@ -18,16 +20,16 @@ const MOST: f32 = 127.0;
 #[repr(C, align(64))]
 struct Line([i8; QUAD * PANEL]);
 
-/// A matrix of `runs` · `depth` rows and some columns, with a bias for each column, laid out for the loop: for each sixteen columns,
-/// four rows after four rows.
+/// A matrix of `runs` · `depth` rows and some columns, with a bias for each column, laid out for the loop: for the columns of
+/// each tile, four rows after four rows.
 #[derive(Clone, Debug)]
 pub(crate) struct ByteMatrix {
     pub(super) runs: usize,
     pub(super) depth: usize,
     weights: Box<[Line]>,
     /// What a step of a column's weights is worth.
-    pub(super) worth: Box<[f32]>,
-    pub(super) bias: Box<[f32]>,
+    pub(super) worth: Aligned<f32>,
+    pub(super) bias: Aligned<f32>,
 }
 
 impl ByteMatrix {
@@ -47,18 +49,23 @@ impl ByteMatrix {
         assert!(bias.len().is_multiple_of(GRANULE), "no shape for the loop");
         let (rows, columns) = (runs * depth, bias.len());
         let largest = |column: usize| (0..rows).map(|row| weight(row, column).abs()).fold(0.0, f32::max);
-        let worth: Box<[f32]> = (0..columns).map(|column| largest(column) / MOST).collect();
+        let worth: Aligned<f32> = (0..columns).map(|column| largest(column) / MOST).collect();
         let lines = rows / QUAD;
         let mut weights = vec![Line([0; QUAD * PANEL]); lines * columns / PANEL];
+        // Of a tile, the lines of four rows follow each other.
+        let wide = tile(columns) / PANEL;
         for (at, line) in weights.iter_mut().enumerate() {
+            let (four, panel) = (at / wide % lines, at / (wide * lines) * wide + at % wide);
             for (place, packed) in line.0.iter_mut().enumerate() {
-                let (row, column) = (at % lines * QUAD + place % QUAD, at / lines * PANEL + place / QUAD);
+                let (row, column) = (four * QUAD + place % QUAD, panel * PANEL + place / QUAD);
                 // A column of zeros has steps that are worth nothing; then so be it.
                 *packed = (weight(row, column) / worth[column]).round_ties_even() as i8;
             }
         }
         let lost = |row: usize, column: usize| {
-            let steps = weights[column / PANEL * lines + row / QUAD].0[column % PANEL * QUAD + row % QUAD];
+            let panel = column / PANEL;
+            let line = (panel / wide * lines + row / QUAD) * wide + panel % wide;
+            let steps = weights[line].0[column % PANEL * QUAD + row % QUAD];
             f64::from(usual(row)) * f64::from(weight(row, column) - f32::from(steps) * worth[column])
         };
         let right =
@@ -68,19 +75,40 @@ impl ByteMatrix {
     }
 
     /// Columns.
-    pub(crate) const fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.bias.len()
     }
 
-    /// The weights of the sixteen columns that begin with a column, a multiple of sixteen.
+    /// Columns of a tile.
+    pub(super) fn tile(&self) -> usize {
+        tile(self.columns())
+    }
+
+    /// The weights that a product begins with.
+    pub(crate) fn ahead(&self) -> Ahead<'_> {
+        self.of_tile(0)
+    }
+
+    /// The weights of the tile that begins with a column.
+    pub(super) fn of_tile(&self, column: usize) -> Ahead<'_> {
+        let lines = self.runs * self.depth / QUAD * self.tile() / PANEL;
+        Ahead::of(&self.weights[column / self.tile() * lines..][..lines])
+    }
+
+    /// Where the weights of the tile lie that begins with a column.
     ///
     /// # Safety
     /// There is such a column.
     #[inline(always)]
-    pub(super) unsafe fn panel(&self, column: usize) -> *const i8 {
+    pub(super) unsafe fn weights(&self, column: usize) -> *const i8 {
         // SAFETY: as this function's.
-        unsafe { self.weights.as_ptr().add(column / PANEL * (self.runs * self.depth / QUAD)).cast() }
+        unsafe { self.weights.as_ptr().cast::<i8>().add(column * self.runs * self.depth) }
     }
+}
+
+/// Columns of a tile, of a matrix of so many.
+const fn tile(columns: usize) -> usize {
+    if columns.is_multiple_of(WIDE) { WIDE } else { GRANULE }
 }
 
 /// What a step of the bytes that enter is worth.
@@ -105,6 +133,7 @@ pub(crate) struct ByteLayer<'a> {
     pub(crate) count: usize,
     pub(crate) then: Then<'a>,
     pub(crate) to: Rows,
+    pub(crate) ahead: Ahead<'a>,
 }
 
 impl ByteLayer<'_> {
@@ -118,22 +147,6 @@ impl ByteLayer<'_> {
             Worth::All(_) => {}
             Worth::Rows(worth) => assert!(self.count <= worth.len(), "a row of no worth"),
             Worth::Runs(worth) => assert!(runs <= worth.len(), "a run of no worth"),
-        }
-    }
-
-    /// What a step is worth, there.
-    ///
-    /// # Safety
-    /// [`ByteLayer::check`] has passed for more rows and runs.
-    #[inline(always)]
-    pub(super) unsafe fn worth(&self, row: usize, run: usize) -> f32 {
-        // SAFETY: as this function's.
-        unsafe {
-            match self.worth {
-                Worth::All(worth) => worth,
-                Worth::Rows(worth) => *worth.get_unchecked(row),
-                Worth::Runs(worth) => *worth.get_unchecked(run),
-            }
         }
     }
 }

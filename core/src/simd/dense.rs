@@ -5,10 +5,11 @@
 //! over frequency and time one with three runs, without a copy of anything (no "im2col").
 //!
 //! Sums of a tile of some rows and some columns stay in registers, and each loaded weight is used for all rows of the tile. The tiles
-//! of the same columns follow each other, so that their weights stay in the nearest caches.
+//! of the same columns follow each other, so that their weights stay in the nearest caches; meanwhile they bring those that are read
+//! next into the second-level cache ([`Ahead`]).
 
-use super::PANEL;
 use super::lanes::Lanes;
+use super::{Aligned, Kernels, PANEL};
 
 /// Columns of a matrix are a multiple of this: what the widest tile has.
 pub(super) const GRANULE: usize = 2 * PANEL;
@@ -18,35 +19,164 @@ pub(super) const GRANULE: usize = 2 * PANEL;
 #[repr(C, align(64))]
 struct Line([f32; PANEL]);
 
-/// A matrix of `runs` · `depth` rows and some columns, with a bias for each column, laid out for the loop: for each sixteen columns,
+/// A matrix of `runs` · `depth` rows and some columns, with a bias for each column, laid out for the loop: for the columns of each tile,
 /// row after row.
 #[derive(Clone, Debug)]
 pub(crate) struct Matrix {
     runs: usize,
     depth: usize,
     columns: usize,
+    /// Columns of a tile.
+    tile: usize,
     weights: Box<[Line]>,
-    bias: Box<[f32]>,
+    bias: Aligned<f32>,
 }
 
 impl Matrix {
-    /// Lays out `weight(row, column)`. Columns are as many as biases, a multiple of 32.
-    pub(crate) fn new(runs: usize, depth: usize, bias: &[f32], weight: impl Fn(usize, usize) -> f32) -> Self {
+    /// Lays out `weight(row, column)` for the loops of a table. Columns are as many as biases, a multiple of 32.
+    pub(crate) fn new(
+        kernels: &Kernels,
+        runs: usize,
+        depth: usize,
+        bias: &[f32],
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> Self {
         assert!(runs * depth > 0 && bias.len().is_multiple_of(GRANULE), "no shape for the loop");
-        let rows = runs * depth;
-        let mut weights = vec![Line([0.0; PANEL]); rows * bias.len() / PANEL];
+        let (rows, columns) = (runs * depth, bias.len());
+        let tile = kernels.tile(columns);
+        let mut weights = vec![Line([0.0; PANEL]); rows * columns / PANEL];
         for (at, line) in weights.iter_mut().enumerate() {
-            for (column, packed) in line.0.iter_mut().enumerate() {
-                *packed = weight(at % rows, at / rows * PANEL + column);
+            let (row, first) =
+                (at * PANEL / tile % rows, at * PANEL / (rows * tile) * tile + at * PANEL % tile);
+            for (column, packed) in (first..).zip(&mut line.0) {
+                *packed = weight(row, column);
             }
         }
-        Self { runs, depth, columns: bias.len(), weights: weights.into(), bias: bias.into() }
+        Self { runs, depth, columns, tile, weights: weights.into(), bias: bias.iter().copied().collect() }
     }
 
     /// Columns.
     pub(crate) const fn columns(&self) -> usize {
         self.columns
     }
+
+    /// The weights that a product begins with.
+    pub(crate) fn ahead(&self) -> Ahead<'_> {
+        self.of_tile(0)
+    }
+
+    /// The weights of the tile that begins with a column.
+    fn of_tile(&self, column: usize) -> Ahead<'_> {
+        let lines = self.runs * self.depth * self.tile / PANEL;
+        Ahead::of(&self.weights[column / self.tile * lines..][..lines])
+    }
+}
+
+/// Weights that are read next: a product brings them into the second-level cache, which does not hold those of a network, while it computes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ahead<'a>(&'a [u8]);
+
+impl<'a> Ahead<'a> {
+    /// Nothing is known.
+    pub(crate) const UNKNOWN: Self = Self(&[]);
+
+    /// So many cache lines.
+    pub(super) const fn of<T>(lines: &'a [T]) -> Self {
+        // SAFETY: lines are numbers, without padding, and any number is bytes.
+        Self(unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines)) })
+    }
+
+    /// These, or others if they are not known.
+    pub(super) const fn or(self, others: Self) -> Self {
+        if self.0.is_empty() { others } else { self }
+    }
+
+    /// What one of some tiles, each of which prefetches so many times, is to bring.
+    pub(super) fn share(self, tile: usize, tiles: usize, times: usize) -> Share {
+        let apart = self.0.len().div_ceil((tiles * times).max(1)).min(size_of::<Line>());
+        Share { next: self.0.as_ptr().wrapping_add(tile * times * apart), apart }
+    }
+}
+
+/// What a tile is to bring near: every prefetch is of an address a little further, most of the same cache line as the one before.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    next: *const u8,
+    apart: usize,
+}
+
+impl Share {
+    /// What is to be prefetched next. It may lie behind the end, which a prefetch may.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> *const u8 {
+        let next = self.next;
+        self.next = next.wrapping_add(self.apart);
+        next
+    }
+}
+
+/// Rows of which one pointer serves the loop: instructions add it, nothing, and once or twice the step.
+const TOGETHER: usize = 3;
+/// Rows of the matrix that a turn of the loop takes.
+pub(super) const TURN: usize = 2;
+
+/// Where the rows of a tile are read: a pointer for every [`TOGETHER`] of them.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<T, const ROWS: usize> {
+    pointers: [*const T; ROWS],
+    step: usize,
+}
+
+impl<T, const ROWS: usize> Inputs<T, ROWS> {
+    /// Rows a step apart.
+    ///
+    /// # Safety
+    /// They lie in the slice that the first does.
+    #[inline(always)]
+    pub(super) unsafe fn new(first: *const T, step: usize) -> Self {
+        let mut pointers = [first; ROWS];
+        for row in (0..ROWS).step_by(TOGETHER) {
+            // SAFETY: as this function's.
+            pointers[row] = unsafe { first.add(row * step) };
+        }
+        Self { pointers, step }
+    }
+
+    /// What is read of a row.
+    ///
+    /// # Safety
+    /// It lies in the row.
+    #[inline(always)]
+    pub(super) unsafe fn at(&self, row: usize, offset: usize) -> *const T {
+        // SAFETY: as this function's.
+        unsafe {
+            self.pointers.get_unchecked(row / TOGETHER * TOGETHER).add(row % TOGETHER * self.step + offset)
+        }
+    }
+
+    /// Goes on in every row.
+    ///
+    /// # Safety
+    /// Rows are as long, at least.
+    #[inline(always)]
+    pub(super) unsafe fn advance(&mut self, by: usize) {
+        for row in (0..ROWS).step_by(TOGETHER) {
+            // SAFETY: as this function's.
+            self.pointers[row] = opaque(unsafe { self.pointers[row].add(by) });
+        }
+    }
+}
+
+/// The same pointer, but the compiler does not know. It would compute the address of each row from that of the row before, with an instruction
+/// that takes the place of a product.
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written")]
+#[inline(always)]
+fn opaque<T>(mut pointer: *const T) -> *const T {
+    // SAFETY: does nothing.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+    }
+    pointer
 }
 
 /// Of a matrix.
@@ -156,12 +286,15 @@ pub(crate) struct Layer<'a> {
     pub(crate) then: Then<'a>,
     /// Where they are written to.
     pub(crate) to: Rows,
+    /// The weights of the product that follows.
+    pub(crate) ahead: Ahead<'a>,
 }
 
 impl Layer<'_> {
-    /// What the loops rely on.
-    pub(super) fn check(&self, output: &[f32]) {
-        let Matrix { runs, depth, columns, .. } = *self.matrix;
+    /// What the loops of a table rely on.
+    pub(super) fn check(&self, kernels: &Kernels, output: &[f32]) {
+        let Matrix { runs, depth, columns, tile, .. } = *self.matrix;
+        assert_eq!(tile, kernels.tile(columns), "a matrix for other loops");
         Shape { runs, depth, columns }.check(self.from, self.runs, self.count, self.input, self.to, output);
         self.then.check(self.count, columns);
     }
@@ -182,7 +315,7 @@ pub(super) unsafe fn layer<
 ) {
     // SAFETY: as this function's.
     unsafe {
-        if layer.matrix.columns.is_multiple_of(WIDE_VECTORS * V::COUNT) {
+        if layer.matrix.tile == WIDE_VECTORS * V::COUNT {
             columns::<V, WIDE_ROWS, WIDE_VECTORS>(layer, output);
         } else {
             columns::<V, ROWS, VECTORS>(layer, output);
@@ -193,23 +326,27 @@ pub(super) unsafe fn layer<
 /// All rows of some columns, then of the next.
 #[inline(always)]
 unsafe fn columns<V: Lanes, const ROWS: usize, const VECTORS: usize>(layer: &Layer<'_>, output: &mut [f32]) {
+    let Layer { matrix, count, .. } = *layer;
+    let (tiles, times) = (count.div_ceil(ROWS), matrix.runs * (matrix.depth / TURN));
     let mut column = 0;
     // SAFETY: as this function's.
     unsafe {
-        while column < layer.matrix.columns {
-            if layer.count < ROWS {
-                for row in 0..layer.count {
-                    tile::<V, 1, VECTORS>(layer, output, row, column);
+        while column < matrix.columns {
+            let next = column + matrix.tile;
+            let ahead =
+                if next < matrix.columns { matrix.of_tile(next) } else { layer.ahead.or(matrix.ahead()) };
+            if count < ROWS {
+                for row in 0..count {
+                    tile::<V, 1, VECTORS>(layer, output, row, column, ahead.share(row, count, times));
                 }
             } else {
-                let mut row = 0;
-                while row < layer.count {
+                for number in 0..tiles {
                     // The last tile may reach back over rows that are done: they come out the same again.
-                    tile::<V, ROWS, VECTORS>(layer, output, row.min(layer.count - ROWS), column);
-                    row += ROWS;
+                    let row = (number * ROWS).min(count - ROWS);
+                    tile::<V, ROWS, VECTORS>(layer, output, row, column, ahead.share(number, tiles, times));
                 }
             }
-            column += VECTORS * V::COUNT;
+            column = next;
         }
     }
 }
@@ -221,43 +358,32 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     output: &mut [f32],
     row: usize,
     column: usize,
+    mut ahead: Share,
 ) {
     let matrix = layer.matrix;
-    let rows_of_matrix = matrix.runs * matrix.depth;
-    // SAFETY: every address lies inside its slice: `Matrix` has runs · depth rows of weights in panels, and the rows' ends were
+    // SAFETY: every address lies inside its slice: `Matrix` has runs · depth rows of weights for each tile, and the rows' ends were
     // checked. Plain loops: a closure may stay a function of its own, and is then compiled for other instructions.
     unsafe {
-        let mut weights = [matrix.weights.as_ptr().cast::<f32>(); VECTORS];
-        for (v, weights) in weights.iter_mut().enumerate() {
-            let at = column + v * V::COUNT;
-            *weights = weights.add(at / PANEL * rows_of_matrix * PANEL + at % PANEL);
-        }
+        let mut weights = matrix.weights.as_ptr().cast::<f32>().add(column * matrix.runs * matrix.depth);
         let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
         for sums in &mut sums {
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = V::load(matrix.bias.as_ptr().add(column + v * V::COUNT));
             }
         }
-        let mut loaded = [V::splat(0.0); VECTORS];
-        for (number, &run) in layer.runs.iter().enumerate() {
-            let mut weights = weights;
-            for weights in &mut weights {
-                *weights = weights.add(number * matrix.depth * PANEL);
+        for &run in layer.runs {
+            let first = layer.input.as_ptr().add(layer.from.first + row * layer.from.step + run);
+            let mut inputs = Inputs::<f32, ROWS>::new(first, layer.from.step);
+            for _ in 0..matrix.depth / TURN {
+                multiply(&mut sums, &inputs, 0, weights);
+                multiply(&mut sums, &inputs, 1, weights.add(VECTORS * V::COUNT));
+                V::prefetch(ahead.next());
+                weights = weights.add(TURN * VECTORS * V::COUNT);
+                inputs.advance(TURN);
             }
-            let mut inputs = [layer.input.as_ptr(); ROWS];
-            for (r, input) in inputs.iter_mut().enumerate() {
-                *input = input.add(layer.from.first + (row + r) * layer.from.step + run);
-            }
-            for i in 0..matrix.depth {
-                for (loaded, weights) in loaded.iter_mut().zip(weights) {
-                    *loaded = V::load(weights.add(i * PANEL));
-                }
-                for (input, sums) in inputs.iter().zip(&mut sums) {
-                    let factor = V::splat(*input.add(i));
-                    for (sum, weights) in sums.iter_mut().zip(loaded) {
-                        *sum = weights.mul_add(factor, *sum);
-                    }
-                }
+            if !matrix.depth.is_multiple_of(TURN) {
+                multiply(&mut sums, &inputs, 0, weights);
+                weights = weights.add(VECTORS * V::COUNT);
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {
@@ -269,16 +395,43 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
+/// One number of each row times the weights that it meets.
+#[allow(
+    clippy::needless_range_loop,
+    reason = "a loop over an iterator as long as this is not always unrolled"
+)]
+#[inline(always)]
+unsafe fn multiply<V: Lanes, const ROWS: usize, const VECTORS: usize>(
+    sums: &mut [[V; VECTORS]; ROWS],
+    inputs: &Inputs<f32, ROWS>,
+    offset: usize,
+    weights: *const f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut loaded = [V::splat(0.0); VECTORS];
+        for v in 0..VECTORS {
+            loaded[v] = V::load(weights.add(v * V::COUNT));
+        }
+        for r in 0..ROWS {
+            let factor = V::splat(*inputs.at(r, offset));
+            for v in 0..VECTORS {
+                sums[r][v] = loaded[v].mul_add(factor, sums[r][v]);
+            }
+        }
+    }
+}
+
 /// A scale and a shift for each of some channels, a multiple of 32.
 #[derive(Clone, Debug)]
 pub(crate) struct Affine {
-    pub(crate) scale: Box<[f32]>,
-    pub(crate) shift: Box<[f32]>,
+    pub(crate) scale: Aligned<f32>,
+    pub(crate) shift: Aligned<f32>,
 }
 
 impl Affine {
     /// How many channels.
-    pub(crate) const fn channels(&self) -> usize {
+    pub(crate) fn channels(&self) -> usize {
         self.scale.len()
     }
 

@@ -14,6 +14,8 @@ pub(super) trait Lanes: Copy {
     /// From half precision: normal numbers and zeros.
     unsafe fn load_half(from: *const u16) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// Brings a cache line into the second-level cache, where there is an instruction for it; any address will do.
+    unsafe fn prefetch(at: *const u8);
     unsafe fn splat(value: f32) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;

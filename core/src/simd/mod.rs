@@ -18,6 +18,8 @@ macro_rules! table {
         /// The loops for these machines.
         pub(super) static KERNELS: Kernels = Kernels {
             level: $level,
+            tile: $columns * <$vector as Lanes>::COUNT,
+            wide_tile: $wide_columns * <$vector as Lanes>::COUNT,
             product,
             layer,
             scale_relu,
@@ -126,6 +128,7 @@ macro_rules! table {
 }
 
 mod abreast;
+mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -159,8 +162,9 @@ use std::sync::OnceLock;
 use winograd::Gather;
 
 pub(crate) use abreast::Bank;
+pub(crate) use aligned::{Aligned, Number};
 pub(crate) use bytes::{ByteLayer, ByteMatrix, RoundRows, Worth};
-pub(crate) use dense::{Affine, Layer, Matrix, Rows, Then};
+pub(crate) use dense::{Affine, Ahead, Layer, Matrix, Rows, Then};
 pub(crate) use fourier::Fourier;
 pub(crate) use gemm::{PANEL, Packed, Product};
 
@@ -292,6 +296,9 @@ pub enum LevelError {
 /// The inner loops of one instruction set. Calling one is safe: its table is only handed out on a machine that has it.
 pub(crate) struct Kernels {
     level: Level,
+    /// Columns of a layer's tile, and of those of matrices whose columns are a multiple of more.
+    tile: usize,
+    wide_tile: usize,
     product: unsafe fn(&Product<'_>, &mut [f32]),
     layer: unsafe fn(&Layer<'_>, &mut [f32]),
     scale_relu: unsafe fn(&Affine, &[f32], &mut [f32]),
@@ -327,6 +334,11 @@ pub(crate) fn kernels() -> &'static Kernels {
 }
 
 impl Kernels {
+    /// Columns of a layer's tile, of a matrix of some columns.
+    fn tile(&self, columns: usize) -> usize {
+        if columns.is_multiple_of(self.wide_tile) { self.wide_tile } else { self.tile }
+    }
+
     /// Rows times a packed matrix: see [`Product`].
     pub(crate) fn product(&self, product: &Product<'_>, output: &mut [f32]) {
         product.check(output);
@@ -336,7 +348,7 @@ impl Kernels {
 
     /// Many rows times a matrix: see [`Layer`].
     pub(crate) fn layer(&self, layer: &Layer<'_>, output: &mut [f32]) {
-        layer.check(output);
+        layer.check(self, output);
         // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
         unsafe { (self.layer)(layer, output) }
     }

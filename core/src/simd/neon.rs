@@ -35,6 +35,8 @@ impl Lanes for float32x4_t {
         unsafe { vst1q_f32(to, self) }
     }
     #[inline(always)]
+    unsafe fn prefetch(_at: *const u8) {}
+    #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: see above.
         unsafe { vdupq_n_f32(value) }

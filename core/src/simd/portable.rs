@@ -60,6 +60,8 @@ impl Lanes for Four {
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
     }
     #[inline(always)]
+    unsafe fn prefetch(_at: *const u8) {}
+    #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; 4])
     }

@@ -84,7 +84,6 @@ proptest! {
     ) {
         let columns = 2 * PANEL * panels;
         let (weights, bias) = (noise(runs * depth * columns, seed), noise(columns, seed ^ 1));
-        let matrix = Matrix::new(runs, depth, &bias, |row, column| weights[row * columns + column]);
         // Runs overlap and are in no order, as those of bins that take turns.
         let begins: Vec<usize> = (0..runs).map(|run| (runs - run) * 7).collect();
         let input = noise(2 + count * step + runs * 7 + depth, seed ^ 2);
@@ -93,7 +92,10 @@ proptest! {
         let then = [Then::Keep, Then::Relu, Then::AddRelu(&beside, Rows::packed(columns))][then];
         for table in tables() {
             let mut output = vec![7.0; 3 + count * to.step];
-            let layer = Layer { matrix: &matrix, input: &input, from, runs: &begins, count, then, to };
+            let matrix = Matrix::new(table, runs, depth, &bias, |row, column| weights[row * columns + column]);
+            let layer = Layer {
+                matrix: &matrix, input: &input, from, runs: &begins, count, then, to, ahead: Ahead::UNKNOWN,
+            };
             table.layer(&layer, &mut output);
             prop_assert!(output[..3].iter().all(|value| *value == 7.0));
             for row in 0..count {
@@ -147,7 +149,7 @@ proptest! {
         if let Some(table) = byte_kernels() {
             let mut output = vec![7.0; 3 + count * to.step];
             table.layer(
-                &ByteLayer { matrix: &matrix, input: &input, worth: of, from, runs: &begins, count, then, to },
+                &ByteLayer { matrix: &matrix, input: &input, worth: of, from, runs: &begins, count, then, to, ahead: Ahead::UNKNOWN },
                 &mut output,
             );
             for row in 0..count {
@@ -190,7 +192,7 @@ proptest! {
             let (worth, rows) = (Worth::All(1.0 / 255.0), Rows::packed(0));
             let mut output = [0.0; 2 * PANEL];
             table.layer(
-                &ByteLayer { matrix: &matrix, input: &input, worth, from: rows, runs: &[0], count: 1, then: Then::Keep, to: rows },
+                &ByteLayer { matrix: &matrix, input: &input, worth, from: rows, runs: &[0], count: 1, then: Then::Keep, to: rows, ahead: Ahead::UNKNOWN },
                 &mut output,
             );
             for (column, found) in output.into_iter().enumerate() {
@@ -224,7 +226,7 @@ proptest! {
     ) {
         let channels = 2 * PANEL * panels;
         let (scale, shift) = (noise(channels, seed), noise(channels, seed ^ 1));
-        let affine = Affine { scale: scale.clone().into(), shift: shift.clone().into() };
+        let affine = Affine { scale: scale.iter().copied().collect(), shift: shift.iter().copied().collect() };
         let (width, step) = (channels + apart, channels + 3);
         let input = noise(rows * width, seed ^ 2);
         if let Some(table) = byte_kernels() {
@@ -276,7 +278,7 @@ proptest! {
     fn channels_are_scaled_shifted_and_cut_off_at_zero(panels in 1usize..4, seed: u32) {
         let channels = 2 * PANEL * panels;
         let (input, scale, shift) = (noise(channels, seed), noise(channels, seed ^ 1), noise(channels, seed ^ 2));
-        let affine = Affine { scale: scale.clone().into(), shift: shift.clone().into() };
+        let affine = Affine { scale: scale.iter().copied().collect(), shift: shift.iter().copied().collect() };
         for table in tables() {
             let mut output = vec![7.0; channels];
             table.scale_relu(&affine, &input, &mut output);
@@ -464,6 +466,21 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn room_for_numbers_begins_with_a_cache_line_however_it_grew() {
+    let mut numbers: Aligned<f32> = [1.0, 2.0, 3.0].into_iter().collect();
+    assert_eq!(*numbers, [1.0, 2.0, 3.0]);
+    let mut bytes = Aligned::<u8>::default();
+    assert!(bytes.is_empty());
+    for length in [1, 63, 64, 65, 5_000, 100_000, 7] {
+        numbers.hold(length);
+        bytes.hold(length);
+        assert!(numbers.len() >= length && bytes.len() >= length);
+        assert!(numbers.as_ptr().addr().is_multiple_of(64) && bytes.as_ptr().addr().is_multiple_of(64));
+    }
+    assert_eq!((numbers.len(), bytes.len()), (100_000, 100_000));
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use std::arch::x86_64::*;
 
 use super::PANEL;
-use super::bytes::{ByteLayer, QUAD, RoundRows};
+use super::bytes::{ByteLayer, QUAD, RoundRows, Worth};
+use super::dense::{Inputs, Share, TURN};
 use super::lanes::Lanes;
 
 /// The largest step of a byte.
 const MOST: f32 = 255.0;
+/// Weights in a cache line.
+const LINE: usize = QUAD * PANEL;
 /// Vectors that become one of bytes.
 const GROUP: usize = 4;
 
@@ -20,7 +23,7 @@ pub(super) static KERNELS: super::ByteKernels = super::ByteKernels { layer, roun
 unsafe fn layer(layer: &ByteLayer<'_>, output: &mut [f32]) {
     // SAFETY: as this function's. 24 sums stay in registers either way; four vectors of columns halve the loads.
     unsafe {
-        if layer.matrix.columns().is_multiple_of(4 * PANEL) {
+        if layer.matrix.tile() == 4 * PANEL {
             columns::<6, 4>(layer, output);
         } else {
             columns::<12, 2>(layer, output);
@@ -30,23 +33,27 @@ unsafe fn layer(layer: &ByteLayer<'_>, output: &mut [f32]) {
 
 #[inline(always)]
 unsafe fn columns<const ROWS: usize, const VECTORS: usize>(layer: &ByteLayer<'_>, output: &mut [f32]) {
+    let ByteLayer { matrix, count, .. } = *layer;
+    let (tiles, times) = (count.div_ceil(ROWS), matrix.runs * (matrix.depth / QUAD / TURN));
+    let mut column = 0;
     // SAFETY: the caller's promise.
     unsafe {
-        let mut column = 0;
-        while column < layer.matrix.columns() {
-            if layer.count < ROWS {
-                for row in 0..layer.count {
-                    tile::<1, VECTORS>(layer, output, row, column);
+        while column < matrix.columns() {
+            let next = column + VECTORS * PANEL;
+            let ahead =
+                if next < matrix.columns() { matrix.of_tile(next) } else { layer.ahead.or(matrix.ahead()) };
+            if count < ROWS {
+                for row in 0..count {
+                    tile::<1, VECTORS>(layer, output, row, column, ahead.share(row, count, times));
                 }
             } else {
-                let mut row = 0;
-                while row < layer.count {
+                for number in 0..tiles {
                     // The last tile may reach back over rows that are done: they come out the same again.
-                    tile::<ROWS, VECTORS>(layer, output, row.min(layer.count - ROWS), column);
-                    row += ROWS;
+                    let row = (number * ROWS).min(count - ROWS);
+                    tile::<ROWS, VECTORS>(layer, output, row, column, ahead.share(number, tiles, times));
                 }
             }
-            column += VECTORS * PANEL;
+            column = next;
         }
     }
 }
@@ -58,39 +65,38 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
     output: &mut [f32],
     row: usize,
     column: usize,
+    mut ahead: Share,
 ) {
     let matrix = layer.matrix;
-    // SAFETY: every address lies inside its slice: `ByteMatrix` has runs · depth rows of weights in panels, and the rows' ends were
+    // SAFETY: every address lies inside its slice: `ByteMatrix` has runs · depth rows of weights for each tile, and the rows' ends were
     // checked. Plain loops: a closure may stay a function of its own, and is then compiled for other instructions.
     unsafe {
+        let mut weights = matrix.weights(column);
+        let first = layer.input.as_ptr().add(layer.from.first + row * layer.from.step);
+        let mut exact = [[_mm512_setzero_si512(); VECTORS]; ROWS];
         let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
         for (number, &run) in layer.runs.iter().enumerate() {
-            let mut weights = [matrix.panel(column); VECTORS];
-            for (v, weights) in weights.iter_mut().enumerate() {
-                *weights = matrix.panel(column + v * PANEL).add(number * matrix.depth * PANEL);
-            }
-            let first = layer.input.as_ptr().add(layer.from.first + row * layer.from.step + run);
-            let mut exact = [[_mm512_setzero_si512(); VECTORS]; ROWS];
-            let mut i = 0;
-            while i < matrix.depth {
-                let mut loaded = [_mm512_setzero_si512(); VECTORS];
-                for (loaded, weights) in loaded.iter_mut().zip(weights) {
-                    *loaded = _mm512_load_si512(weights.add(i * PANEL).cast());
-                }
-                for (r, exact) in exact.iter_mut().enumerate() {
-                    let four = first.add(r * layer.from.step + i).cast::<i32>().read_unaligned();
-                    let four = _mm512_set1_epi32(four);
-                    for (exact, weights) in exact.iter_mut().zip(loaded) {
-                        *exact = _mm512_dpbusd_epi32(*exact, four, weights);
+            let inputs = Inputs::new(first.add(run), layer.from.step);
+            weights = multiply(&mut exact, inputs, weights, matrix.depth, &mut ahead);
+            // Steps that are worth as much in the run that follows are added to these.
+            if let Worth::Runs(worth) = layer.worth {
+                let worth = _mm512_set1_ps(*worth.get_unchecked(number));
+                for (sums, exact) in sums.iter_mut().zip(&mut exact) {
+                    for (sum, exact) in sums.iter_mut().zip(exact) {
+                        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(*exact), worth, *sum);
+                        *exact = _mm512_setzero_si512();
                     }
                 }
-                i += QUAD;
             }
-            for (r, (sums, exact)) in sums.iter_mut().zip(exact).enumerate() {
-                let worth = _mm512_set1_ps(layer.worth(row + r, number));
-                for (sum, exact) in sums.iter_mut().zip(exact) {
-                    *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(exact), worth, *sum);
-                }
+        }
+        for (r, (sums, exact)) in sums.iter_mut().zip(exact).enumerate() {
+            let worth = match layer.worth {
+                Worth::All(worth) => worth,
+                Worth::Rows(worth) => *worth.get_unchecked(row + r),
+                Worth::Runs(_) => continue,
+            };
+            for (sum, exact) in sums.iter_mut().zip(exact) {
+                *sum = _mm512_cvtepi32_ps(exact).mul(_mm512_set1_ps(worth));
             }
         }
         for v in 0..VECTORS {
@@ -100,6 +106,59 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
             for (r, sums) in sums.iter().enumerate() {
                 let to = output.as_mut_ptr().add(layer.to.first + (row + r) * layer.to.step + at);
                 layer.then.of(sums[v].mul_add(worth, bias), row + r, at).store(to);
+            }
+        }
+    }
+}
+
+/// Adds the products of a run, and returns where the weights of the next begin.
+#[inline(always)]
+unsafe fn multiply<const ROWS: usize, const VECTORS: usize>(
+    sums: &mut [[__m512i; VECTORS]; ROWS],
+    mut inputs: Inputs<u8, ROWS>,
+    mut weights: *const i8,
+    depth: usize,
+    ahead: &mut Share,
+) -> *const i8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for _ in 0..depth / (TURN * QUAD) {
+            four(sums, &inputs, 0, weights);
+            four(sums, &inputs, QUAD, weights.add(VECTORS * LINE));
+            _mm_prefetch::<_MM_HINT_T1>(ahead.next().cast());
+            weights = weights.add(TURN * VECTORS * LINE);
+            inputs.advance(TURN * QUAD);
+        }
+        if !depth.is_multiple_of(TURN * QUAD) {
+            four(sums, &inputs, 0, weights);
+            weights = weights.add(VECTORS * LINE);
+        }
+        weights
+    }
+}
+
+/// Four bytes of each row times the weights that they meet.
+#[allow(
+    clippy::needless_range_loop,
+    reason = "a loop over an iterator as long as this is not always unrolled"
+)]
+#[inline(always)]
+unsafe fn four<const ROWS: usize, const VECTORS: usize>(
+    sums: &mut [[__m512i; VECTORS]; ROWS],
+    inputs: &Inputs<u8, ROWS>,
+    offset: usize,
+    weights: *const i8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut loaded = [_mm512_setzero_si512(); VECTORS];
+        for v in 0..VECTORS {
+            loaded[v] = _mm512_load_si512(weights.add(v * LINE).cast());
+        }
+        for r in 0..ROWS {
+            let four = _mm512_set1_epi32(inputs.at(r, offset).cast::<i32>().read_unaligned());
+            for v in 0..VECTORS {
+                sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], four, loaded[v]);
             }
         }
     }

@@ -3,10 +3,9 @@
 //! A layer looks at three frames around each (`local`), and weighs what it finds by a gate that depends on the mean over the whole call
 //! and over segments of 100 frames.
 
-use super::super::image::hold;
 use super::product::{Bytes, Entering, Factor, Product, SPACING, UNKNOWN};
 use super::{BORDER, GROWTH, Weights, WeightsError};
-use crate::simd::{Affine, Layer, Matrix, Rows, Then, kernels};
+use crate::simd::{Affine, Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
 
 /// Channels between the two matrices of a layer.
 const BOTTLENECK: usize = 128;
@@ -45,8 +44,8 @@ pub(super) struct Between {
     normed: Entering,
     /// With a border.
     narrow: Entering,
-    context: Vec<f32>,
-    gates: [Vec<f32>; 2],
+    context: Aligned<f32>,
+    gates: [Aligned<f32>; 2],
 }
 
 /// A batch normalisation that follows a concatenation, and what becomes of it on average once what is below zero is cut off.
@@ -91,13 +90,13 @@ impl Dense {
         let mut gate = |part: &str, columns: usize, depth: usize| {
             let values = weights.take(&format!("{name}.{part}.weight"), &[columns, depth, 1])?;
             let bias = weights.take(&format!("{name}.{part}.bias"), &[columns])?;
-            Ok(Matrix::new(1, depth, &bias, |row, column| values[column * depth + row]))
+            Ok(Matrix::new(kernels(), 1, depth, &bias, |row, column| values[column * depth + row]))
         };
         let gate = [gate("gate1", GATE, BOTTLENECK)?, gate("gate2", GROWTH, GATE)?];
         Ok(Self { norm, bottleneck, local, gate })
     }
 
-    /// Appends to the channels of every frame, which lie `width` apart.
+    /// Appends to the channels of every frame, which lie `width` apart. `ahead`: what is multiplied with next.
     fn run(
         &self,
         bytes: Bytes,
@@ -105,12 +104,13 @@ impl Dense {
         channels: &mut [f32],
         width: usize,
         between: &mut Between,
+        ahead: Ahead<'_>,
     ) {
         let entering = self.norm.channels();
         let Between { normed, narrow, .. } = between;
         let step = normed.take(bytes, &self.norm, frames, channels, width);
         let (border, all) = (BORDER * BOTTLENECK, (frames + 2 * BORDER) * BOTTLENECK);
-        hold(&mut narrow.values, all);
+        narrow.values.hold(all);
         narrow.values[..border].fill(0.0);
         narrow.values[all - border..all].fill(0.0);
         let bottleneck = Product {
@@ -119,6 +119,7 @@ impl Dense {
             count: frames,
             then: Then::Relu,
             to: Rows { first: border, step: BOTTLENECK },
+            ahead: self.local.ahead(),
         };
         self.bottleneck.multiply(normed, bottleneck, &mut narrow.values);
         narrow.round(bytes, all);
@@ -128,6 +129,7 @@ impl Dense {
             count: frames,
             then: Then::Keep,
             to: Rows { first: entering, step: width },
+            ahead,
         };
         self.local.multiply(narrow, local, channels);
         self.gate(frames, between);
@@ -137,11 +139,16 @@ impl Dense {
         }
     }
 
+    /// The weights that it begins with.
+    fn ahead(&self) -> Ahead<'_> {
+        self.bottleneck.ahead()
+    }
+
     /// One gate for each segment.
     fn gate(&self, frames: usize, between: &mut Between) {
         let segments = frames.div_ceil(SEGMENT);
         let narrow = &between.narrow.values[BORDER * BOTTLENECK..][..frames * BOTTLENECK];
-        hold(&mut between.context, segments * BOTTLENECK);
+        between.context.hold(segments * BOTTLENECK);
         let mut all = [0.0; BOTTLENECK];
         for (segment, context) in
             narrow.chunks(SEGMENT * BOTTLENECK).zip(between.context.chunks_exact_mut(BOTTLENECK))
@@ -156,8 +163,8 @@ impl Dense {
             context.iter_mut().zip(&all).for_each(|(mean, all)| *mean += all / frames as f32);
         }
         let [hidden, gates] = &mut between.gates;
-        hold(hidden, segments * GATE);
-        hold(gates, segments * GROWTH);
+        hidden.hold(segments * GATE);
+        gates.hold(segments * GROWTH);
         let [first, second] = &self.gate;
         let layer = |matrix, input, depth, then, columns| Layer {
             matrix,
@@ -167,6 +174,7 @@ impl Dense {
             count: segments,
             then,
             to: Rows::packed(columns),
+            ahead: second.ahead(),
         };
         kernels().layer(&layer(first, &between.context, BOTTLENECK, Then::Relu, GATE), hidden);
         kernels().layer(&layer(second, hidden, GATE, Then::Keep, GROWTH), gates);
@@ -205,29 +213,35 @@ impl Block {
     }
 
     /// Channels that leave.
-    pub(super) const fn leaving(&self) -> usize {
+    pub(super) fn leaving(&self) -> usize {
         self.transit.columns()
     }
 
     /// Lets every layer append its channels.
     pub(super) fn run(&self, frames: usize, channels: &mut [f32], between: &mut Between) {
-        for layer in &self.layers {
-            layer.run(self.bytes, (frames, self.dilation), channels, self.width(), between);
+        let following = self.layers.iter().skip(1).map(Dense::ahead).chain([self.transit.ahead()]);
+        for (layer, ahead) in self.layers.iter().zip(following) {
+            layer.run(self.bytes, (frames, self.dilation), channels, self.width(), between, ahead);
         }
     }
 
-    /// What leaves the block.
+    /// The weights that it begins with.
+    pub(super) fn ahead(&self) -> Ahead<'_> {
+        self.layers[0].ahead()
+    }
+
+    /// What leaves the block. `ahead`: what is multiplied with next.
     pub(super) fn leave(
         &self,
         frames: usize,
         channels: &[f32],
         between: &mut Between,
         then: Then<'_>,
-        to: Rows,
-        output: &mut [f32],
+        (to, output): (Rows, &mut [f32]),
+        ahead: Ahead<'_>,
     ) {
         let step = between.normed.take(self.bytes, &self.norm, frames, channels, self.width());
-        let product = Product { from: Rows::packed(step), runs: &[0], count: frames, then, to };
+        let product = Product { from: Rows::packed(step), runs: &[0], count: frames, then, to, ahead };
         self.transit.multiply(&between.normed, product, output);
     }
 }

@@ -3,8 +3,7 @@
 //! A speaker network forgets on its way to the embedding how a voice was made, and knows it before: synthesis is told from
 //! speech by these numbers (`models/authenticity/CARD.md`).
 
-use super::super::image::hold;
-use crate::simd::{Rows, kernels};
+use crate::simd::{Aligned, Rows, kernels};
 
 /// Numbers in all.
 pub(crate) const NUMBERS: usize = 2 * (640 + 320 + 128 + 256 + 512);
@@ -14,7 +13,7 @@ pub(crate) const NUMBERS: usize = 2 * (640 + 320 + 128 + 256 + 512);
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     values: Vec<f32>,
-    moments: Vec<f32>,
+    moments: Aligned<f32>,
 }
 
 impl Heard {
@@ -52,7 +51,7 @@ impl Heard {
 /// A layer of which some bins have been heard.
 pub(super) struct HeardLayer<'a> {
     values: &'a mut [f32],
-    moments: &'a mut Vec<f32>,
+    moments: &'a mut Aligned<f32>,
     bins: usize,
     channels: usize,
 }
@@ -72,8 +71,8 @@ impl HeardLayer<'_> {
 }
 
 /// Mean over time of each channel, then its deviation, unbiased.
-pub(super) fn moments(input: &[f32], rows: Rows, channels: usize, count: usize, moments: &mut Vec<f32>) {
-    hold(moments, 2 * channels);
+pub(super) fn moments(input: &[f32], rows: Rows, channels: usize, count: usize, moments: &mut Aligned<f32>) {
+    moments.hold(2 * channels);
     let (means, deviations) = moments[..2 * channels].split_at_mut(channels);
     means.fill(0.0);
     deviations.fill(0.0);

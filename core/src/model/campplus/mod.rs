@@ -18,9 +18,8 @@ mod heard;
 mod product;
 
 use super::graph_file::{Weights, WeightsError};
-use super::image::hold;
 use super::windows::column_means;
-use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::simd::{Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::BINS;
 use blocks::Block;
 use head::Head;
@@ -62,9 +61,9 @@ pub(crate) struct Workspace {
     /// What leaves the head: frames with a border.
     flat: Entering,
     /// What enters a block, and room for what its layers append; by turns.
-    channels: [Vec<f32>; 2],
+    channels: [Aligned<f32>; 2],
     layer: blocks::Between,
-    statistics: Vec<f32>,
+    statistics: Aligned<f32>,
 }
 
 impl CamPlus {
@@ -98,7 +97,8 @@ impl CamPlus {
         }
         let values = weights.take("dense.weight", &[DIMENSIONS, 2 * channels, 1])?;
         let bias = weights.take("dense.bias", &[DIMENSIONS])?;
-        let dense = Matrix::new(1, 2 * channels, &bias, |row, column| values[column * 2 * channels + row]);
+        let dense =
+            Matrix::new(kernels(), 1, 2 * channels, &bias, |row, column| values[column * 2 * channels + row]);
         Ok(Self { head, tdnn, blocks, dense, bytes })
     }
 
@@ -116,7 +116,7 @@ impl CamPlus {
         let Workspace { head, flat, channels, layer, statistics } = workspace;
         let width = head::CHANNELS * head::BINS_LEFT;
         let (border, all) = (BORDER * width, (frames + 2 * BORDER) * width);
-        hold(&mut flat.values, all);
+        flat.values.hold(all);
         flat.values[..border].fill(0.0);
         flat.values[all - border..all].fill(0.0);
         if let Some(heard) = &mut heard {
@@ -133,9 +133,15 @@ impl CamPlus {
         let frames = frames.div_ceil(2);
         let [current, next] = channels;
         let mut input = Rows::packed(self.blocks[0].width());
-        hold(current, frames * input.step);
-        let tdnn =
-            Product { from: Rows::packed(2 * width), runs: &[0], count: frames, then: Then::Relu, to: input };
+        current.hold(frames * input.step);
+        let tdnn = Product {
+            from: Rows::packed(2 * width),
+            runs: &[0],
+            count: frames,
+            then: Then::Relu,
+            to: input,
+            ahead: self.blocks[0].ahead(),
+        };
         self.tdnn.multiply(flat, tdnn, current);
         let (mut current, mut next) = (current, next);
         let mut entering = FIRST;
@@ -145,9 +151,10 @@ impl CamPlus {
             }
             block.run(frames, current, layer);
             let output = Rows::packed(self.blocks.get(number + 1).map_or(block.leaving(), Block::width));
-            hold(next, frames * output.step);
+            next.hold(frames * output.step);
             let then = if number + 1 == self.blocks.len() { Then::Relu } else { Then::Keep };
-            block.leave(frames, current, layer, then, output, next);
+            let ahead = self.blocks.get(number + 1).map_or(self.dense.ahead(), Block::ahead);
+            block.leave(frames, current, layer, then, (output, next), ahead);
             (current, next) = (next, current);
             input = output;
             entering = block.leaving();
@@ -162,6 +169,7 @@ impl CamPlus {
             count: 1,
             then: Then::Keep,
             to: Rows::packed(0),
+            ahead: Ahead::UNKNOWN,
         };
         kernels().layer(&dense, &mut embedding);
         embedding

@@ -1,8 +1,8 @@
 //! Products with the network's large matrices, in the precision that was asked for: numbers enter, numbers leave.
 
-use super::super::image::hold;
 use crate::simd::{
-    Affine, ByteKernels, ByteLayer, ByteMatrix, Layer, Matrix, RoundRows, Rows, Then, Worth, kernels,
+    Affine, Ahead, Aligned, ByteKernels, ByteLayer, ByteMatrix, Layer, Matrix, RoundRows, Rows, Then, Worth,
+    kernels,
 };
 
 /// The loops of bytes, if products are to be of bytes.
@@ -29,14 +29,15 @@ pub(super) struct Product<'a> {
     pub(super) count: usize,
     pub(super) then: Then<'a>,
     pub(super) to: Rows,
+    pub(super) ahead: Ahead<'a>,
 }
 
 /// What enters products, nothing of it below zero.
 #[derive(Debug, Default)]
 pub(super) struct Entering {
-    pub(super) values: Vec<f32>,
+    pub(super) values: Aligned<f32>,
     /// The same, rounded.
-    bytes: Vec<u8>,
+    bytes: Aligned<u8>,
     /// What a step of the bytes is worth: in each row, or one for all.
     worth: Vec<f32>,
 }
@@ -55,15 +56,15 @@ impl Entering {
         let step = channels + SPACING;
         match bytes {
             None => {
-                hold(&mut self.values, frames * step);
+                self.values.hold(frames * step);
                 let rows = input.chunks_exact(width).map(|row| &row[..channels]).take(frames);
                 for (from, to) in rows.zip(self.values.chunks_exact_mut(step)) {
                     kernels().scale_relu(norm, from, &mut to[..channels]);
                 }
             }
             Some(bytes) => {
-                hold(&mut self.values, channels);
-                hold(&mut self.bytes, frames * step);
+                self.values.hold(channels);
+                self.bytes.hold(frames * step);
                 self.worth.resize(frames, 0.0);
                 let rows = RoundRows { affine: norm, input, from: Rows::packed(width), step };
                 bytes.round_rows(&rows, &mut self.values[..channels], &mut self.bytes, &mut self.worth);
@@ -75,7 +76,7 @@ impl Entering {
     /// Makes bytes of so many values, if products are to be of bytes; a step is worth the same in all of them.
     pub(super) fn round(&mut self, bytes: Bytes, count: usize) {
         let Some(bytes) = bytes else { return };
-        hold(&mut self.bytes, count);
+        self.bytes.hold(count);
         self.worth.clear();
         self.worth.push(bytes.round(&self.values[..count], &mut self.bytes[..count]));
     }
@@ -92,24 +93,32 @@ impl Factor {
         usual: impl Fn(usize) -> f32,
     ) -> Self {
         match bytes {
-            None => Self::Numbers(Matrix::new(runs, depth, bias, weight)),
+            None => Self::Numbers(Matrix::new(kernels(), runs, depth, bias, weight)),
             Some(kernels) => Self::Bytes(ByteMatrix::new(runs, depth, bias, weight, usual), kernels),
         }
     }
 
-    pub(super) const fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         match self {
             Self::Numbers(matrix) => matrix.columns(),
             Self::Bytes(matrix, _) => matrix.columns(),
         }
     }
 
+    /// The weights that a product begins with.
+    pub(super) fn ahead(&self) -> Ahead<'_> {
+        match self {
+            Self::Numbers(matrix) => matrix.ahead(),
+            Self::Bytes(matrix, _) => matrix.ahead(),
+        }
+    }
+
     /// Multiplies what entered; bytes must have been made of it in the same precision.
     pub(super) fn multiply(&self, entering: &Entering, product: Product<'_>, output: &mut [f32]) {
-        let Product { from, runs, count, then, to } = product;
+        let Product { from, runs, count, then, to, ahead } = product;
         match self {
             Self::Numbers(matrix) => {
-                let layer = Layer { matrix, input: &entering.values, from, runs, count, then, to };
+                let layer = Layer { matrix, input: &entering.values, from, runs, count, then, to, ahead };
                 kernels().layer(&layer, output);
             }
             Self::Bytes(matrix, kernels) => {
@@ -118,7 +127,8 @@ impl Factor {
                     _ => Worth::Rows(&entering.worth),
                 };
                 let input = &entering.bytes;
-                kernels.layer(&ByteLayer { matrix, input, worth, from, runs, count, then, to }, output);
+                let layer = ByteLayer { matrix, input, worth, from, runs, count, then, to, ahead };
+                kernels.layer(&layer, output);
             }
         }
     }

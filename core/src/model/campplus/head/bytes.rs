@@ -1,11 +1,11 @@
 //! The convolutions bin by bin as products of bytes. A bin of numbers stays in the nearest caches until its largest is known; then it
 //! becomes bytes, whose steps are worth the same in all of the bin.
 
-use super::super::super::image::{Shape, hold};
+use super::super::super::image::Shape;
 use super::super::product::UNKNOWN;
 use super::super::{Heard, Weights, WeightsError};
 use super::{CHANNELS, SPAN, flat_rows};
-use crate::simd::{ByteKernels, ByteLayer, ByteMatrix, Rows, Then, Worth};
+use crate::simd::{Ahead, Aligned, ByteKernels, ByteLayer, ByteMatrix, Rows, Then, Worth};
 
 /// A convolution of 3 bins by 3 frames: three runs, because frames of channels follow each other.
 #[derive(Debug)]
@@ -25,22 +25,22 @@ pub(super) struct Convolutions {
 #[derive(Debug, Default)]
 pub(super) struct Images {
     images: [Image; 3],
-    row: Vec<f32>,
-    beside: Vec<f32>,
+    row: Aligned<f32>,
+    beside: Aligned<f32>,
 }
 
 /// An image with a border of zeros.
 #[derive(Debug, Default)]
 struct Image {
-    bytes: Vec<u8>,
+    bytes: Aligned<u8>,
     /// What a step is worth in each bin, those of the border counted.
-    worth: Vec<f32>,
+    worth: Aligned<f32>,
 }
 
 impl Image {
     fn room(&mut self, shape: Shape) {
         shape.room(&mut self.bytes);
-        hold(&mut self.worth, shape.bins + 2);
+        self.worth.hold(shape.bins + 2);
     }
 
     /// Where a bin's frames lie, without the border.
@@ -74,6 +74,7 @@ impl Convolution {
             count: shape.frames,
             then,
             to,
+            ahead: Ahead::UNKNOWN,
         };
         kernels.layer(&layer, output);
     }
@@ -114,8 +115,8 @@ impl Convolutions {
         let kernels = self.kernels;
         let Images { images: [current, middle, after], row, beside } = images;
         let (size, packed) = (shape.frames * CHANNELS, Rows::packed(CHANNELS));
-        hold(row, size);
-        hold(beside, size);
+        row.hold(size);
+        beside.hold(size);
         let (row, beside) = (&mut row[..size], &mut beside[..size]);
         current.room(shape);
         for bin in 0..shape.bins {
@@ -148,6 +149,7 @@ impl Convolutions {
                             count: shape.frames,
                             then: Then::Keep,
                             to: packed,
+                            ahead: Ahead::UNKNOWN,
                         };
                         kernels.layer(&layer, beside);
                     }

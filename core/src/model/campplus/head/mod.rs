@@ -9,7 +9,7 @@ mod winograd;
 use super::super::image::Shape;
 use super::product::Bytes;
 use super::{Heard, Weights, WeightsError};
-use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::simd::{Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::BINS;
 
 /// Channels of every image between.
@@ -57,7 +57,7 @@ struct Residual<C, M> {
 /// Images between the convolutions, with a border of zeros.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    features: Vec<f32>,
+    features: Aligned<f32>,
     winograd: winograd::Images,
     bytes: bytes::Images,
 }
@@ -94,7 +94,7 @@ impl Head {
         let first = {
             let values = weights.take("head.conv1.weight", &[CHANNELS, 1, SPAN, SPAN])?;
             let bias = weights.take("head.conv1.bias", &[CHANNELS])?;
-            Matrix::new(SPAN, SPAN, &bias, |row, column| values[column * SPAN * SPAN + row])
+            Matrix::new(kernels(), SPAN, SPAN, &bias, |row, column| values[column * SPAN * SPAN + row])
         };
         let others = match bytes {
             None => Others::Winograd(Box::new(winograd::take(weights)?)),
@@ -129,6 +129,7 @@ impl Head {
                 count: shape.frames,
                 then: Then::Relu,
                 to,
+                ahead: Ahead::UNKNOWN,
             };
             kernels().layer(&layer, output);
         };

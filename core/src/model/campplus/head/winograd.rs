@@ -2,11 +2,11 @@
 //! matrices. Each bin is turned into points once, and kept while the bins beside it need it: what is worked on stays in the
 //! second-level cache.
 
-use super::super::super::image::{Shape, hold};
+use super::super::super::image::Shape;
 use super::super::{Heard, Weights, WeightsError};
 use super::{CHANNELS, Convolutions, SPAN, flat_rows};
 use crate::simd::winograd::{self, Gather, POINTS, TAPS};
-use crate::simd::{Layer, Matrix, Rows, Then, kernels};
+use crate::simd::{Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
 
 /// A convolution of 3 bins by 3 frames.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Convolution {
 /// Images between the convolutions, with a border of zeros.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    images: [Vec<f32>; 4],
+    images: [Aligned<f32>; 4],
     between: Between,
 }
 
@@ -27,13 +27,13 @@ pub(super) struct Images {
 #[derive(Debug, Default)]
 struct Between {
     /// Points of as many bins as a convolution looks at, by turns.
-    points: Vec<f32>,
-    products: Vec<f32>,
+    points: Aligned<f32>,
+    products: Aligned<f32>,
 }
 
 pub(super) fn take(weights: &mut Weights) -> Result<Convolutions<Convolution, Matrix>, WeightsError> {
     Convolutions::take(weights, Convolution::new, |values, bias| {
-        Matrix::new(1, CHANNELS, bias, |row, column| values[column * CHANNELS + row])
+        Matrix::new(kernels(), 1, CHANNELS, bias, |row, column| values[column * CHANNELS + row])
     })
 }
 
@@ -78,7 +78,16 @@ impl Convolutions<Convolution, Matrix> {
 fn shorten(matrix: &Matrix, input: &[f32], shape: Shape, stride: usize, output: &mut [f32], to: Shape) {
     for bin in 0..to.bins {
         let (from, rows) = (shape.rows(bin * stride), to.rows(bin));
-        let layer = Layer { matrix, input, from, runs: &[0], count: to.frames, then: Then::Keep, to: rows };
+        let layer = Layer {
+            matrix,
+            input,
+            from,
+            runs: &[0],
+            count: to.frames,
+            then: Then::Keep,
+            to: rows,
+            ahead: Ahead::UNKNOWN,
+        };
         kernels().layer(&layer, output);
     }
 }
@@ -86,7 +95,7 @@ fn shorten(matrix: &Matrix, input: &[f32], shape: Shape, stride: usize, output: 
 impl Convolution {
     fn new(values: &[f32], bias: &[f32], stride: usize) -> Self {
         let point = |point: usize| {
-            Matrix::new(SPAN, CHANNELS, &[0.0; CHANNELS], |row, column| {
+            Matrix::new(kernels(), SPAN, CHANNELS, &[0.0; CHANNELS], |row, column| {
                 let (bin, channel) = (row / CHANNELS, row % CHANNELS);
                 let at = ((column * CHANNELS + channel) * SPAN + bin) * TAPS;
                 winograd::weight(point, [values[at], values[at + 1], values[at + 2]])
@@ -106,8 +115,8 @@ impl Convolution {
     ) {
         let point = winograd::tiles(shape.frames) * CHANNELS;
         let Between { points, products } = between;
-        hold(points, SPAN * POINTS * point);
-        hold(products, POINTS * point);
+        points.hold(SPAN * POINTS * point);
+        products.hold(POINTS * point);
         let mut turned = 0;
         for number in 0..shape.bins / self.stride {
             let first = number * self.stride;
@@ -128,6 +137,7 @@ impl Convolution {
                     count: winograd::tiles(shape.frames),
                     then: Then::Keep,
                     to: rows,
+                    ahead: Ahead::UNKNOWN,
                 };
                 kernels().layer(&layer, products);
             }
