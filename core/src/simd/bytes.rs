@@ -5,7 +5,8 @@
 //! exact: all error is in the two roundings. What a step is worth is found for each row, or whatever else shares one
 //! ([`Worth`]), so nothing has to be calibrated, and no input saturates.
 
-use super::dense::{Affine, Ahead, GRANULE, Rows, Shape, Then};
+use super::dense::{Affine, GRANULE, Rows, Shape, Then};
+use super::reading::Ahead;
 use super::{Aligned, PANEL};
 
 /// Rows of the matrix that are multiplied at once.

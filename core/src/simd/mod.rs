@@ -147,6 +147,7 @@ mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+mod reading;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 pub(crate) mod winograd;
@@ -164,9 +165,10 @@ use winograd::Gather;
 pub(crate) use abreast::Bank;
 pub(crate) use aligned::{Aligned, Number};
 pub(crate) use bytes::{ByteLayer, ByteMatrix, RoundRows, Worth};
-pub(crate) use dense::{Affine, Ahead, Layer, Matrix, Rows, Then};
+pub(crate) use dense::{Affine, Layer, Matrix, Rows, Then};
 pub(crate) use fourier::Fourier;
 pub(crate) use gemm::{PANEL, Packed, Product};
+pub(crate) use reading::Ahead;
 
 /// One number of each of sixteen frames that are worked on together.
 pub(crate) type Abreast = [f32; PANEL];

@@ -1,11 +1,12 @@
 //! Sixteen sums of four products of bytes at once. Needs AVX-512 VNNI (Cascade Lake and Zen 4 or newer) beside what `avx512.rs` needs.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::PANEL;
 use super::bytes::{ByteLayer, QUAD, RoundRows, Worth};
-use super::dense::{Inputs, Share, TURN};
 use super::lanes::Lanes;
+use super::reading::{Inputs, Share, TURN};
 
 /// The largest step of a byte.
 const MOST: f32 = 255.0;
@@ -71,21 +72,26 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
     // SAFETY: every address lies inside its slice: `ByteMatrix` has runs · depth rows of weights for each tile, and the rows' ends were
     // checked. Plain loops: a closure may stay a function of its own, and is then compiled for other instructions.
     unsafe {
-        let mut weights = matrix.weights(column);
         let first = layer.input.as_ptr().add(layer.from.first + row * layer.from.step);
+        let mut weights = matrix.weights(column);
         let mut exact = [[_mm512_setzero_si512(); VECTORS]; ROWS];
-        let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+        // Written before they are read, there is a run at least. Zeros would go through memory, a kilobyte and a half for every tile.
+        let mut sums = [[MaybeUninit::<__m512>::uninit(); VECTORS]; ROWS];
         for (number, &run) in layer.runs.iter().enumerate() {
             let inputs = Inputs::new(first.add(run), layer.from.step);
             weights = multiply(&mut exact, inputs, weights, matrix.depth, &mut ahead);
-            // Steps that are worth as much in the run that follows are added to these.
-            if let Worth::Runs(worth) = layer.worth {
-                let worth = _mm512_set1_ps(*worth.get_unchecked(number));
-                for (sums, exact) in sums.iter_mut().zip(&mut exact) {
-                    for (sum, exact) in sums.iter_mut().zip(exact) {
-                        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(*exact), worth, *sum);
-                        *exact = _mm512_setzero_si512();
-                    }
+            // Steps that are worth as much in all runs are summed up as they are.
+            let Worth::Runs(worth) = layer.worth else { continue };
+            let worth = _mm512_set1_ps(*worth.get_unchecked(number));
+            for (sums, exact) in sums.iter_mut().zip(&mut exact) {
+                for (sum, exact) in sums.iter_mut().zip(exact) {
+                    let run = _mm512_cvtepi32_ps(*exact);
+                    sum.write(if number == 0 {
+                        run.mul(worth)
+                    } else {
+                        run.mul_add(worth, sum.assume_init())
+                    });
+                    *exact = _mm512_setzero_si512();
                 }
             }
         }
@@ -96,7 +102,7 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
                 Worth::Runs(_) => continue,
             };
             for (sum, exact) in sums.iter_mut().zip(exact) {
-                *sum = _mm512_cvtepi32_ps(exact).mul(_mm512_set1_ps(worth));
+                sum.write(_mm512_cvtepi32_ps(exact).mul(_mm512_set1_ps(worth)));
             }
         }
         for v in 0..VECTORS {
@@ -105,7 +111,7 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
             let bias = _mm512_loadu_ps(matrix.bias.as_ptr().add(at));
             for (r, sums) in sums.iter().enumerate() {
                 let to = output.as_mut_ptr().add(layer.to.first + (row + r) * layer.to.step + at);
-                layer.then.of(sums[v].mul_add(worth, bias), row + r, at).store(to);
+                layer.then.of(sums[v].assume_init().mul_add(worth, bias), row + r, at).store(to);
             }
         }
     }
@@ -199,6 +205,8 @@ unsafe fn round_rows(rows: &RoundRows<'_>, row: &mut [f32], to: &mut [u8], worth
                 let group = (row.len() - at).min(GROUP * PANEL);
                 for (v, most) in most.iter_mut().enumerate().take(group / PANEL) {
                     let at = at + v * PANEL;
+                    // Of the next row; behind the last there is nothing, which does no harm.
+                    _mm_prefetch::<_MM_HINT_T0>(input.wrapping_add(from.step + at).cast());
                     let shift = _mm512_loadu_ps(affine.shift.as_ptr().add(at));
                     let scale = _mm512_loadu_ps(affine.scale.as_ptr().add(at));
                     let value = _mm512_fmadd_ps(_mm512_loadu_ps(input.add(at)), scale, shift);
