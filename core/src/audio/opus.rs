@@ -187,13 +187,10 @@ fn implied_length(packet: &[u8]) -> Option<usize> {
             let layout = take_byte(&mut rest)?;
             let (frames, is_padded, is_variable) =
                 (usize::from(layout & 63), layout & 64 != 0, layout & 128 != 0);
-            let mut taken = 0;
-            while is_padded {
-                let byte = take_byte(&mut rest)?;
-                taken += usize::from(byte.min(254));
-                if byte < 255 {
-                    break;
-                }
+            let (mut taken, mut padding) = (0, if is_padded { 255 } else { 0 });
+            while padding == 255 {
+                padding = take_byte(&mut rest)?;
+                taken += usize::from(padding.min(254));
             }
             if !is_variable {
                 return rest.len().checked_sub(taken)?.checked_div(frames);
