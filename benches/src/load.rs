@@ -12,7 +12,7 @@
 //! times what it costs in use: alone, and with a pool that is never without a decision to compute.
 
 mod hooks;
-mod lines;
+pub(crate) mod lines;
 mod listeners;
 
 use std::error::Error;
@@ -84,13 +84,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 }
 
 /// Calls of one kind: their connections, their sessions' event streams, their timetable.
-struct Group<C> {
-    calls: Vec<C>,
+pub(crate) struct Group<C> {
+    pub(crate) calls: Vec<C>,
     sessions: Vec<Vec<u8>>,
 }
 
 /// Creates the sessions of a group and connects their calls.
-async fn group<C>(
+pub(crate) async fn group<C>(
     client: &http::Client,
     protocol: &str,
     calls: usize,
