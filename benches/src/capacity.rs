@@ -17,6 +17,8 @@ use std::time::Duration;
 use peakstream::Precision;
 use serde_json::{Value, json};
 
+use crate::timing::quantile;
+
 /// Where the search begins, in live calls.
 const FEWEST: f64 = 32.0;
 /// It ends there if nothing is too much.
@@ -100,8 +102,8 @@ impl Carried {
     /// Of the times, in any order.
     fn new(mut times_ms: Vec<f64>, failed: usize, streaming: f64, busy: Option<f64>) -> Self {
         times_ms.sort_by(f64::total_cmp);
-        let at = |share: usize| times_ms.get(times_ms.len() * share / 100).copied().unwrap_or(f64::INFINITY);
-        Self { decisions: times_ms.len(), streaming, median_ms: at(50), p99_ms: at(99), failed, busy }
+        let at = |share| quantile(&times_ms, share).unwrap_or(f64::INFINITY);
+        Self { decisions: times_ms.len(), streaming, median_ms: at(0.5), p99_ms: at(0.99), failed, busy }
     }
 
     fn in_time(&self, limit_ms: f64) -> bool {

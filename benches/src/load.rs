@@ -27,6 +27,7 @@ use crate::server::customer::{Customer, CustomerError, Operation};
 use crate::server::recording::{self, Recording};
 use crate::server::unpaced;
 use crate::signalling::http;
+use crate::timing::quantile;
 
 /// From the last message to the end of listening.
 const LAG: Duration = Duration::from_secs(1);
@@ -181,8 +182,8 @@ async fn measure(
             "statuses": hook_statuses.told(expected(args.hooks)),
             "pings": hooked.pings,
             "pongs": hooked.pongs_ms.len(),
-            "pong_median_ms": listeners::at(&hooked.pongs_ms, 0.5),
-            "pong_p99_ms": listeners::at(&hooked.pongs_ms, 0.99),
+            "pong_median_ms": quantile(&hooked.pongs_ms, 0.5),
+            "pong_p99_ms": quantile(&hooked.pongs_ms, 0.99),
         },
     }))
 }

@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
+use crate::timing::quantile;
+
 /// More than any answer here.
 const LARGEST_ANSWER: usize = 64 << 10;
 
@@ -98,13 +100,12 @@ impl Client {
         }
         let seconds = begun.elapsed().as_secs_f64();
         times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
         Ok(json!({
             "requests": times.len(),
             "parallel": parallel,
             "per_second": times.len() as f64 / seconds,
-            "median_ms": at(0.5),
-            "p99_ms": at(0.99),
+            "median_ms": quantile(&times, 0.5),
+            "p99_ms": quantile(&times, 0.99),
         }))
     }
 }
