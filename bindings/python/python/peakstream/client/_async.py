@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
-from . import _audio, _carrier, _request
+from . import _audio, _carrier, _connector, _request
 from ._outcome import (
     AudioRefused,
     Outcome,
@@ -129,7 +129,7 @@ class AsyncClient:
     def _http(self) -> Any:
         """Connections for one purpose; python-engineio closes what it was given with itself. All of them share the connector."""
         if self._connector is None:
-            self._connector = self._aiohttp.TCPConnector(ssl=self._ssl)
+            self._connector = _connector.connector(self._aiohttp, self._ssl)
         return self._aiohttp.ClientSession(connector=self._connector, connector_owner=False)
 
     async def _authorization(self) -> dict[str, str]:
