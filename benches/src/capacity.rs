@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::timing::quantile;
 
 /// Where the search begins, in live calls.
-const FEWEST: f64 = 32.0;
+const FEWEST: f64 = 64.0;
 /// It ends there if nothing is too much.
 const MOST: f64 = 16_384.0;
 /// A load with such a 99th percentile, in milliseconds, is more than a core can do, whatever the limit. Up to there every load is told, so
