@@ -15,6 +15,7 @@ import warnings
 import install
 
 import machine
+import resampling
 
 SILERO_STEP, SILERO_CONTEXT = 512, 64
 WEBRTC_STEP = 160  # 10 ms at 16 kHz: the shortest it takes
@@ -106,10 +107,14 @@ class Alternatives:
         whole = f"{self.seconds:.0f} s at once"
         of_frames = lambda network, seconds: lambda: network(longest[: 100 * seconds - 2])
         c_table = audioop()
+        self.resamplers = {
+            f"soxr {soxr.__version__} HQ": lambda signal: soxr.resample(signal, 8000, 16000),
+            f"resample_poly of scipy {scipy.__version__}": lambda signal: scipy.signal.resample_poly(signal, 2, 1),
+        }
+        resampled = lambda resample: lambda: resample(narrow)
         self.works = [
             Work("push: µ-law decoding", f"table in numpy {numpy.__version__}, {whole}", lambda: table[codes], each),
-            Work("push: 8 to 16 kHz", f"soxr {soxr.__version__} HQ, {whole}", lambda: soxr.resample(narrow, 8000, 16000), each),
-            Work("push: 8 to 16 kHz", f"resample_poly of scipy {scipy.__version__}, {whole}", lambda: scipy.signal.resample_poly(narrow, 2, 1), each),
+            *(Work("push: 8 to 16 kHz", f"{told}, {whole}", resampled(resample), each) for told, resample in self.resamplers.items()),
             Work("push: speech detection (Silero)", f"{ort}, Silero's own file, steps of 32 ms", self.detect, each),
             Work("push: speech detection (Silero)", "WebRTC's detector (webrtcvad), steps of 10 ms", self.detect_simply, each),
             Work("push: log-mel features", f"kaldi-native-fbank {kaldi_native_fbank.__version__}, {whole}", lambda: runtime.log_mel(self.wide), each),
@@ -147,6 +152,12 @@ class Alternatives:
     def detect_simply(self):
         for at in range(0, len(self.pcm) - 2 * WEBRTC_STEP + 1, 2 * WEBRTC_STEP):
             self.webrtc.is_speech(self.pcm[at : at + 2 * WEBRTC_STEP], 16000)
+
+    def resampling(self, ours):
+        """[(ours, theirs, whose)] of :func:`resampling.quality`; ours: what our filter answers to an impulse."""
+        quality = lambda response: resampling.quality(self.numpy, response)
+        signal = resampling.impulse(self.numpy)
+        return [(quality(ours), quality(resample(signal)), told) for told, resample in self.resamplers.items()]
 
     def round(self):
         """{(name, told): (minimum, median)} of one round."""

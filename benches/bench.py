@@ -3,9 +3,10 @@
 
 Measures the engine beside what one would otherwise pick in Python (Silero VAD and CAM++ in ONNX Runtime, WebRTC's
 detector, kaldi-native-fbank, soxr, scipy, audioop, numpy) on the same audio, in one run: one core, one thread each, the two in turn for several
-rounds. Then starts a server, reads its memory with calls open, and times its decisions over loopback. Prints a table
-and writes target/bench/report.json, a list of {name, ours, theirs, unit, ratio, threads, cpu, ...}; theirs and ratio
-are null where nothing compares. Below a ratio of 1 peakstream is cheaper.
+rounds. Then starts a server, reads its memory with calls open, times its decisions over loopback, sends it messages and connects
+crowds of clients (beside a server in Node), and looks for the live calls that a core carries. Prints a table and writes
+target/bench/report.json, a list of {name, ours, theirs, unit, ratio, threads, cpu, ...}; theirs and ratio are null where nothing
+compares. Below a ratio of 1 peakstream is cheaper.
 
 Builds the optimised programs first, which takes minutes the first time. Nothing is judged here: machines differ.
 """
@@ -123,7 +124,8 @@ def engine_figures(bench, rounds):
         engine["told_level"] = level_of_own_code(engine)
     for network in networks:
         network |= {"told_level": network["cpu_level"], "threads": 1}
-    return [*rows.engine_rows(engines, others), *rows.engine_rows(networks, others), *rows.level_rows(levels), *rows.counted_rows(engines[-1])]
+    qualities = rows.resampling_rows(other.resampling(engines[-1]["raise_response"]), engines[-1]["told_level"])
+    return [*rows.engine_rows(engines, others), *qualities, *rows.engine_rows(networks, others), *rows.level_rows(levels), *rows.counted_rows(engines[-1])]
 
 
 class Run:
@@ -151,7 +153,11 @@ class Run:
         return engine_figures(self.bench, self.rounds)
 
     def messages(self):
-        return rows.message_rows(self.ask("messages", told="of carriers"), self.widest)
+        quick = ["--calls", 20, "--seconds", 2]
+        with NodeServer(self.cores, FOLDER) as node:
+            report = self.ask("ingest", *self.bound(), *node.flags, told="media messages through the whole server", quick=quick, where=self.cores.beside)
+            whole = rows.ingest_rows(report, self.widest, node.name("ws"))
+        return [*rows.message_rows(self.ask("messages", told="of carriers"), self.widest), *whole]
 
     def decisions(self):
         calls, decisions, speed = (20, 4, 8) if self.quick else (100, 10, 1)
@@ -165,7 +171,7 @@ class Run:
         with NodeServer(self.cores, FOLDER) as node:
             told = "requests, connections, idle clients, a crowd"
             report = self.ask("signalling", *self.bound(), *node.flags, told=told, quick=quick, where=self.cores.beside)
-            return rows.signalling_rows(report, self.widest, node.name)
+            return rows.signalling_rows(report, self.widest, node.name("socket.io"))
 
     def parked(self):
         told, quick = "AudioHook calls that wait for a session", ["--calls", 1000]
@@ -210,16 +216,18 @@ class Run:
         return taken
 
     def capacity(self):
-        carried, seconds = [], ["--seconds", 5 if self.quick else 12]
+        found, seconds = [], ["--seconds", 5 if self.quick else 60]
         for precision in self.precisions():
             own = [*seconds, "--precision", precision]
             once = ["--pattern", "once", *own, *self.bound()]
-            told = f"100 calls whose audio flows at the same time, {precision}"
-            crowd = self.ask("capacity", *once, "--streaming", 100, told=told, where=self.cores.beside)
-            found = self.ask("capacity", *once, told=f"live calls, each decided once, {precision}", where=self.cores.beside, limit=1200)
-            again = self.ask("capacity", "--pattern", "continuous", *own, told=f"live calls, decided again and again, {precision}", limit=1200)
-            carried += rows.capacity_rows(precision, crowd, found, again, self.widest)
-        return carried
+            for told, flags in (("100 live calls", ["--live", 100]), ("the audio of 100 calls flowing", ["--streaming", 100])):
+                load = self.ask("capacity", *once, *flags, told=f"{told}, {precision}", where=self.cores.beside)
+                found.append(rows.crowd_row(told, load, precision, self.widest))
+            for pattern, told in rows.PATTERNS.items():
+                flags, where = (once, self.cores.beside) if pattern == "once" else (["--pattern", pattern, *own], list)
+                report = self.ask("capacity", *flags, told=f"live calls, {told}, {precision}", where=where, limit=1800)
+                found.append(rows.capacity_row(pattern, report, precision, self.widest))
+        return found
 
     def precisions(self):
         """Those asked for that this machine has instructions for."""

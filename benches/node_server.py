@@ -1,4 +1,4 @@
-"""The Socket.IO server in Node (benches/node) that ours stands beside."""
+"""The server in Node (benches/node) that ours stands beside: Socket.IO, and a carrier's messages over WebSockets."""
 
 import json
 import pathlib
@@ -9,14 +9,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 class NodeServer:
-    """A Socket.IO server in Node, on the measured core; none where there is no Node, and the table then says nothing of it."""
+    """It, on the measured core; none where there is no Node, and the table then says nothing of it."""
 
     def __init__(self, cores, folder):
-        self.flags, self.name, self.process, self.cores, self.folder = [], None, None, cores, folder / "node"
+        self.flags, self.node, self.process, self.cores, self.folder = [], None, None, cores, folder / "node"
 
     def __enter__(self):
         if shutil.which("node") is None or shutil.which("npm") is None:
-            print("signalling: node and npm are not installed, so nothing stands beside the Socket.IO figures", flush=True)
+            print("node and npm are not installed, so no server in Node stands beside these figures", flush=True)
             return self
         folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,8 +27,7 @@ class NodeServer:
         command = ["taskset", "-c", str(self.cores.measured), *command] if self.cores.bound else command
         self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, universal_newlines=True)
         told = json.loads(self.process.stdout.readline())
-        version = json.loads((folder / "node_modules" / "socket.io" / "package.json").read_text())["version"]
-        self.name = f"socket.io {version}, Node {told['node']}"
+        self.node = told["node"]
         self.flags = ["--other", f"http://127.0.0.1:{told['port']}", "--other-process", str(self.process.pid)]
         return self
 
@@ -36,3 +35,10 @@ class NodeServer:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def name(self, package):
+        """What stands beside ours, with its versions; None if nothing does."""
+        if self.node is None:
+            return None
+        version = json.loads((self.folder / "node_modules" / package / "package.json").read_text())["version"]
+        return f"{package} {version}, Node {self.node}"

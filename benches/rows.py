@@ -56,6 +56,14 @@ def engine_rows(engines, others):
     return rows
 
 
+def resampling_rows(qualities, cpu):
+    """How good what was timed as 8 to 16 kHz is."""
+    for (ripple, image), (their_ripple, their_image), told in qualities:
+        more = {"alternative": told, "alternative_threads": 1, "alternative_cpu": alternatives.chosen_by(told)}
+        yield row("8 to 16 kHz: ripple from 300 to 3,400 Hz", "dB", round(ripple, 5), cpu, theirs=round(their_ripple, 5), **more)
+        yield row("8 to 16 kHz: the strongest image of that band", "dB", round(image, 1), cpu, theirs=round(their_image, 1), **more)
+
+
 def level_rows(levels):
     """The speaker network on this machine as if it were an older one."""
     name = alternatives.embedding(3)
@@ -91,9 +99,9 @@ def goal_rows(rows):
         if name in by_name:
             yield {**by_name[name][0], "name": goal, "ratio": of(by_name[name][0])}
     for goal, name, better in (
-        ("decision_p99_ms", "deciding sample to terminal event, p99 while the audio of 100 calls flows", min),
-        ("live_calls_per_core", "live calls, each decided once", max),
-        ("live_calls_per_core_continuous", "live calls, decided after each second of speech, the engine alone", max),
+        ("decision_p99_ms", "deciding sample to terminal event, p99 with 100 live calls", min),
+        ("live_calls_per_core", f"live calls, {PATTERNS['once']}", max),
+        ("live_calls_per_core_continuous", f"live calls, {PATTERNS['conversation']}", max),
     ):
         found = [item for item in rows if item["name"].startswith(name)]
         if found:
@@ -147,6 +155,16 @@ def signalling_rows(report, cpu, node):
     name = f"initialize to ready, {crowd['active']} sessions beside {crowd['idle']} idle clients"
     rows.append(row(name, "ms", round(crowd["ready_median_ms"], 3), p99=round(crowd["ready_p99_ms"], 3), **shared))
     return rows
+
+
+def ingest_rows(report, cpu, node):
+    if report["ours"] is None:
+        return
+    more = {"threads": report["threads"] or 1}
+    if report["theirs"] is not None:
+        more |= {"theirs": round(report["theirs"], 2), "alternative": f"{node}, which does not analyse it", "alternative_threads": 1, "alternative_cpu": cpu}
+    name = f"media message of 20 ms through the server, analysed, {report['calls']} calls in real time"
+    yield row(name, "µs of processor", round(report["ours"], 2), cpu, **more)
 
 
 def message_rows(report, cpu):
@@ -203,11 +221,25 @@ def restart_row(report, cpu):
     return row(name, "ms", times["minimum"], cpu, median=times["median"], maximum=times["maximum"])
 
 
-def capacity_rows(precision, crowd, found, again, cpu):
-    told = lambda carried: {key: carried[key] for key in ("median_ms", "p99_ms", "decisions", "streaming", "busy")}
-    name = f"deciding sample to terminal event, p99 while the audio of 100 calls flows, {precision}"
-    yield row(name, "ms", round(crowd["p99_ms"], 2), cpu, median=round(crowd["median_ms"], 2), **{**told(crowd), "precision": precision})
-    for pattern, report in (("each decided once", found), ("decided after each second of speech, the engine alone", again)):
-        best = report["found"]
-        more = {**told(best), "precision": precision, "limit_ms": report["limit_ms"]} if best else {"precision": precision}
-        yield row(f"live calls, {pattern}, {precision}", "live calls", best["calls"] if best else 0, cpu, **more, tried=report["tried"])
+#: How a call is decided in the searches for what a core carries, and what it is called.
+PATTERNS = {
+    "once": "each decided once",
+    "conversation": "decided after each second of speech, the engine alone",
+    "monologue": "the same of callers who never stop speaking",
+}
+
+
+def crowd_row(told, load, precision, cpu):
+    name = f"deciding sample to terminal event, p99 with {told}, {precision}"
+    return row(name, "ms", round(load["p99_ms"], 2), cpu, median=round(load["median_ms"], 2), precision=precision, **carried(load))
+
+
+def capacity_row(pattern, report, precision, cpu):
+    best = report["found"]
+    more = {**carried(best), "limit_ms": report["limit_ms"]} if best else {}
+    name = f"live calls, {PATTERNS[pattern]}, {precision}"
+    return row(name, "live calls", best["calls"] if best else 0, cpu, precision=precision, **more, tried=report["tried"])
+
+
+def carried(load):
+    return {key: load[key] for key in ("median_ms", "p99_ms", "decisions", "streaming", "busy")}

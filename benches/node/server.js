@@ -1,11 +1,25 @@
 // A Socket.IO server as its documentation shows it: one namespace, a token asked for, `initialize` answered. `statuses` tells
 // every client one status each millisecond, and then what processor time that took (benches/src/signalling/emit.rs).
-// Prints its port, serves until it is ended.
+// And a WebSocket server that reads a carrier's media messages as ws shows it: /heard tells how many bytes of audio were in them
+// (benches/src/ingest.rs). Prints its port, serves until it is ended.
 const { createServer } = require("node:http");
 const { Server } = require("socket.io");
+const { WebSocketServer } = require("ws");
 
-const http = createServer();
-const io = new Server(http, { serveClient: false, perMessageDeflate: false });
+let bytes = 0;
+const http = createServer((_, response) => response.end(JSON.stringify({ bytes })));
+const io = new Server(http, { serveClient: false, perMessageDeflate: false, destroyUpgrade: false });
+const carriers = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+carriers.on("connection", (call) => {
+  call.on("message", (text) => {
+    const message = JSON.parse(text);
+    if (message.event === "media") bytes += Buffer.from(message.media.payload, "base64").length;
+  });
+});
+http.on("upgrade", (request, socket, head) => {
+  if (request.url !== "/twilio") return;
+  carriers.handleUpgrade(request, socket, head, (call) => carriers.emit("connection", call, request));
+});
 const namespace = io.of("/socket.io/register");
 namespace.use((socket, next) => {
   const given = socket.handshake.headers.authorization || "";

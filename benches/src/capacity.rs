@@ -17,13 +17,19 @@ use std::time::Duration;
 use peakstream::Precision;
 use serde_json::{Value, json};
 
+use crate::timing::quantile;
+
 /// Where the search begins, in live calls.
-const FEWEST: f64 = 16.0;
+const FEWEST: f64 = 64.0;
 /// It ends there if nothing is too much.
 const MOST: f64 = 16_384.0;
 /// A load with such a 99th percentile, in milliseconds, is more than a core can do, whatever the limit. Up to there every load is told, so
 /// that it can be read what would be carried with another limit.
 const HOPELESS_MS: f64 = 500.0;
+/// Decisions from which a 99th percentile is told, if they come within the time allowed: it is not the greatest of them then.
+const ENOUGH: f64 = 200.0;
+/// Seconds at least.
+const SHORTEST: f64 = 10.0;
 /// Steps between the last load that was carried and the first that was not: an eighth of their ratio is left, on a logarithmic scale.
 const STEPS: u32 = 3;
 /// What is left of a load that was not carried the second time.
@@ -36,8 +42,11 @@ const ATTEMPTS: u32 = 5;
 enum Pattern {
     /// Once, after 5 s of net speech; through the server.
     Once,
-    /// After 3 s of net speech and again after each further second, on the newest 3 s; through the engine alone.
-    Continuous,
+    /// After 3 s of net speech and again after each further second, on the newest 3 s; through the engine alone. The caller speaks
+    /// and is silent as in a conversation (ITU-T P.59: 39 % of the time).
+    Conversation,
+    /// The same, with callers who never stop speaking.
+    Monologue,
 }
 
 /// What to search for.
@@ -58,13 +67,16 @@ pub(crate) struct Args {
     /// The 99th percentile of the decisions' times, in milliseconds, that a load must not exceed.
     #[arg(long, default_value_t = 50.0)]
     limit_ms: f64,
-    /// Seconds that each load is measured for, once it is steady.
-    #[arg(long, default_value_t = 20)]
+    /// Seconds at most that each load is measured for, once it is steady: until there are enough decisions.
+    #[arg(long, default_value_t = 60)]
     seconds: u32,
     /// Seconds that a call is live which is decided once: its stream ends with its decision, the call goes on.
     #[arg(long, default_value_t = 60.0)]
     call_seconds: f64,
-    /// No search: this many calls whose audio flows at the same time.
+    /// No search: this many live calls, each decided once.
+    #[arg(long, conflicts_with = "streaming")]
+    live: Option<f64>,
+    /// No search: this many calls whose audio flows at the same time, each decided once.
     #[arg(long)]
     streaming: Option<f64>,
     /// Folder of installed models.
@@ -90,8 +102,8 @@ impl Carried {
     /// Of the times, in any order.
     fn new(mut times_ms: Vec<f64>, failed: usize, streaming: f64, busy: Option<f64>) -> Self {
         times_ms.sort_by(f64::total_cmp);
-        let at = |share: usize| times_ms.get(times_ms.len() * share / 100).copied().unwrap_or(f64::INFINITY);
-        Self { decisions: times_ms.len(), streaming, median_ms: at(50), p99_ms: at(99), failed, busy }
+        let at = |share| quantile(&times_ms, share).unwrap_or(f64::INFINITY);
+        Self { decisions: times_ms.len(), streaming, median_ms: at(0.5), p99_ms: at(0.99), failed, busy }
     }
 
     fn in_time(&self, limit_ms: f64) -> bool {
@@ -104,29 +116,60 @@ impl Carried {
     }
 }
 
+/// Durations that follow an exponential distribution; the same for each seed.
+struct Exponential {
+    mean: f64,
+    state: u64,
+}
+
+impl Exponential {
+    fn new(mean_seconds: f64, seed: u64) -> Self {
+        Self { mean: mean_seconds, state: seed }
+    }
+
+    fn next(&mut self) -> Duration {
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let uniform = ((self.state >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+        Duration::from_secs_f64(-uniform.ln() * self.mean)
+    }
+}
+
 type Load<'a> = dyn FnMut(f64, Duration) -> Result<Carried, Box<dyn Error>> + 'a;
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let report = match args.pattern {
-        Pattern::Once => once::with_server(args, |load, live| match args.streaming {
-            Some(streaming) => Ok(load(live(streaming), seconds(args))?.told(live(streaming))),
-            None => search(args, load),
+        Pattern::Once => once::with_server(args, |load, live_of| {
+            match args.live.or_else(|| args.streaming.map(live_of)) {
+                Some(live) => Ok(load(live, args.duration(live))?.told(live)),
+                None => search(args, load),
+            }
         })?,
-        Pattern::Continuous => search(args, &mut *continuous::load(args)?)?,
+        Pattern::Conversation | Pattern::Monologue => search(args, &mut *continuous::load(args)?)?,
     };
     println!("{report:#}");
     Ok(())
 }
 
-fn seconds(args: &Args) -> Duration {
-    Duration::from_secs(args.seconds.into())
+impl Args {
+    /// How long a load is measured.
+    fn duration(&self, calls: f64) -> Duration {
+        let each_second = match self.pattern {
+            Pattern::Once => 1.0 / self.call_seconds,
+            Pattern::Conversation => continuous::ACTIVITY,
+            Pattern::Monologue => 1.0,
+        };
+        let longest = f64::from(self.seconds);
+        Duration::from_secs_f64((ENOUGH / (calls * each_second)).clamp(SHORTEST.min(longest), longest))
+    }
 }
 
 /// The most live calls that are carried, and how.
 fn search(args: &Args, load: &mut Load<'_>) -> Result<Value, Box<dyn Error>> {
     let mut tried = Vec::new();
     let mut try_load = |calls: f64| -> Result<Carried, Box<dyn Error>> {
-        let carried = load(calls.round(), seconds(args))?;
+        let calls = calls.round();
+        let carried = load(calls, args.duration(calls))?;
         let Carried { median_ms, p99_ms, decisions, .. } = carried;
         eprintln!("{calls:.0} calls: median {median_ms:.1} ms, p99 {p99_ms:.1} ms of {decisions} decisions");
         tried.push(carried.told(calls));

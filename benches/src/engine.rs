@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use peakstream::audio::decode;
 use peakstream::audio::mismatch::Watch;
-use peakstream::audio::resample::{Raise, WIDE_BLOCK};
+use peakstream::audio::resample::{NARROW_BLOCK, Raise, WIDE_BLOCK};
 use peakstream::replay::Fingerprint;
 use peakstream::speech::fbank::{Fbank, FbankTables};
 use peakstream::speech::movement::Movement;
@@ -59,12 +59,26 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         "cpu_features": cpu::features(),
         "cpu_level": peakstream::CpuLevel::in_use().name(),
         "figures": figures,
+        "raise_response": raise_response(),
         "allocations_in_push": allocations(&engine, &audio)?,
         "bytes_per_open_call_5_s": memory(&engine)?,
         "bytes_of_state": memory(&engine)? - open(&engine, 5.0)?.room_for_speech() as i64,
     });
     println!("{report:#}");
     Ok(())
+}
+
+/// What the filter that raises 8 to 16 kHz answers to an impulse.
+fn raise_response() -> Vec<f32> {
+    let (mut raise, mut response) = (Raise::new(), Vec::new());
+    let mut block = [0.0; NARROW_BLOCK];
+    block[0] = 1.0;
+    for narrow in [block, [0.0; NARROW_BLOCK]] {
+        let (mut plain, mut filled) = ([0.0; WIDE_BLOCK], [0.0; WIDE_BLOCK]);
+        raise.process(&narrow, &mut plain, &mut filled);
+        response.extend(plain);
+    }
+    response
 }
 
 pub(crate) fn open(engine: &Engine, wanted: f64) -> Result<CallStream, Box<dyn Error>> {

@@ -12,7 +12,7 @@
 //! times what it costs in use: alone, and with a pool that is never without a decision to compute.
 
 mod hooks;
-mod lines;
+pub(crate) mod lines;
 mod listeners;
 
 use std::error::Error;
@@ -27,6 +27,7 @@ use crate::server::customer::{Customer, CustomerError, Operation};
 use crate::server::recording::{self, Recording};
 use crate::server::unpaced;
 use crate::signalling::http;
+use crate::timing::quantile;
 
 /// From the last message to the end of listening.
 const LAG: Duration = Duration::from_secs(1);
@@ -84,13 +85,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 }
 
 /// Calls of one kind: their connections, their sessions' event streams, their timetable.
-struct Group<C> {
-    calls: Vec<C>,
+pub(crate) struct Group<C> {
+    pub(crate) calls: Vec<C>,
     sessions: Vec<Vec<u8>>,
 }
 
 /// Creates the sessions of a group and connects their calls.
-async fn group<C>(
+pub(crate) async fn group<C>(
     client: &http::Client,
     protocol: &str,
     calls: usize,
@@ -181,8 +182,8 @@ async fn measure(
             "statuses": hook_statuses.told(expected(args.hooks)),
             "pings": hooked.pings,
             "pongs": hooked.pongs_ms.len(),
-            "pong_median_ms": listeners::at(&hooked.pongs_ms, 0.5),
-            "pong_p99_ms": listeners::at(&hooked.pongs_ms, 0.99),
+            "pong_median_ms": quantile(&hooked.pongs_ms, 0.5),
+            "pong_p99_ms": quantile(&hooked.pongs_ms, 0.99),
         },
     }))
 }

@@ -6,6 +6,7 @@ mod capacity;
 mod cpu;
 mod embed;
 mod engine;
+mod ingest;
 mod instructions;
 mod load;
 mod messages;
@@ -32,6 +33,8 @@ enum Command {
     Embed(embed::Args),
     /// Times the engine's stages on one core and counts allocations; prints JSON.
     Engine(engine::Args),
+    /// Measures what a media message costs a running server, everything in; prints JSON.
+    Ingest(ingest::Args),
     /// Does fixed pieces of work, for a tool that counts their instructions.
     Instructions(instructions::Args),
     /// Counts how often a stream of the wrong name is noticed, and a right one suspected.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Capacity(args) => capacity::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Engine(args) => engine::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
         Command::Instructions(args) => instructions::run(&args),
         Command::Mismatch(args) => mismatch::run(&args),
         Command::Load(args) => load::run(&args),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::audiohook;
 use crate::server::child::Child;
+use crate::timing::quantile;
 use crate::websocket::{self, Kind, frame};
 
 /// Calls opened before memory is read: they fill what the allocator still holds of the server's start.
@@ -82,8 +83,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
                 "pings_per_second": f64::from(PINGS) * calls.len() as f64 / pinged.took.as_secs_f64(),
                 "share_of_a_core": busy_with_pings,
                 "bytes_per_call_more": grown,
-                "pong_median_ms": pinged.at(0.5),
-                "pong_p99_ms": pinged.at(0.99),
+                "pong_median_ms": quantile(&pinged.times, 0.5),
+                "pong_p99_ms": quantile(&pinged.times, 0.99),
             },
         })
     );
@@ -101,12 +102,6 @@ struct Pinged {
     took: Duration,
     /// From a ping to its pong, in rising order of milliseconds.
     times: Vec<f64>,
-}
-
-impl Pinged {
-    fn at(&self, share: f64) -> f64 {
-        self.times[((self.times.len() - 1) as f64 * share) as usize]
-    }
 }
 
 /// Lets every call ping, one after the other, so that each does in every interval; no pong may be missing.

@@ -23,6 +23,12 @@ pub(crate) fn timed_after(repeats: usize, mut prepare: impl FnMut(), mut work: i
     (times[0], times[times.len() / 2])
 }
 
+/// A quantile of sorted figures, by nearest rank: the least of them than which so large a share of all is no greater.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied()
+}
+
 pub(crate) fn figure(name: &str, unit: &str, (minimum, median): (f64, f64), per: f64) -> Value {
     json!({ "name": name, "unit": unit, "minimum": minimum / per, "median": median / per })
 }

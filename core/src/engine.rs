@@ -330,10 +330,6 @@ impl Engine {
 }
 
 fn load_silero(source: &Source<'_>, info: &ModelInfo) -> Result<Arc<SileroWeights>, LoadError> {
-    let bytes = source.bytes(&info.file)?;
-    info.check_identity(&bytes)?;
-    let weights = Tensors::open(&bytes)
-        .and_then(|tensors| SileroWeights::read(&tensors))
-        .map_err(|error| LoadError::invalid(&info.file, error))?;
+    let weights = info.read(source, |file| SileroWeights::read(&Tensors::open(file)?))?;
     silero::prove(weights, info, &Golden::read(source, &info.golden)?)
 }

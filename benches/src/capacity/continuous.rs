@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use peakstream::{AnalysisSpec, CallStream, Engine, EngineOptions, Template};
 use peakstream_server::model_dir;
 
-use super::{Args, Carried, Load};
+use super::{Args, Carried, Exponential, Load, Pattern};
 use crate::engine::{open, push_all};
 use crate::server::recording;
 
@@ -16,6 +16,16 @@ use crate::server::recording;
 const INTERVAL: Duration = Duration::from_millis(20);
 /// Samples, which are bytes, of a packet.
 const PACKET: usize = 160;
+/// How long someone speaks in a conversation, and is silent then, in seconds on average: ITU-T P.59 (03/93), table 1. Here both are
+/// exponential.
+const TALK_SPURT: f64 = 1.004;
+const PAUSE: f64 = 1.587;
+/// Share of the time in which the caller speaks: 0.39.
+pub(super) const ACTIVITY: f64 = TALK_SPURT / (TALK_SPURT + PAUSE);
+/// Seconds of a conversation; calls begin everywhere in it.
+const CONVERSATION: f64 = 600.0;
+/// G.711 µ-law of nothing.
+const SILENCE: u8 = 0xff;
 /// Net speech of a decision, in seconds: the newest of the call.
 const NEWEST: f64 = 3.0;
 /// Net speech that a call collects before another takes its place, in seconds.
@@ -38,9 +48,22 @@ pub(super) fn load(args: &Args) -> Result<Box<Load<'static>>, Box<dyn Error>> {
     let (models, recordings) = recording::with_models(args.models.as_deref())?;
     let options = EngineOptions { precision: args.precision, ..EngineOptions::default() };
     let engine = model_dir::load_engine_from(&models, options)?;
-    let audio: Vec<u8> = recordings.iter().flat_map(|recording| recording.audio.iter().copied()).collect();
-    let voice = voice_of(&engine, &audio)?;
+    let speech: Vec<u8> = recordings.iter().flat_map(|recording| recording.audio.iter().copied()).collect();
+    let voice = voice_of(&engine, &speech)?;
+    let audio = if args.pattern == Pattern::Conversation { conversation(&speech) } else { speech };
     Ok(Box::new(move |calls, measured| carry(&engine, &audio, &voice, calls as usize, measured)))
+}
+
+/// One side of a conversation: the speech cut into talk spurts, with pauses between them.
+fn conversation(speech: &[u8]) -> Vec<u8> {
+    let (mut spurts, mut pauses) = (Exponential::new(TALK_SPURT, 1), Exponential::new(PAUSE, 2));
+    let samples = |duration: Duration| (duration.as_secs_f64() * f64::from(recording::RATE.hz())) as usize;
+    let (mut speech, mut side) = (speech.iter().copied().cycle(), Vec::new());
+    while side.len() < samples(Duration::from_secs_f64(CONVERSATION)) {
+        side.extend(speech.by_ref().take(samples(spurts.next())));
+        side.extend(std::iter::repeat_n(SILENCE, samples(pauses.next())));
+    }
+    side
 }
 
 /// Whose calls these claim to be.

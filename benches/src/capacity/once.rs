@@ -8,7 +8,7 @@ use peakstream_server::client::media_streams::Speed;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Args, Carried, Load};
+use super::{Args, Carried, Exponential, Load};
 use crate::server::child::Child;
 use crate::server::customer::{Customer, CustomerError, Operation};
 use crate::server::recording::{self, RATE, Recording};
@@ -39,7 +39,8 @@ pub(super) fn with_server<T>(
     let mut round = 0;
     let mut load = |live: f64, measured: Duration| {
         round += 1;
-        let arrivals = Arrivals::new(live / args.call_seconds, round);
+        // As of callers that do not know of each other.
+        let arrivals = Exponential::new(args.call_seconds / live, round);
         let calls =
             Calls { customer: &customer, recordings: &recordings, verify: &verify, server: &server, round };
         let local = LocalSet::new();
@@ -54,25 +55,6 @@ fn streamed(recording: &Recording) -> f64 {
     recording.deciding as f64 / f64::from(RATE.hz())
 }
 
-/// Times between calls: exponential, as of callers that do not know of each other; the same for each round of a number.
-struct Arrivals {
-    per_second: f64,
-    state: u64,
-}
-
-impl Arrivals {
-    fn new(per_second: f64, round: u64) -> Self {
-        Self { per_second, state: round }
-    }
-
-    fn next(&mut self) -> Duration {
-        self.state =
-            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let uniform = ((self.state >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
-        Duration::from_secs_f64(-uniform.ln() / self.per_second)
-    }
-}
-
 struct Calls<'a> {
     customer: &'a Rc<Customer>,
     recordings: &'a Rc<[Recording]>,
@@ -83,7 +65,7 @@ struct Calls<'a> {
 
 impl Calls<'_> {
     /// Times of the decisions in milliseconds, how many calls had none, and how busy the server was.
-    async fn come(&self, mut arrivals: Arrivals, measured: Duration) -> (Vec<f64>, usize, Option<f64>) {
+    async fn come(&self, mut arrivals: Exponential, measured: Duration) -> (Vec<f64>, usize, Option<f64>) {
         let longest = self.recordings.iter().map(streamed).fold(0.0, f64::max);
         let begin = Instant::now() + Duration::from_secs_f64(longest) + SETTLE;
         let end = begin + measured;

@@ -11,38 +11,38 @@ use base64::engine::general_purpose::STANDARD;
 use crate::websocket::{self, Kind, frame};
 
 /// Between two messages of a call.
-pub(super) const INTERVAL: Duration = Duration::from_millis(20);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(20);
 /// Samples, which are bytes, of a message.
-pub(super) const MESSAGE_SAMPLES: usize = 160;
+pub(crate) const MESSAGE_SAMPLES: usize = 160;
 /// Samples between two statuses.
-pub(super) const STATUS_SAMPLES: usize = 4096;
+pub(crate) const STATUS_SAMPLES: usize = 4096;
 /// How long the sender sleeps when nothing is due.
-pub(super) const TICK: Duration = Duration::from_millis(1);
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// When each message of each call is due: the calls are spread over the interval.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schedule {
-    pub(super) begin: Instant,
-    pub(super) calls: usize,
+pub(crate) struct Schedule {
+    pub(crate) begin: Instant,
+    pub(crate) calls: usize,
     /// Between two messages of a call.
-    pub(super) interval: Duration,
+    pub(crate) interval: Duration,
     /// Samples of a message.
-    pub(super) samples: usize,
+    pub(crate) samples: usize,
 }
 
 impl Schedule {
-    pub(super) fn due(&self, call: usize, message: usize) -> Instant {
+    pub(crate) fn due(&self, call: usize, message: usize) -> Instant {
         self.begin + self.interval * message as u32 + self.interval * call as u32 / self.calls.max(1) as u32
     }
 
     /// When the audio that a status is about has been sent; statuses count from 0.
-    pub(super) fn status_due(&self, call: usize, status: usize) -> Instant {
+    pub(crate) fn status_due(&self, call: usize, status: usize) -> Instant {
         self.due(call, ((status + 1) * STATUS_SAMPLES).div_ceil(self.samples) - 1)
     }
 }
 
 /// One call's connection.
-pub(super) struct Line {
+pub(crate) struct Line {
     stream: TcpStream,
     /// What did not fit into the socket.
     waiting: Vec<u8>,
@@ -50,15 +50,15 @@ pub(super) struct Line {
 
 /// What the sender noticed.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// How late it was itself, at most.
-    pub(super) latest: Duration,
+    pub(crate) latest: Duration,
     /// Messages that did not fit into their socket: the server had not read.
-    pub(super) stalled: usize,
+    pub(crate) stalled: usize,
 }
 
 /// Opens a connection and sends the message that begins its stream.
-pub(super) fn connect(address: &str, call_id: &str) -> io::Result<Line> {
+pub(crate) fn connect(address: &str, call_id: &str) -> io::Result<Line> {
     let (mut stream, _) = websocket::connect(address, "/twilio", "")?;
     let start = format!(
         r#"{{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{{"streamSid":"MZ1","accountSid":"AC1","callSid":"{call_id}","tracks":["inbound"],"customParameters":{{}},"mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}}}}"#
@@ -69,7 +69,7 @@ pub(super) fn connect(address: &str, call_id: &str) -> io::Result<Line> {
 }
 
 /// The media messages of so many seconds, the recording again and again; all calls send the same.
-pub(super) fn messages(audio: &[u8], seconds: u32) -> Arc<[Vec<u8>]> {
+pub(crate) fn messages(audio: &[u8], seconds: u32) -> Arc<[Vec<u8>]> {
     let count = (Duration::from_secs(seconds.into()).as_millis() / INTERVAL.as_millis()) as usize;
     let mut bytes = audio.iter().copied().cycle();
     let message = |number: usize| {
@@ -85,7 +85,7 @@ pub(super) fn messages(audio: &[u8], seconds: u32) -> Arc<[Vec<u8>]> {
 }
 
 /// Sends every message of every call when it is due.
-pub(super) fn send(lines: &mut [Line], messages: &[Vec<u8>], schedule: Schedule) -> io::Result<Sent> {
+pub(crate) fn send(lines: &mut [Line], messages: &[Vec<u8>], schedule: Schedule) -> io::Result<Sent> {
     let mut sent = Sent::default();
     let (mut message, mut call) = (0, 0);
     while message < messages.len() {
@@ -105,6 +105,11 @@ pub(super) fn send(lines: &mut [Line], messages: &[Vec<u8>], schedule: Schedule)
 }
 
 impl Line {
+    /// Whether the server has neither said anything nor hung up.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stream.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// Whether everything has gone; what has not goes in front of the next message.
     fn send(&mut self, message: &[u8]) -> io::Result<bool> {
         if self.waiting.is_empty() {

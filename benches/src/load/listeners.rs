@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::lines::Schedule;
 use crate::signalling::http::Failure;
+use crate::timing::quantile;
 
 /// A few events at once.
 const BUFFER: usize = 2048;
@@ -33,18 +34,12 @@ impl Heard {
         json!({
             "expected": expected,
             "heard": self.lateness_ms.len(),
-            "late_median_ms": at(&self.lateness_ms, 0.5),
-            "late_p99_ms": at(&self.lateness_ms, 0.99),
-            "late_maximum_ms": at(&self.lateness_ms, 1.0),
+            "late_median_ms": quantile(&self.lateness_ms, 0.5),
+            "late_p99_ms": quantile(&self.lateness_ms, 0.99),
+            "late_maximum_ms": quantile(&self.lateness_ms, 1.0),
             "other_events": self.others,
         })
     }
-}
-
-/// A quantile of sorted figures.
-pub(super) fn at(sorted: &[f64], share: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    Some(sorted[(last as f64 * share) as usize])
 }
 
 /// Open event streams.

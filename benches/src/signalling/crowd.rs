@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep, timeout};
 
+use crate::timing::quantile;
+
 pub(super) const NAMESPACE: &str = "/socket.io/register";
 /// Clients that connect at the same time.
 const AT_ONCE: usize = 16;
@@ -60,8 +62,8 @@ pub(super) async fn start_sessions(
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    Ok(json!({"idle": idle, "active": active, "ready_median_ms": at(0.5), "ready_p99_ms": at(0.99)}))
+    let (median, p99) = (quantile(&times, 0.5), quantile(&times, 0.99));
+    Ok(json!({"idle": idle, "active": active, "ready_median_ms": median, "ready_p99_ms": p99}))
 }
 
 pub(super) async fn connect(

@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
+use crate::timing::quantile;
+
 /// More than any answer here.
 const LARGEST_ANSWER: usize = 64 << 10;
 
@@ -44,13 +46,26 @@ impl Client {
 
     /// Creates one object and returns its id.
     pub(crate) async fn create(&self, path: &str, body: &Value) -> Result<String, Failure> {
+        let answer = self.answer("POST", path, Some(body), 201).await?;
+        answer["id"].as_str().map(str::to_owned).ok_or_else(|| format!("{path}: {answer}").into())
+    }
+
+    /// Reads one object.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.answer("GET", path, None, 200).await
+    }
+
+    async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        expected: u16,
+    ) -> Result<Value, Failure> {
         let mut connection = Connection::open(&self.address).await?;
-        let (status, answer) = connection.ask(&self.request("POST", path, Some(body))).await?;
+        let (status, answer) = connection.ask(&self.request(method, path, body)).await?;
         let answer: Value = serde_json::from_slice(answer)?;
-        match answer["id"].as_str() {
-            Some(id) if status == 201 => Ok(id.to_owned()),
-            _ => Err(format!("{path}: {status} {answer}").into()),
-        }
+        if status == expected { Ok(answer) } else { Err(format!("{path}: {status} {answer}").into()) }
     }
 
     /// Sends `request` on `parallel` connections, each as soon as its last one was answered, for so long.
@@ -85,13 +100,12 @@ impl Client {
         }
         let seconds = begun.elapsed().as_secs_f64();
         times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
         Ok(json!({
             "requests": times.len(),
             "parallel": parallel,
             "per_second": times.len() as f64 / seconds,
-            "median_ms": at(0.5),
-            "p99_ms": at(0.99),
+            "median_ms": quantile(&times, 0.5),
+            "p99_ms": quantile(&times, 0.99),
         }))
     }
 }

@@ -142,7 +142,9 @@ impl Error {
     /// Which of the reasons it is.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Argument(_) | Self::Open(OpenError::Wanted(_)) => Reason::InvalidArgument,
+            Self::Argument(_)
+            | Self::Open(OpenError::Wanted(_))
+            | Self::Models(ModelDirError::Machine(_)) => Reason::InvalidArgument,
             Self::Models(ModelDirError::NotFound { .. } | ModelDirError::NoManifest { .. }) => {
                 Reason::ModelsNotFound
             }

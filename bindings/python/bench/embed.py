@@ -1,6 +1,9 @@
-"""Embeds the recordings of a folder, all of them for each round: embed.py peakstream|resemblyzer MODELS FOLDER THREADS ROUNDS
+"""Embeds the recordings of a folder, all of them for each round: embed.py f32|int8|resemblyzer MODELS FOLDER THREADS ROUNDS
 
-Says as JSON: seconds until the first recording could be taken, seconds of each round, and the peak of resident memory in MiB.
+f32 and int8 are peakstream in that precision. Says as JSON: what embeds, seconds until the first recording could be taken, seconds of each
+round, and the peak of resident memory in MiB.
+
+exit status: 3 this machine has no such precision
 """
 
 import concurrent.futures
@@ -11,14 +14,21 @@ import sys
 import time
 
 
-def of_peakstream(models, threads):
+def of_peakstream(precision, models, threads):
     import peakstream
 
-    engine = peakstream.Engine(models)
-    return lambda files: engine.embed(files, threads=threads)
+    try:
+        engine = peakstream.Engine(models, precision=precision)
+    except peakstream.errors.InvalidArgument as error:
+        print(error, file=sys.stderr)
+        sys.exit(3)
+    title = f"peakstream {peakstream.__version__}, {precision}, {engine.cpu_level}"
+    return title, lambda files: engine.embed(files, threads=threads)
 
 
-def of_resemblyzer(models, threads):
+def of_resemblyzer(threads):
+    import importlib.metadata
+
     import numpy
     import torch
     from resemblyzer import VoiceEncoder, preprocess_wav
@@ -26,12 +36,13 @@ def of_resemblyzer(models, threads):
     # A recording to each thread, as the other does: faster than two threads within one recording.
     torch.set_num_threads(1)
     encoder, pool = VoiceEncoder("cpu", verbose=False), concurrent.futures.ThreadPoolExecutor(threads)
-    return lambda files: numpy.stack(list(pool.map(lambda file: encoder.embed_utterance(preprocess_wav(file)), files)))
+    title = f"Resemblyzer {importlib.metadata.version('resemblyzer')}, torch {torch.__version__}"
+    return title, lambda files: numpy.stack(list(pool.map(lambda file: encoder.embed_utterance(preprocess_wav(file)), files)))
 
 
 def main(which, models, folder, threads, rounds):
     begun = time.perf_counter()
-    embed = {"peakstream": of_peakstream, "resemblyzer": of_resemblyzer}[which](models, int(threads))
+    title, embed = of_resemblyzer(int(threads)) if which == "resemblyzer" else of_peakstream(which, models, int(threads))
     ready, files, seconds = time.perf_counter() - begun, sorted(pathlib.Path(folder).glob("*.wav")), []
     embed(files[:1])  # what is compiled or loaded with the first one
     for _ in range(int(rounds)):
@@ -39,7 +50,8 @@ def main(which, models, folder, threads, rounds):
         embeddings = embed(files)
         seconds.append(time.perf_counter() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"ready": ready, "seconds": seconds, "peak": peak, "shape": embeddings.shape}))
+    assert len(embeddings) == len(files)
+    print(json.dumps({"title": title, "ready": ready, "seconds": seconds, "peak": peak}))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use numpy::{PyArray1, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods, ToPyArray};
+use numpy::{
+    PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn,
+    PyUntypedArray, PyUntypedArrayMethods, ToPyArray,
+};
 use peakstream::{AudioFormat, Codec, Encoding, FormatFields, SampleRate};
 use peakstream_bindings::Error;
 use peakstream_bindings::audio_file::{self, RATES, ReadOptions};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyMemoryView};
 
 use crate::raised::{raised, wrong_type, wrong_value};
 
@@ -224,23 +227,66 @@ pub(crate) fn resample<'py>(
     Ok(converted.to_pyarray(py))
 }
 
-/// The bytes of an argument, without a copy: bytes, or an array of whole samples as it lies in memory.
-pub(crate) fn with_bytes<R>(data: &Bound<'_, PyAny>, work: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
+/// The bytes of an argument: bytes and long arrays as they lie in memory; of another buffer, a short array, or one that is not contiguous, a
+/// copy. An array has to pass `fits` first.
+pub(crate) fn with_bytes<R>(
+    data: &Bound<'_, PyAny>,
+    fits: impl FnOnce(&Bound<'_, PyArrayDescr>) -> PyResult<()>,
+    work: impl FnOnce(&[u8]) -> R,
+) -> PyResult<R> {
     if let Ok(bytes) = data.cast::<PyBytes>() {
         return Ok(work(bytes.as_bytes()));
     }
-    let numpy = data.py().import("numpy")?;
-    // What has the buffer protocol, an array included, is seen as an array of bytes; numpy refuses what is not contiguous.
-    let array = match data.hasattr("dtype")? {
-        true => data.call_method1("reshape", (-1,))?.call_method1("view", ("uint8",))?,
-        false => numpy
-            .call_method1("frombuffer", (data, "uint8"))
-            .map_err(|_| wrong_type("data", "bytes, or an array,", data))?,
-    };
-    let array = array.cast_into::<PyArray1<u8>>()?;
+    if let Ok(array) = data.cast::<PyUntypedArray>() {
+        let dtype = array.dtype();
+        fits(&dtype)?;
+        return with_bytes_of_array(array, &dtype, work);
+    }
+    let view = PyMemoryView::from(data).ok();
+    // A scalar of numpy is a buffer too, without dimensions.
+    let view = view.filter(|view| view.getattr("ndim").is_ok_and(|ndim| ndim.is_truthy().unwrap_or(false)));
+    let view = view.ok_or_else(|| wrong_type("data", "bytes, or an array,", data))?;
+    Ok(work(view.call_method0("tobytes")?.cast::<PyBytes>()?.as_bytes()))
+}
+
+fn with_bytes_of_array<R>(
+    array: &Bound<'_, PyUntypedArray>,
+    dtype: &Bound<'_, PyArrayDescr>,
+    work: impl FnOnce(&[u8]) -> R,
+) -> PyResult<R> {
+    let layout = (dtype.kind(), dtype.itemsize());
+    if array.is_c_contiguous() {
+        if layout == (b'u', 1)
+            && let Ok(bytes) = array.cast::<PyArrayDyn<u8>>()
+        {
+            return lying(bytes, work);
+        }
+        if layout == (b'i', 2)
+            && let Ok(samples) = array.cast::<PyArrayDyn<i16>>()
+        {
+            return lying(samples, work);
+        }
+        if layout == (b'f', 4)
+            && let Ok(samples) = array.cast::<PyArrayDyn<f32>>()
+        {
+            return lying(samples, work);
+        }
+    }
+    // The other byte order, or strides.
+    Ok(work(array.call_method0("tobytes")?.cast::<PyBytes>()?.as_bytes()))
+}
+
+/// From so many bytes on, borrowing an array from numpy costs less than copying it.
+const LONG: usize = 4_096;
+
+/// A contiguous array as it lies in memory.
+fn lying<T: numpy::Element + bytemuck::NoUninit, R>(
+    array: &Bound<'_, PyArrayDyn<T>>,
+    work: impl FnOnce(&[u8]) -> R,
+) -> PyResult<R> {
+    if array.len() * size_of::<T>() < LONG {
+        return Ok(work(bytemuck::cast_slice(&array.to_vec()?)));
+    }
     let array = array.try_readonly()?;
-    let bytes = array
-        .as_slice()
-        .map_err(|_| wrong_value("data is not contiguous; use numpy.ascontiguousarray".to_owned()))?;
-    Ok(work(bytes))
+    Ok(work(bytemuck::cast_slice(array.as_slice()?)))
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Mutex;
 
+use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use peakstream::{CallStream as Stream, Codec, Encoding};
 use peakstream_bindings::{Error, Status as Progress, push};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 use crate::audio::with_bytes;
 use crate::raised::raised;
@@ -71,41 +71,45 @@ fn over() -> PyErr {
     PyRuntimeError::new_err("this call is finished")
 }
 
-/// An array has to lie in memory as the call's samples were declared.
-fn fits(data: &Bound<'_, PyAny>, stream: &Stream) -> PyResult<()> {
-    if data.is_exact_instance_of::<PyBytes>() {
-        return Ok(());
-    }
-    let Ok(dtype) = data.getattr("dtype") else { return Ok(()) };
-    let name = dtype.getattr("str")?.extract::<String>()?;
-    let wanted = match stream.declared().codec() {
-        Codec::Samples(Encoding::Linear16Le) => "<i2",
-        Codec::Samples(Encoding::Linear16Be) => ">i2",
-        Codec::Samples(Encoding::Float32Le) => "<f4",
-        _ => "|u1",
+/// An array's samples have to be those of the codec, or bytes.
+fn fits(dtype: &Bound<'_, PyArrayDescr>, codec: Codec) -> PyResult<()> {
+    let is_big_endian = match dtype.byteorder() {
+        b'<' => false,
+        b'>' => true,
+        _ => cfg!(target_endian = "big"),
     };
-    if name == wanted || name == "|u1" {
+    let (wanted, fits) = match (dtype.kind(), dtype.itemsize()) {
+        (b'u', 1) => return Ok(()),
+        layout => match codec {
+            Codec::Samples(Encoding::Linear16Le) => ("<i2", layout == (b'i', 2) && !is_big_endian),
+            Codec::Samples(Encoding::Linear16Be) => (">i2", layout == (b'i', 2) && is_big_endian),
+            Codec::Samples(Encoding::Float32Le) => ("<f4", layout == (b'f', 4) && !is_big_endian),
+            _ => ("|u1", false),
+        },
+    };
+    if fits {
         return Ok(());
     }
-    Err(pyo3::exceptions::PyTypeError::new_err(format!(
-        "data is an array of {dtype}, and the call was opened for {:?}: an array of {wanted:?} or bytes expected",
-        stream.declared().codec()
+    Err(PyTypeError::new_err(format!(
+        "data is an array of {dtype}, and the call was opened for {codec:?}: an array of {wanted:?} or bytes expected"
     )))
 }
 
 #[pymethods]
 impl CallStream {
-    /// Takes the next bytes, cut anywhere: bytes, or a contiguous array of the samples as the call was opened for, neither copied. Of Opus
-    /// without Ogg, one packet a call; an empty one was lost. When there is enough speech, they are taken without effect.
+    /// Takes the next bytes, cut anywhere: bytes, an array of the samples as the call was opened for, or another buffer. Bytes are not copied, nor
+    /// is a contiguous array from 4 kB on. Of Opus without Ogg, one packet a call; an empty one was lost. When there is enough speech, they
+    /// are taken without effect.
     fn push(&self, data: &Bound<'_, PyAny>) -> PyResult<Status> {
         let py = data.py();
         let pushed = self.with(|held| {
             let stream = held.as_mut().ok_or_else(over)?;
-            fits(data, stream)?;
-            with_bytes(data, |bytes| match bytes.len() < LONG {
+            let codec = stream.declared().codec();
+            let pushed = |bytes: &[u8]| match bytes.len() < LONG {
                 true => push(stream, bytes),
                 false => py.detach(|| push(stream, bytes)),
-            })
+            };
+            with_bytes(data, |dtype| fits(dtype, codec), pushed)
         })?;
         let status = Status::from(pushed.status);
         pushed.fault.map_or(Ok(status), |fault| Err(raised(&Error::Fault(fault))))

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods, ToPyArray};
 use peakstream::{
-    AnalysisError, AttackRate, AudioFormat, CallSpec, ChannelType, EngineOptions, FormatFields, Gates,
-    Judgement, SampleRate,
+    AnalysisError, AttackRate, AudioFormat, CallSpec, ChannelType, CpuLevel, EngineOptions, FormatFields,
+    Gates, Judgement, SampleRate,
 };
 use peakstream_bindings::{Error, Heard, hear, listen, model_dir, register};
 use pyo3::prelude::*;
@@ -158,7 +158,8 @@ impl Hearing {
 /// The models, loaded and proved by their golden vectors. Takes about a second; share one between threads.
 ///
 /// models: their folder; None looks at the environment's PEAKSTREAM_MODELS, models/installed below the current folder, and the user's data
-/// folder (install_models). calibration: one in place of the shipped one of its channel.
+/// folder (install_models). calibration: one in place of the shipped one of its channel. precision: what the speaker network is computed in,
+/// "f32", or "int8", which is some three times as fast, nearly as exact, and refused by a processor without AVX-512 VNNI.
 ///
 /// In all functions: audio is a path, an array with its sample_rate in Hz (4,000 to 384,000), or Speech. channel_type: "telephone" limits everything to the telephone
 /// band, "microphone" needs 16 kHz. seconds: the most net speech that is used, up to 120; of decisions 30, as of the command line. channel: which of an array or file with several,
@@ -197,9 +198,16 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (models=None, *, calibration=None))]
-    fn new(py: Python<'_>, models: Option<PathBuf>, calibration: Option<&Calibration>) -> PyResult<Self> {
-        let loaded = py.detach(|| model_dir::load_engine(models.as_deref(), EngineOptions::default()));
+    #[pyo3(signature = (models=None, *, calibration=None, precision="f32"))]
+    fn new(
+        py: Python<'_>,
+        models: Option<PathBuf>,
+        calibration: Option<&Calibration>,
+        precision: &str,
+    ) -> PyResult<Self> {
+        let precision = precision.parse().map_err(|error| wrong_value(format!("precision: {error}")))?;
+        let options = EngineOptions { precision, ..EngineOptions::default() };
+        let loaded = py.detach(|| model_dir::load_engine(models.as_deref(), options));
         let mut held = loaded.map_err(|error| raised(&error.into()))?;
         if let Some(calibration) = calibration {
             held = held
@@ -223,6 +231,18 @@ impl Engine {
     #[getter]
     fn model(&self) -> String {
         self.held.newest_model().to_string()
+    }
+
+    /// What the speaker network is computed in: "f32" or "int8".
+    #[getter]
+    fn precision(&self) -> &'static str {
+        self.held.precision().name()
+    }
+
+    /// Which instructions the inner loops use: "avx512", "avx2", "neon" or "portable". The environment's PEAKSTREAM_CPU names a lower level.
+    #[getter]
+    fn cpu_level(&self) -> &'static str {
+        CpuLevel::in_use().name()
     }
 
     /// The calibration in force for a channel.

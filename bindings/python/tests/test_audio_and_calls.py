@@ -68,6 +68,7 @@ def test_a_call_takes_bytes_and_arrays_without_a_copy_and_cut_anywhere(engine, r
         "bytearray": bytearray,
         "memoryview": memoryview,
         "array": lambda piece: numpy.frombuffer(piece, numpy.uint8),
+        "strided": lambda piece: numpy.repeat(numpy.frombuffer(piece, numpy.uint8), 2)[::2],
     }
     for view in views.values():
         with engine.open("mulaw", rate) as call:
@@ -87,8 +88,13 @@ def test_a_call_takes_bytes_and_arrays_without_a_copy_and_cut_anywhere(engine, r
         assert speech.net_speech > 5
     with engine.open("mulaw", rate) as call, pytest.raises(TypeError, match="array of int16, and the call was opened for"):
         call.push(samples)
-    with engine.open("mulaw", rate) as call, pytest.raises(TypeError, match="bytes, or an array, expected, got str"):
-        call.push("hello")
+    with engine.open("pcm", rate) as call:
+        for unfit in (samples.astype(">i2"), samples.astype(numpy.float32), samples.astype(numpy.int8)):
+            with pytest.raises(TypeError, match="and the call was opened for .*: an array of \"<i2\" or bytes expected"):
+                call.push(unfit)
+        for unfit in ("hello", 7, None, [0, 1], samples[0]):
+            with pytest.raises(TypeError, match=f"bytes, or an array, expected, got .*{type(unfit).__name__}"):
+                call.push(unfit)
 
 
 def test_a_call_that_is_over_takes_nothing(engine, recording):

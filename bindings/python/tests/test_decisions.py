@@ -80,6 +80,20 @@ def test_embeddings_of_a_batch_are_those_of_each_whatever_the_threads(engine, de
         engine.embed([files[0], "no-such.wav"])
 
 
+def test_an_engine_of_bytes_hears_the_same_voices_or_says_what_the_machine_lacks(engine, demo):
+    assert engine.precision == "f32" and engine.cpu_level in ("avx512", "avx2", "neon", "portable")
+    with pytest.raises(ValueError, match='precision: "f16" is no precision; use "f32" or "int8"'):
+        peakstream.Engine(demo("x").parents[1], precision="f16")
+    try:
+        of_bytes = peakstream.Engine(demo("x").parents[1], precision="int8")
+    except peakstream.errors.InvalidArgument as lacks:
+        assert "AVX-512 VNNI" in str(lacks)
+        return
+    assert of_bytes.precision == "int8"
+    for name in SAME + OTHERS:
+        assert engine.embed(demo(name)) @ of_bytes.embed(demo(name)) > 0.99
+
+
 def test_other_threads_run_while_the_engine_works(engine, demo):
     done, turns = threading.Event(), 0
 

@@ -128,3 +128,31 @@ def test_recordings_are_compared_registered_and_verified_on_the_command_line(dem
     assert json.loads(python(*verify, same, "--key", key, *models))["score"] > 0.5
     python(*verify, other, "--key", key, *models, status=1)
     python(*verify, "no-such.wav", "--key", key, *models, status=2)
+
+
+def test_recordings_are_judged_and_measured_on_the_command_line(demo, tmp_path):
+    models = ["--models", demo("x").parents[1]]
+
+    def said(*words, status=0, loaded=True):
+        return json.loads(python("-m", "peakstream", *words, *(models if loaded else ()), status=status))
+
+    found = said("models")
+    assert set(found) == {"models", "calibrations", "precision", "cpu_level"} and found["precision"] == "f32"
+    key = ("--key", tmp_path / "key")
+    for name in ("allison-en-enrol", "other-man-it"):
+        (tmp_path / name).write_text(json.dumps(said("register", demo(name), *key)))
+    everyone = [tmp_path / "other-man-it", tmp_path / "allison-en-enrol"]
+    found = said("identify", demo("allison-en-verify"), *everyone, *key)
+    assert list(found["scores"]) == [str(path) for path in reversed(everyone)]
+    said("identify", demo("allison-en-verify"), everyone[0], *key, status=1)
+    assert said("authenticity", demo("allison-en-verify"))["llr"] > 0
+    assert said("quality", demo("allison-en-verify"))["shortfalls"] == {}
+    segments = said("segments", demo("allison-en-verify"))["segments"]
+    assert all(begin < end for begin, end in segments) and len(segments) > 3
+    embedded = said("embed", demo("allison-en-verify"), demo("other-man-it"))
+    assert [len(row) for row in embedded.values()] == [192, 192] and len(embedded) == 2
+    scores = tmp_path / "scores.csv"
+    scores.write_text("2.0,1\n1.0,1\n-1.0,0\n-2.0,0\n")
+    assert said("evaluate", scores, loaded=False)["eer"] == 0.0
+    scores.write_text("2.0,1\n1.0,perhaps\n")
+    python("-m", "peakstream", "evaluate", scores, status=2)

@@ -19,6 +19,9 @@ use crate::SampleRate;
 /// counts as damaged.
 pub const LONGEST_PACKET: usize = 8_192;
 
+/// Bytes of the longest frame of a packet (RFC 6716, 3.2.1).
+const LONGEST_FRAME: usize = 1_275;
+
 /// What comes out.
 const OUT_HZ: usize = SampleRate::Hz16000.hz() as usize;
 /// Samples of the longest packet: 120 ms.
@@ -102,7 +105,8 @@ impl Decoder {
     /// If the codec is of no use any more.
     pub fn packet(&mut self, packet: &[u8]) -> Result<(), Broken> {
         self.counts.packets += 1;
-        let usable = if packet.len() <= LONGEST_PACKET { packet } else { &[] };
+        let is_possible = packet.len() <= LONGEST_PACKET && implied_length(packet) <= Some(LONGEST_FRAME);
+        let usable = if is_possible { packet } else { &[] };
         let decoded = match usable {
             [] => None,
             usable => self.decode(usable, MOST_SAMPLES)?,
@@ -166,6 +170,51 @@ impl Decoder {
     }
 }
 
+/// Bytes of the longest frame of a packet whose length is not written in it, but follows from the packet's; `None` if the packet is cut off.
+///
+/// A length that is written cannot be too large, one that follows can (RFC 6716, 3.4, R2). The codec does not look, and loses count of
+/// the bytes of such a frame.
+fn implied_length(packet: &[u8]) -> Option<usize> {
+    let (&contents, mut rest) = packet.split_first()?;
+    match contents & 3 {
+        0 => Some(rest.len()),
+        1 => Some(rest.len() / 2),
+        2 => {
+            let first = take_length(&mut rest)?;
+            rest.len().checked_sub(first)
+        }
+        _ => {
+            let layout = take_byte(&mut rest)?;
+            let (frames, is_padded, is_variable) =
+                (usize::from(layout & 63), layout & 64 != 0, layout & 128 != 0);
+            let (mut taken, mut padding) = (0, if is_padded { 255 } else { 0 });
+            while padding == 255 {
+                padding = take_byte(&mut rest)?;
+                taken += usize::from(padding.min(254));
+            }
+            if !is_variable {
+                return rest.len().checked_sub(taken)?.checked_div(frames);
+            }
+            for _ in 1..frames {
+                taken += take_length(&mut rest)?;
+            }
+            rest.len().checked_sub(taken)
+        }
+    }
+}
+
+fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
+    let (&first, rest) = bytes.split_first()?;
+    *bytes = rest;
+    Some(first)
+}
+
+/// A length as it is written in a packet (RFC 6716, 3.2.1).
+fn take_length(bytes: &mut &[u8]) -> Option<usize> {
+    let first = usize::from(take_byte(bytes)?);
+    if first < 252 { Some(first) } else { Some(first + 4 * usize::from(take_byte(bytes)?)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,10 +239,36 @@ mod tests {
         assert_eq!(decoder.counts().damaged, 1);
     }
 
+    #[test]
+    fn a_frame_that_is_longer_than_any_may_be_is_damaged() {
+        // 60 ms of wide-band SILK, with as many bytes as each way to pack frames may imply, and one more.
+        let toc = 11 << 3;
+        for (head, most) in [
+            (&[toc][..], LONGEST_FRAME),
+            (&[toc | 1], 2 * LONGEST_FRAME + 1),
+            (&[toc | 2, 252, 1], 256 + LONGEST_FRAME),
+            (&[toc | 3, 2], 2 * LONGEST_FRAME + 1),
+            (&[toc | 3, 2 | 64, 255, 1], 255 + 2 * LONGEST_FRAME + 1),
+            (&[toc | 3, 2 | 128, 7], 7 + LONGEST_FRAME),
+        ] {
+            let mut packet = head.to_vec();
+            packet.resize(head.len() + most, 0x55);
+            assert_eq!(implied_length(&packet), Some(LONGEST_FRAME), "{head:?}");
+            packet.push(0x55);
+            while implied_length(&packet) == Some(LONGEST_FRAME) {
+                packet.push(0x55);
+            }
+            assert_eq!(implied_length(&packet), Some(LONGEST_FRAME + 1), "{head:?}");
+            let mut decoder = Decoder::new(1, 0);
+            decoder.packet(&packet).expect("a codec that works");
+            assert_eq!(decoder.counts(), PacketCounts { packets: 1, lost: 0, damaged: 1 });
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_break_the_codec(
-            packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..20),
+            packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..3_000), 1..20),
             channels in 1usize..3,
         ) {
             let mut decoder = Decoder::new(channels, channels - 1);

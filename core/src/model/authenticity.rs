@@ -117,8 +117,6 @@ impl AuthenticityModel {
         speaker: &SpeakerModel,
         fbank: &Arc<FbankTables>,
     ) -> Result<Self, LoadError> {
-        let onnx = source.bytes(&info.file)?;
-        info.check_identity(&onnx)?;
         let settings: Settings = source.json(SETTINGS)?;
         let installed = speaker.info.hash.to_string();
         if settings.speaker_model != installed {
@@ -127,8 +125,8 @@ impl AuthenticityModel {
             return Err(LoadError::invalid(SETTINGS, reason));
         }
         settings.calibration.check().map_err(|reason| LoadError::invalid(SETTINGS, reason))?;
-        let weights = Weights::read(&onnx).and_then(|mut weights| Network::take(&mut weights));
-        let network = weights.map_err(|error| LoadError::invalid(&info.file, error))?;
+        let network = info
+            .read(source, |onnx| Weights::read(onnx).and_then(|mut weights| Network::take(&mut weights)))?;
         let model = Self { info, network, settings, workspaces: Workspaces::default() };
         model.prove(&Golden::read(source, &model.info.golden)?, speaker, fbank)?;
         Ok(model)

@@ -1,5 +1,6 @@
 //! Golden vectors: what a model must compute from signals that are given by formula.
 
+use std::cmp::Reverse;
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -67,10 +68,13 @@ impl<C: Sync> Golden<C> {
         &self,
         prove: impl Fn(&Case<C>) -> Result<(), LoadError> + Sync,
     ) -> Result<(), LoadError> {
+        // The longest first, so that no processor is left with one at the end.
+        let mut order: Vec<usize> = (0..self.cases.len()).collect();
+        order.sort_by_key(|number| Reverse(self.cases[*number].samples));
         let next = AtomicUsize::new(0);
         let work = || {
-            let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
-            let cases = numbers.map_while(|number| Some((number, self.cases.get(number)?)));
+            let numbers = std::iter::from_fn(|| order.get(next.fetch_add(1, Ordering::Relaxed)).copied());
+            let cases = numbers.map(|number| (number, &self.cases[number]));
             cases.filter_map(|(number, case)| Some((number, prove(case).err()?))).collect::<Vec<_>>()
         };
         let others = thread::available_parallelism().map_or(1, usize::from).min(MOST_AT_ONCE) - 1;

@@ -1,5 +1,7 @@
 //! The manifest of installed models: its text enters, identities and file names leave.
 
+use std::{fmt, thread};
+
 use serde::Deserialize;
 use sha2::{Digest, Sha224};
 
@@ -48,8 +50,28 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    /// Checks that a file is the one whose hash this is.
-    pub(crate) fn check_identity(&self, bytes: &[u8]) -> Result<(), LoadError> {
+    /// What is read from its file, which must be the one whose hash this is.
+    pub(crate) fn read<T, E: fmt::Display>(
+        &self,
+        source: &Source<'_>,
+        read: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<T, LoadError> {
+        let bytes = source.bytes(&self.file)?;
+        // Hashing takes about as long as reading: both at once, where there is a thread to be had.
+        let (identity, content) = thread::scope(|scope| {
+            let hashing = thread::Builder::new().spawn_scoped(scope, || self.check_identity(&bytes));
+            let content = read(&bytes);
+            let identity = match hashing {
+                Ok(hashing) => hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => self.check_identity(&bytes),
+            };
+            (identity, content)
+        });
+        identity?;
+        content.map_err(|error| LoadError::invalid(&self.file, error))
+    }
+
+    fn check_identity(&self, bytes: &[u8]) -> Result<(), LoadError> {
         let found = ModelHash::from_bytes(Sha224::digest(bytes).into());
         if found == self.hash {
             return Ok(());

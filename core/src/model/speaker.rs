@@ -158,10 +158,8 @@ impl SpeakerModel {
         tables: &std::sync::Arc<FbankTables>,
         precision: Precision,
     ) -> Result<Self, LoadError> {
-        let onnx = source.bytes(&info.file)?;
-        info.check_identity(&onnx)?;
-        let network = CamPlus::read(&onnx, precision.byte_kernels()?)
-            .map_err(|error| LoadError::invalid(&info.file, error))?;
+        let bytes = precision.byte_kernels()?;
+        let network = info.read(source, |onnx| CamPlus::read(onnx, bytes))?;
         let model = Self { info, network, precision, workspaces: Workspaces::default() };
         model.prove(Golden::read(source, &model.info.golden)?, tables)?;
         Ok(model)

@@ -5,6 +5,7 @@
 //! together ever do. What lies beyond the edge says less: G.711 fills it with noise 35 dB below the speech. Each frame counts by its own
 //! level, so that soft consonants count as much as loud vowels.
 
+use crate::simd::kernels;
 use crate::speech::spectrum::BINS;
 
 /// Places of the spectra per 250 Hz: over so many both sides of an edge are averaged, and as many lie between them.
@@ -28,14 +29,15 @@ pub(super) fn steepest_edge(rows: &[f32]) -> f32 {
 
 /// Mean of the spectra, each divided by its own power, without those of pauses.
 fn mean_spectrum(rows: &[f32]) -> [f32; BINS] {
-    let power = |row: &[f32]| row.iter().map(|x| x.exp()).sum::<f32>();
-    let powers: Vec<f32> = rows.chunks_exact(BINS).map(power).collect();
+    let mut spectra = rows.to_vec();
+    kernels().exp(&mut spectra);
+    let powers: Vec<f32> = spectra.chunks_exact(BINS).map(|row| row.iter().sum()).collect();
     let mut sorted = powers.clone();
     sorted.sort_by(f32::total_cmp);
     let pause = PAUSE * sorted.get(sorted.len() / 2).copied().unwrap_or_default();
     let mut mean = [0.0; BINS];
-    for (row, power) in rows.chunks_exact(BINS).zip(powers).filter(|(_, power)| *power > pause) {
-        mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.exp() / power);
+    for (row, power) in spectra.chunks_exact(BINS).zip(powers).filter(|(_, power)| *power > pause) {
+        mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x / power);
     }
     mean
 }

@@ -52,27 +52,39 @@ fn held<const FRAME: usize, const POWERS: usize>(samples: &[i16]) -> f32 {
         let flat = power.as_flattened_mut();
         flat.iter_mut().for_each(|power| *power += 1.0);
         kernels().ln(flat);
-        for frame in 0..PANEL {
-            follow(power, frame, &mut runs);
-            musical += usize::from(runs.iter().filter(|run| **run >= HELD).count() >= TOGETHER);
-        }
+        musical += follow(power, &mut runs);
         spectra += PANEL;
         start += PANEL * hop;
     }
     musical as f32 / spectra.max(1) as f32
 }
 
-/// For how many spectra there has been a peak at each place.
-fn follow(levels: &[Abreast], frame: usize, runs: &mut [u8; LAST - FIRST]) {
-    let level = |place: usize| levels[place][frame];
+/// In how many of the spectra notes are held. `runs`: for how many of them there has been a peak at each place.
+fn follow(levels: &[Abreast], runs: &mut [u8; LAST - FIRST]) -> usize {
+    let mut held = [0u8; PANEL];
     for (place, run) in (FIRST..LAST).zip(runs) {
-        let own = level(place);
-        let around: f32 = AROUND.iter().map(|n| level(place - n) + level(place + n)).sum();
-        let is_peak = own >= level(place - 1)
-            && own >= level(place + 1)
-            && own - around / (2 * AROUND.len()) as f32 > STANDS_OUT;
-        *run = if is_peak { run.saturating_add(1) } else { 0 };
+        let peaks = peaks(levels, place);
+        for (held, is_peak) in held.iter_mut().zip(peaks) {
+            *run = if is_peak { run.saturating_add(1) } else { 0 };
+            *held += u8::from(*run >= HELD);
+        }
     }
+    held.iter().filter(|held| usize::from(**held) >= TOGETHER).count()
+}
+
+/// Which of the spectra have a peak at a place.
+#[inline]
+fn peaks(levels: &[Abreast], place: usize) -> [bool; PANEL] {
+    let [own, before, after] = [place, place - 1, place + 1].map(|place| &levels[place]);
+    let mut around = [0.0; PANEL];
+    for n in AROUND {
+        let pair = levels[place - n].iter().zip(&levels[place + n]);
+        around.iter_mut().zip(pair).for_each(|(sum, (before, after))| *sum += before + after);
+    }
+    std::array::from_fn(|frame| {
+        let stands_out = own[frame] - around[frame] / (2 * AROUND.len()) as f32 > STANDS_OUT;
+        stands_out & (own[frame] >= before[frame]) & (own[frame] >= after[frame])
+    })
 }
 
 const _: () = assert!((FIRST as f64 * FRAMES_PER_SECOND) as u32 == 500);

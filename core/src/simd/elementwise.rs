@@ -28,7 +28,7 @@ const LN: [f32; 9] = [
 
 /// e^x.
 #[inline(always)]
-unsafe fn exp<V: Lanes>(x: V) -> V {
+unsafe fn exp_of<V: Lanes>(x: V) -> V {
     // SAFETY: the caller's instruction set is the vectors'.
     unsafe {
         let x = x.max(V::splat(EXP_MIN)).min(V::splat(EXP_MAX));
@@ -57,7 +57,7 @@ unsafe fn sigmoid_of<V: Lanes>(x: V) -> V {
     // SAFETY: the caller's instruction set is the vectors'.
     unsafe {
         let one = V::splat(1.0);
-        one.div(one.add(exp(V::splat(0.0).sub(x))))
+        one.div(one.add(exp_of(V::splat(0.0).sub(x))))
     }
 }
 
@@ -118,6 +118,10 @@ for_each! {
 for_each! {
     /// The hyperbolic tangent.
     tanh, tanh_of, 0.0f32
+}
+for_each! {
+    /// e^x.
+    exp, exp_of, 0.0f32
 }
 for_each! {
     /// The natural logarithm of positive normal numbers.

@@ -36,6 +36,7 @@ macro_rules! table {
             sum,
             sigmoid,
             tanh,
+            exp,
             ln,
         };
 
@@ -118,6 +119,11 @@ macro_rules! table {
         unsafe fn tanh(values: &mut [f32]) {
             // SAFETY: as above.
             unsafe { elementwise::tanh::<$vector>(values) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn exp(values: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { elementwise::exp::<$vector>(values) }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn ln(values: &mut [f32]) {
@@ -317,6 +323,7 @@ pub(crate) struct Kernels {
     sum: unsafe fn(&Bank, &[Abreast], &mut [Abreast]),
     sigmoid: unsafe fn(&mut [f32]),
     tanh: unsafe fn(&mut [f32]),
+    exp: unsafe fn(&mut [f32]),
     ln: unsafe fn(&mut [f32]),
 }
 
@@ -488,6 +495,12 @@ impl Kernels {
     pub(crate) fn tanh(&self, values: &mut [f32]) {
         // SAFETY: as above.
         unsafe { (self.tanh)(values) }
+    }
+
+    /// Each value x from −87 to 88 becomes e^x; what lies beyond counts as there. The relative error is below 3e-7.
+    pub(crate) fn exp(&self, values: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { (self.exp)(values) }
     }
 
     /// Each value, positive and normal, becomes its natural logarithm; the relative error is below 3e-7.

@@ -352,6 +352,10 @@ proptest! {
             for (x, y) in values.iter().zip(applied(&|v| table.tanh(v), &values)) {
                 prop_assert!((f64::from(y) - f64::from(*x).tanh()).abs() < 3e-7, "{table:?} tanh {x} = {y}");
             }
+            for (x, y) in values.iter().zip(applied(&|v| table.exp(v), &values)) {
+                let exact = f64::from(x.clamp(-87.0, 88.0)).exp();
+                prop_assert!((f64::from(y) / exact - 1.0).abs() < 3e-7, "{table:?} exp {x} = {y}");
+            }
             for of in [&positive, &small] {
                 for (x, y) in of.iter().zip(applied(&|v| table.ln(v), of)) {
                     let exact = f64::from(*x).ln();

@@ -1,25 +1,35 @@
 """peakstream on recordings, without a server: python -m peakstream COMMAND
 
   install-models                      fetches, converts and checks the models
+  models                              which models are in use, what they are computed in, by which instructions
   compare ONE OTHER                   calibrated similarity of two recordings, and the authenticity of both
   register FILE --key K > CREDENTIAL  a sealed credential of the voice in a recording
   verify CREDENTIAL FILE --key K      whether it is the voice of a credential
+  identify FILE CREDENTIAL… --key K   which of some credentials it is the voice of: their scores, most alike first
+  authenticity FILE                   whether the voice is live and human
+  quality FILE                        how good the speech is, and which gates it does not pass
+  segments FILE                       where there is speech: begin and end of each stretch in seconds
+  embed FILE…                         the voice in each recording, 192 numbers of length 1
+  evaluate SCORES                     error rates of a CSV file: a score and whether it was one speaker (1 or 0) in each line
 
 Recordings are WAV, FLAC, MP3 or Ogg Opus. A key file is that of `peakstream register --key-file`; the first registration makes it.
-Exit status: 0 yes; 1 no; 2 something went wrong."""
+Says one line of JSON. Exit status: 0 yes; 1 no; 2 something went wrong."""
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import pathlib
 import sys
 from typing import Any
 
-from . import Credential, CredentialKey, Engine, Error, __version__, install_models
+from . import Credential, CredentialKey, Engine, Error, __version__, evaluate, install_models
 
 _HEADER = "# peakstream credential keys: the first seals, all open"
+_PRIORS = (0.01, 0.05, 0.5)
+_Said = tuple[dict[str, Any], bool]
 
 
 def _keys(path: pathlib.Path, make: bool) -> list[CredentialKey]:
@@ -31,36 +41,118 @@ def _keys(path: pathlib.Path, make: bool) -> list[CredentialKey]:
     return [CredentialKey(bytes.fromhex(identity), bytes.fromhex(secret)) for identity, secret in lines]
 
 
+def _credential(path: pathlib.Path, keys: list[CredentialKey]) -> Credential:
+    text = path.read_text().strip()
+    if text.startswith("{"):
+        text = json.loads(text)["credential"]
+    return Credential.open(text, keys)
+
+
 def _members(found: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("authenticity", "unjudged", "net_speech", *names)}
 
 
-def _run(arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
-    if arguments.command == "install-models":
-        return {"models": str(install_models(arguments.folder))}, True
-    engine = Engine(arguments.models)
-    hearing = {"channel_type": arguments.channel_type}
-    threshold = engine.calibration(arguments.channel_type).threshold(arguments.threshold)
+class _Heard:
+    """The engine of a command, and how the command's recordings are heard and judged."""
 
-    def live(*voices: Any) -> bool:
-        return all(voice.authenticity >= arguments.authenticity for voice in voices)
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.engine = Engine(arguments.models, precision=arguments.precision)
+        self.hearing = {"channel_type": arguments.channel_type}
+        self._least = arguments.authenticity
+        self._threshold = arguments.threshold
 
-    if arguments.command == "compare":
-        one, other = (engine.register(file, **hearing) for file in (arguments.one, arguments.other))
-        score = engine.compare(one.credential, other.credential)
-        said = {"score": score, "threshold": threshold, "one": _members(one), "other": _members(other)}
-        return said, score >= threshold and live(one, other)
-    if arguments.command == "register":
-        registered = engine.register(arguments.file, **hearing)
-        if not live(registered):
-            return _members(registered), False
-        credential = registered.credential.seal(_keys(arguments.key, make=True))
-        return {**_members(registered), "credential": credential}, True
-    text = arguments.credential.read_text().strip()
-    if text.startswith("{"):
-        text = json.loads(text)["credential"]
-    verified = engine.verify(Credential.open(text, _keys(arguments.key, make=False)), arguments.file, **hearing)
-    return {**_members(verified, "score"), "threshold": threshold}, verified.score >= threshold and live(verified)
+    @property
+    def threshold(self) -> float:
+        return self.engine.calibration(self.hearing["channel_type"]).threshold(self._threshold)
+
+    def live(self, *voices: Any) -> bool:
+        return all(voice.authenticity >= self._least for voice in voices)
+
+
+def _install_models(arguments: argparse.Namespace) -> _Said:
+    return {"models": str(install_models(arguments.folder))}, True
+
+
+def _models(arguments: argparse.Namespace) -> _Said:
+    engine = _Heard(arguments).engine
+    calibrations = [engine.calibration(channel).identity for channel in ("telephone", "microphone")]
+    said = {"models": engine.models, "calibrations": calibrations, "precision": engine.precision, "cpu_level": engine.cpu_level}
+    return said, True
+
+
+def _compare(arguments: argparse.Namespace) -> _Said:
+    heard = _Heard(arguments)
+    one, other = (heard.engine.register(file, **heard.hearing) for file in (arguments.one, arguments.other))
+    score = heard.engine.compare(one.credential, other.credential)
+    said = {"score": score, "threshold": heard.threshold, "one": _members(one), "other": _members(other)}
+    return said, score >= heard.threshold and heard.live(one, other)
+
+
+def _register(arguments: argparse.Namespace) -> _Said:
+    heard = _Heard(arguments)
+    registered = heard.engine.register(arguments.file, **heard.hearing)
+    if not heard.live(registered):
+        return _members(registered), False
+    credential = registered.credential.seal(_keys(arguments.key, make=True))
+    return {**_members(registered), "credential": credential}, True
+
+
+def _verify(arguments: argparse.Namespace) -> _Said:
+    heard, keys = _Heard(arguments), _keys(arguments.key, make=False)
+    verified = heard.engine.verify(_credential(arguments.credential, keys), arguments.file, **heard.hearing)
+    said = {**_members(verified, "score"), "threshold": heard.threshold}
+    return said, verified.score >= heard.threshold and heard.live(verified)
+
+
+def _identify(arguments: argparse.Namespace) -> _Said:
+    heard, keys = _Heard(arguments), _keys(arguments.key, make=False)
+    credentials = {str(path): _credential(path, keys) for path in arguments.credentials}
+    speech = heard.engine.speech(arguments.file, **heard.hearing)
+    found, judged = heard.engine.identify(credentials, speech), heard.engine.authenticity(speech)
+    said = {**_members(judged), "scores": dict(found), "threshold": heard.threshold}
+    return said, found[0][1] >= heard.threshold and heard.live(judged)
+
+
+def _authenticity(arguments: argparse.Namespace) -> _Said:
+    heard = _Heard(arguments)
+    judged = heard.engine.authenticity(arguments.file, **heard.hearing)
+    return _members(judged, "llr"), heard.live(judged)
+
+
+def _quality(arguments: argparse.Namespace) -> _Said:
+    heard = _Heard(arguments)
+    quality = heard.engine.quality(arguments.file, **heard.hearing)
+    figures = ("net_speech", "signal_noise_ratio", "clipping", "band", "music", "one_voice")
+    said = {name: getattr(quality, name) for name in figures}
+    said["shortfalls"] = {shortfall.gate: shortfall.text for shortfall in quality.shortfalls}
+    return said, not any(shortfall.action == "refuse" for shortfall in quality.shortfalls)
+
+
+def _segments(arguments: argparse.Namespace) -> _Said:
+    found = _Heard(arguments).engine.speech_segments(arguments.file)
+    return {"segments": [(round(float(begin), 3), round(float(end), 3)) for begin, end in found]}, len(found) > 0
+
+
+def _embed(arguments: argparse.Namespace) -> _Said:
+    heard = _Heard(arguments)
+    rows = heard.engine.embed(arguments.files, **heard.hearing)
+    return {str(file): row.tolist() for file, row in zip(arguments.files, rows)}, True
+
+
+def _evaluate(arguments: argparse.Namespace) -> _Said:
+    scores: list[float] = []
+    same: list[bool] = []
+    with open(arguments.scores, newline="") as file:
+        for number, row in enumerate(csv.reader(file), 1):
+            try:
+                score, truth = row
+                scores.append(float(score))
+                same.append({"1": True, "0": False}[truth.strip()])
+            except (ValueError, KeyError):
+                raise ValueError(f"{arguments.scores}, line {number}: {','.join(row)!r}; a score and 1 or 0 expected") from None
+    found = evaluate(scores, same)
+    costs = {f"min_dcf_{prior}": found.min_dcf(prior) for prior in _PRIORS}
+    return {"trials": len(scores), "eer": found.eer, "cllr": found.cllr, "min_cllr": found.min_cllr, **costs}, True
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,22 +161,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    install = commands.add_parser("install-models")
-    install.add_argument("folder", nargs="?", type=pathlib.Path)
-    hearing = argparse.ArgumentParser(add_help=False)
-    hearing.add_argument("--models", type=pathlib.Path, help="folder of the models [default: found]")
-    hearing.add_argument("--channel-type", choices=("telephone", "microphone"), default="telephone")
-    hearing.add_argument("--threshold", default="far=1%", help="accept from the score that so many impostors reach [default: far=1%%]")
-    hearing.add_argument("--authenticity", type=float, default=0.8, help="least authenticity [default: 0.8]")
-    compare = commands.add_parser("compare", parents=[hearing])
-    compare.add_argument("one", type=pathlib.Path)
-    compare.add_argument("other", type=pathlib.Path)
-    register = commands.add_parser("register", parents=[hearing])
-    verify = commands.add_parser("verify", parents=[hearing])
-    verify.add_argument("credential", type=pathlib.Path)
-    for command in (register, verify):
-        command.add_argument("file", type=pathlib.Path)
-        command.add_argument("--key", type=pathlib.Path, required=True, help="key file")
+    loading = argparse.ArgumentParser(add_help=False)
+    loading.add_argument("--models", type=pathlib.Path, help="folder of the models [default: found]")
+    loading.add_argument("--precision", choices=("f32", "int8"), default="f32", help="of the speaker network [default: f32]")
+    loading.add_argument("--channel-type", choices=("telephone", "microphone"), default="telephone")
+    loading.add_argument("--threshold", default="far=1%", help="accept from the score that so many impostors reach [default: far=1%%]")
+    loading.add_argument("--authenticity", type=float, default=0.8, help="least authenticity [default: 0.8]")
+    key = argparse.ArgumentParser(add_help=False)
+    key.add_argument("--key", type=pathlib.Path, required=True, help="key file")
+
+    def command(name: str, run: Any, *parents: argparse.ArgumentParser, **files: str | None) -> None:
+        one = commands.add_parser(name, parents=list(parents))
+        one.set_defaults(run=run)
+        for file, count in files.items():
+            one.add_argument(file, type=pathlib.Path, nargs=count)
+
+    command("install-models", _install_models, folder="?")
+    command("models", _models, loading)
+    command("compare", _compare, loading, one=None, other=None)
+    command("register", _register, loading, key, file=None)
+    command("verify", _verify, loading, key, credential=None, file=None)
+    command("identify", _identify, loading, key, file=None, credentials="+")
+    command("authenticity", _authenticity, loading, file=None)
+    command("quality", _quality, loading, file=None)
+    command("segments", _segments, loading, file=None)
+    command("embed", _embed, loading, files="+")
+    command("evaluate", _evaluate, scores=None)
     return parser
 
 
@@ -92,7 +194,7 @@ def main(words: list[str] | None = None) -> int:
     """Runs a command; returns its exit status."""
     arguments = _parser().parse_args(words)
     try:
-        said, yes = _run(arguments)
+        said, yes = arguments.run(arguments)
     except (Error, OSError, ValueError) as error:
         print(f"peakstream: {error}", file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
 from . import _audio, _carrier, _request
+from ._connections import Connections
 from ._outcome import (
     AudioRefused,
     Outcome,
@@ -75,7 +76,7 @@ class AsyncClient:
         self._audio_headers = {"apikey": api_key} if api_key else {}
         self._form = {"client_id": client_id, "client_secret": client_secret, "grant_type": "client_credentials"}
         self._ssl: Any = True if ssl is None else ssl
-        self._connector: Any = None
+        self._connections: Connections | None = None
         self._token, self._token_ends = "", 0.0
 
     def __repr__(self) -> str:
@@ -112,9 +113,9 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Ends its connections. Sessions end with their own blocks."""
-        if self._connector is not None:
-            await self._connector.close()
-            self._connector = None
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -127,10 +128,10 @@ class AsyncClient:
     # ---- for its sessions
 
     def _http(self) -> Any:
-        """Connections for one purpose; python-engineio closes what it was given with itself. All of them share the connector."""
-        if self._connector is None:
-            self._connector = self._aiohttp.TCPConnector(ssl=self._ssl)
-        return self._aiohttp.ClientSession(connector=self._connector, connector_owner=False)
+        """A session for one purpose; python-engineio closes what it was given with itself."""
+        if self._connections is None:
+            self._connections = Connections(self._aiohttp, self._ssl)
+        return self._connections.session()
 
     async def _authorization(self) -> dict[str, str]:
         """The header; a token is used until shortly before its end. Two sessions at once may ask for two: both are good."""
