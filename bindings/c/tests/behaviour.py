@@ -144,7 +144,7 @@ def the_suite_passes_under_valgrind():
     """All of it, with less of what takes long and is the same again: shorter speech, fewer golden vectors, fewer random calls.
 
     Some three minutes of a core; as it is, the suite takes half an hour. Valgrind does not know AVX-512, and emulates fused
-    multiplications slowly.
+    multiplications slowly. NOTES-valgrind.md beside this file says what it reports of other builds, and why nothing is wrong there.
     """
     if shutil.which("valgrind") is None:
         raise (Failed if os.environ.get(VALGRIND_NEEDED) else NotRun)("not here: valgrind")
