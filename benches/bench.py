@@ -30,6 +30,7 @@ import alternatives  # noqa: E402
 import install  # noqa: E402
 import machine  # noqa: E402
 import rows  # noqa: E402
+import turns  # noqa: E402
 from install import Failure  # noqa: E402
 from node_server import NodeServer  # noqa: E402
 from table import print_table  # noqa: E402
@@ -124,8 +125,30 @@ def engine_figures(bench, rounds):
         engine["told_level"] = level_of_own_code(engine)
     for network in networks:
         network |= {"told_level": network["cpu_level"], "threads": 1}
+    print("embeddings in turns: engine and alternatives, one by one", flush=True)
+    pairs = embeddings_in_turns(bench, other, {figure["name"] for figure in networks[0]["figures"]})
     qualities = rows.resampling_rows(other.resampling(engines[-1]["raise_response"]), engines[-1]["told_level"])
-    return [*rows.engine_rows(engines, others), *qualities, *rows.engine_rows(networks, others), *rows.level_rows(levels), *rows.counted_rows(engines[-1])]
+    measured = [*rows.engine_rows(engines, others), *qualities, *rows.engine_rows(networks, others), *rows.level_rows(levels)]
+    for item in measured:
+        item["paired"] = pairs.get((item["name"], item.get("alternative")))
+    return [*measured, *rows.counted_rows(engines[-1])]
+
+
+def embeddings_in_turns(bench, other, names):
+    """{(figure, alternative): ratio}, of those figures that this machine has."""
+    found = {}
+    with turns.Ours(bench) as ours, turns.Ours(bench, {"PEAKSTREAM_CPU": "avx2"}) as avx2:
+        for work in other.works:
+            for precision, extra in (("f32", ""), ("int8", rows.IN_BYTES)):
+                for seconds in alternatives.SECONDS:
+                    name = alternatives.embedding(seconds, extra)
+                    if work.name == alternatives.embedding(seconds) and name in names:
+                        own = lambda: ours.embed(seconds, precision)
+                        found[name, work.told] = turns.ratio(own, turns.timed(work.run), seconds)
+        # Of this row the ratio is ours by theirs: how much longer AVX2 alone takes.
+        slower = turns.ratio(lambda: ours.embed(3, "f32"), lambda: avx2.embed(3, "f32"), 3)
+        found[rows.level_name("avx2"), rows.AS_IT_IS] = slower
+    return found
 
 
 class Run:
@@ -246,13 +269,15 @@ def measure(arguments):
     kept = [item for item in known if "section" in item and item["section"] not in (arguments.only or SECTIONS)]
     failures, measured = [], []
     for section in arguments.only or SECTIONS:
+        since = machine.times()
         try:
             found = getattr(program, section)()
         except Failure as failure:
             failures.append(f"{section}: {failure}")
             continue
         date, load = datetime.datetime.now().astimezone().isoformat(timespec="minutes"), machine.load()
-        measured += [{**item, "section": section, "date": date, "processor": machine.name(), "load": load} for item in found]
+        about = {"section": section, "date": date, "processor": machine.name(), "load": load, "stolen": machine.stolen(since)}
+        measured += [{**item, **about} for item in found]
         # After each section: what comes later may fail.
         whole = [item for section in SECTIONS for item in kept + measured if item["section"] == section]
         goals = [{key: value for key, value in item.items() if key != "section"} for item in rows.goal_rows(whole)]

@@ -70,7 +70,11 @@ def measured(rows):
         figures = [number(row.get(member)) for member in ("ours", "ours_median")]
         p99 = number(row.get("p99", row.get("p99_ms")))
         theirs = [number(row.get(member)) for member in ("theirs", "theirs_median")]
-        yield f"| {row['name']} | {row['unit']} | {' | '.join(figures)} | {p99} | {row.get('alternative') or ''} | {' | '.join(theirs)} | {row['cpu']}, threads: {row['threads']}; load {row.get('load', '')} |"
+        yield f"| {row['name']} | {row['unit']} | {' | '.join(figures)} | {p99} | {row.get('alternative') or ''} | {' | '.join(theirs)} | {row['cpu']}, threads: {row['threads']}; load {row.get('load', '')}{stolen(row)} |"
+
+
+def stolen(row):
+    return f", {row['stolen']:.0%} stolen" if row.get("stolen") is not None else ""
 
 
 def plots(rows):
@@ -138,9 +142,10 @@ def page(rows):
         "",
         "<!-- Written by benches/performance.py from the report of `make bench`; nothing is typed by hand. -->",
         "",
-        f"Measured on {', '.join(dates)}: {of('processor')}. Rows tell the load of the machine when they were done: under a high one, medians, lateness and",
-        "capacities are those of a machine that does other things too.",
-        "One core for the engine (a cold start has all), each row beside its alternative in the same run, in turn; the least of all rounds and the median. Machines differ: read ratios. `make bench` measures all of it again and writes this page.",
+        f"Measured on {', '.join(dates)}: {of('processor')}. Rows tell the load of the machine when they were done, and what share of the time that it wanted",
+        "other machines on the same processor had (*stolen*): where either is high, medians, lateness and capacities are those of a part of a core.",
+        "One core for the engine (a cold start has all), each row beside its alternative in the same run, in turn; the least of all rounds and the median. Ratios of embeddings are medians of",
+        "pairs: one of ours, one of theirs, again and again, because a machine that is shared changes its speed within seconds. Machines differ: read ratios. `make bench` measures all of it again and writes this page.",
         "",
         "## Goals",
         "",

@@ -64,6 +64,13 @@ def resampling_rows(qualities, cpu):
         yield row("8 to 16 kHz: the strongest image of that band", "dB", round(image, 1), cpu, theirs=round(their_image, 1), **more)
 
 
+AS_IT_IS = "the same, with all instructions of the machine"
+
+
+def level_name(level):
+    return f"{alternatives.embedding(3)}, {level} alone"
+
+
 def level_rows(levels):
     """The speaker network on this machine as if it were an older one."""
     name = alternatives.embedding(3)
@@ -71,8 +78,8 @@ def level_rows(levels):
     for level, runs in levels.items():
         if level:
             minimum, median = least(runs)[name]
-            beside = {"theirs": round(best[0], 4), "theirs_median": round(best[1], 4), "alternative": f"the same, {levels[None][0]['cpu_level']}"}
-            yield row(f"{name}, {level} alone", "ms", round(minimum, 4), level, median=round(median, 4), **beside)
+            beside = {"theirs": round(best[0], 4), "theirs_median": round(best[1], 4), "alternative": AS_IT_IS, "alternative_cpu": levels[None][0]["cpu_level"]}
+            yield row(level_name(level), "ms", round(minimum, 4), level, median=round(median, 4), **beside)
 
 
 def counted_rows(engine):
@@ -87,7 +94,7 @@ def goal_rows(rows):
     by_name = {}
     for item in rows:
         by_name.setdefault(item["name"], []).append(item)
-    of = lambda item: round(item["theirs"] / item["ours"], 3) if item["theirs"] else None
+    of = lambda item: item.get("paired") or (round(item["theirs"] / item["ours"], 3) if item["theirs"] else None)
     renamed = {alternatives.embedding(seconds): f"embedding_{seconds}s_f32" for seconds in alternatives.SECONDS}
     renamed[alternatives.embedding(3, IN_BYTES)] = "embedding_3s_reduced"
     renamed[alternatives.LAYERS] = "authenticity"
@@ -110,7 +117,7 @@ def goal_rows(rows):
         return
     plain = next(item for item in by_name[alternatives.embedding(3)] if "plain" in item["alternative"])
     yield {**plain, "name": "embedding_3s_f32_plain", "ratio": of(plain)}
-    yield from ({**item, "name": "embedding_3s_avx2"} for item in by_name.get(f"{alternatives.embedding(3)}, avx2 alone", []))
+    yield from ({**item, "name": "embedding_3s_avx2", "ratio": item.get("paired") or item["ratio"]} for item in by_name.get(level_name("avx2"), []))
     push, silero = by_name["push: everything, 20 ms packets"][0], by_name["push: speech detection (Silero)"][0]
     times = {"ours": round(1e6 / push["ours"]), "ours_median": round(1e6 / push["ours_median"])}
     theirs = {"theirs": round(1e6 / silero["theirs"]), "theirs_median": round(1e6 / silero["theirs_median"])}

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Numbers that the authenticity network takes: without it, the network is not measured.
     #[arg(long)]
     layers: Option<usize>,
+    /// Reads from standard input what to embed, a line for each time, as in `3 f32`, and answers with milliseconds: for turns with something else.
+    #[arg(long)]
+    turns: bool,
     /// Folder of installed models.
     #[arg(long)]
     models: Option<PathBuf>,
@@ -32,10 +35,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let audio = Audio::new();
-    let mut figures = Vec::new();
+    let mut engines = Vec::new();
     for precision in Precision::ALL.into_iter().filter(|precision| precision.is_available()) {
         let options = EngineOptions { precision, ..EngineOptions::default() };
-        let engine = model_dir::load_engine(args.models.as_deref(), options)?;
+        engines.push((precision, model_dir::load_engine(args.models.as_deref(), options)?));
+    }
+    if args.turns {
+        return turns(&engines, &audio);
+    }
+    let mut figures = Vec::new();
+    for (precision, engine) in engines {
         for &seconds in &args.seconds {
             figures.push(embedding(&engine, &audio, seconds, args.repeats, false));
             figures.push(embedding(&engine, &audio, seconds, args.repeats, true));
@@ -48,6 +57,37 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn turns(engines: &[(Precision, Engine)], audio: &Audio) -> Result<(), Box<dyn Error>> {
+    println!("{}", CpuLevel::in_use().name());
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let asked = line.split_once(' ').and_then(|(seconds, precision)| {
+            let (seconds, precision): (u16, Precision) = (seconds.parse().ok()?, precision.parse().ok()?);
+            Some((seconds, &engines.iter().find(|(there, _)| *there == precision)?.1))
+        });
+        let (seconds, engine) =
+            asked.ok_or_else(|| format!("{line:?}: seconds and a precision of this machine"))?;
+        let rows = features(audio, seconds);
+        let (time, _) = timed(1, || {
+            let _ = black_box(engine.template_of_features(&rows, ChannelType::Telephone));
+        });
+        println!("{}", time / 1e3);
+    }
+    Ok(())
+}
+
+/// Of so many seconds of speech; of more than there is of the audio, it comes again.
+fn features(audio: &Audio, seconds: u16) -> Vec<f32> {
+    let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
+    let mut rows = Vec::new();
+    audio.filled.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
+    rows.into_iter().cycle().take(frames(seconds) * BINS).collect()
+}
+
+fn frames(seconds: u16) -> usize {
+    100 * usize::from(seconds) - 2
+}
+
 /// What the name of a figure ends with if the speaker network is not computed in the usual precision.
 pub(crate) fn told(precision: Precision) -> String {
     match precision {
@@ -56,16 +96,12 @@ pub(crate) fn told(precision: Precision) -> String {
     }
 }
 
-/// Features in, voice out. Of more than there is of the audio, it comes again. `cold`: as after work on something else, with nothing of it in the
+/// Features in, voice out. `cold`: as after work on something else, with nothing of it in the
 /// processor's caches.
 fn embedding(engine: &Engine, audio: &Audio, seconds: u16, repeats: usize, cold: bool) -> Value {
     /// More than a processor's caches hold.
     const OTHER: usize = 128 << 20;
-    let mut fbank = Fbank::new(Arc::new(FbankTables::new()));
-    let mut rows = Vec::new();
-    audio.filled.iter().for_each(|block| rows.extend_from_slice(fbank.push(block).as_flattened()));
-    let frames = 100 * usize::from(seconds) - 2;
-    let rows: Vec<f32> = rows.into_iter().cycle().take(frames * BINS).collect();
+    let (rows, frames) = (features(audio, seconds), frames(seconds));
     engine.template_of_features(&rows, ChannelType::Telephone);
     let mut other = vec![0u8; if cold { OTHER } else { 0 }];
     let prepare = || {
