@@ -24,6 +24,8 @@ const PAUSE: f64 = 1.587;
 pub(super) const ACTIVITY: f64 = TALK_SPURT / (TALK_SPURT + PAUSE);
 /// Seconds of a conversation; calls begin everywhere in it.
 const CONVERSATION: f64 = 600.0;
+/// Samples between two looks of the speech detector: four blocks of 32 ms.
+const BATCH: usize = 1024;
 /// G.711 µ-law of nothing.
 const SILENCE: u8 = 0xff;
 /// Net speech of a decision, in seconds: the newest of the call.
@@ -85,7 +87,10 @@ fn carry(
     for number in 0..calls {
         // Each begins elsewhere.
         let at = audio.len() / PACKET * number / calls * PACKET;
-        running.push(Call { stream: open(engine, WHOLE)?, at, decided: 0 });
+        let mut stream = open(engine, WHOLE)?;
+        // Calls begin at any time: their batches must not be complete all at once.
+        push_all(&mut stream, &vec![SILENCE; BATCH * number / calls]);
+        running.push(Call { stream, at, decided: 0 });
     }
     let (mut waiting, mut times, mut idle) = (VecDeque::new(), Vec::new(), Duration::ZERO);
     let begin = Instant::now();
