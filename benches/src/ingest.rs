@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cpu;
 use crate::load::{self, lines};
-use crate::server::child::Child;
+use crate::server::child::{Other, Program};
 use crate::server::recording;
 use crate::signalling::http;
 
@@ -21,24 +21,16 @@ const LAG: Duration = Duration::from_millis(200);
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The program to measure: target/release/peakstream.
-    #[arg(long)]
-    bin: PathBuf,
-    /// Core that the server is bound to (with taskset); without it, the system decides.
-    #[arg(long)]
-    core: Option<usize>,
+    #[command(flatten)]
+    program: Program,
     /// Calls at the same time, of 50 messages a second each.
     #[arg(long, default_value_t = 200)]
     calls: usize,
     /// Seconds of audio: at most 10, so that no call is decided meanwhile.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10))]
     seconds: u32,
-    /// Address of another server that takes the same messages at /twilio, and tells at /heard how many bytes of audio came.
-    #[arg(long, requires = "other_process")]
-    other: Option<String>,
-    /// Number of its process.
-    #[arg(long)]
-    other_process: Option<u32>,
+    #[command(flatten)]
+    other: Other,
     /// Folder of installed models.
     #[arg(long)]
     models: Option<PathBuf>,
@@ -47,8 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (models, recordings) = recording::with_models(args.models.as_deref())?;
     let room = (2 * args.calls + 64).to_string();
-    let server =
-        Child::start(&args.bin, &models, args.core, &["--max-connections", &room, "--max-sessions", &room])?;
+    let server = args.program.start(&models, &["--max-connections", &room, "--max-sessions", &room])?;
     let messages = lines::messages(&recordings[0].audio, args.seconds);
     let client = http::Client::new(server.base_url(), server.first_run().api_key.expose());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -57,16 +48,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let group = load::group(&client, "twilio", args.calls, |number| number.to_string(), connect);
     let calls = runtime.block_on(group).map_err(|failure| failure.to_string())?.calls;
     let ours = each_message(calls, &messages, || server.cpu_seconds())?;
-    let theirs = match (&args.other, args.other_process) {
-        (Some(other), Some(process)) => {
-            let address = other.strip_prefix("http://").unwrap_or(other);
+    let theirs = match args.other.server() {
+        Some((other, process)) => {
+            let client = http::Client::new(other, "");
             let calls: Result<Vec<_>, _> =
-                (0..args.calls).map(|id| lines::connect(address, &id.to_string())).collect();
+                (0..args.calls).map(|id| lines::connect(client.address(), &id.to_string())).collect();
             let spent = each_message(calls?, &messages, || cpu::seconds_of(&process.to_string()))?;
             let sent = args.calls * messages.len() * lines::MESSAGE_SAMPLES;
-            let heard = runtime
-                .block_on(http::Client::new(other, "").get("/heard"))
-                .map_err(|failure| failure.to_string())?;
+            let heard = runtime.block_on(client.get("/heard")).map_err(|failure| failure.to_string())?;
             if heard["bytes"].as_u64() != Some(sent as u64) {
                 return Err(format!("{other} has heard {heard}, sent were {sent} bytes").into());
             }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::audiohook;
-use crate::server::child::Child;
+use crate::server::child::{Child, Program};
 use crate::server::customer::{Customer, CustomerError, Operation};
 use crate::server::recording::{self, Recording};
 use crate::server::unpaced;
@@ -39,12 +39,8 @@ const LEAD: Duration = Duration::from_millis(10);
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The program to measure: target/release/peakstream.
-    #[arg(long)]
-    bin: PathBuf,
-    /// Core that the server is bound to (with taskset); without it, the system decides.
-    #[arg(long)]
-    core: Option<usize>,
+    #[command(flatten)]
+    program: Program,
     /// Media Streams calls: 50 messages a second each.
     #[arg(long, default_value_t = 1000)]
     calls: usize,
@@ -65,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let connections = (4 * calls + 64).to_string();
     let sessions = (calls + 64).to_string();
     let more = ["--max-connections", &connections, "--max-sessions", &sessions];
-    let server = Child::start(&args.bin, &models, args.core, &more)?;
+    let server = args.program.start(&models, &more)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measured =
         |round| runtime.block_on(measure(args, &server, &recordings, round)).map_err(|e| e.to_string());

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
-use child::Child;
+use child::{Child, Program};
 use customer::{Customer, CustomerError, Operation};
 use recording::Recording;
 
@@ -40,12 +40,8 @@ pub(crate) fn unpaced() -> Speed {
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The program to measure: target/release/peakstream.
-    #[arg(long)]
-    bin: PathBuf,
-    /// Core that the server is bound to (with taskset); without it, the system decides.
-    #[arg(long)]
-    core: Option<usize>,
+    #[command(flatten)]
+    program: Program,
     /// Calls whose memory is read; as many again are open beside them.
     #[arg(long, default_value_t = 100)]
     calls: usize,
@@ -62,7 +58,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (models, recordings) = recording::with_models(args.models.as_deref())?;
-    let server = Child::start(&args.bin, &models, args.core, &[])?;
+    let server = args.program.start(&models, &[])?;
     // One thread: the client has a core of its own, or as little as possible of the server's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(measure(args, &server, &recordings))?;

@@ -19,17 +19,13 @@ use serde_json::{Value, json};
 use tokio::time::Duration;
 
 use crate::cpu;
-use crate::server::child::Child;
+use crate::server::child::{Child, Other, Program};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The program to measure: target/release/peakstream.
-    #[arg(long)]
-    bin: PathBuf,
-    /// Core that the server is bound to (with taskset); without it, the system decides.
-    #[arg(long)]
-    core: Option<usize>,
+    #[command(flatten)]
+    program: Program,
     /// Seconds of each measurement of requests.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
@@ -48,12 +44,8 @@ pub(crate) struct Args {
     /// Statuses that each of the clients is told whose cost is measured.
     #[arg(long, default_value_t = 2000)]
     statuses: usize,
-    /// Address of another Socket.IO server with the same namespace, to be measured by the same clients.
-    #[arg(long, requires = "other_process")]
-    other: Option<String>,
-    /// Number of its process.
-    #[arg(long)]
-    other_process: Option<u32>,
+    #[command(flatten)]
+    other: Other,
     /// Folder of installed models.
     #[arg(long)]
     models: Option<PathBuf>,
@@ -64,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let connections = ((args.crowd + args.active).max(2 * args.idle) + 64).to_string();
     let sessions = (args.active + 64).to_string();
     let more = ["--max-connections", &connections, "--max-sessions", &sessions];
-    let server = Child::start(&args.bin, &models, args.core, &more)?;
+    let server = args.program.start(&models, &more)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(measure(args, &server))?;
     println!("{report:#}");
@@ -80,16 +72,16 @@ async fn measure(args: &Args, server: &Child) -> Result<Value, Box<dyn Error>> {
         crowd::measure(server.base_url(), &authorization, args.idle, || server.resident_bytes()).await?;
     // Whom the servers take that are none of the program's own.
     let anybody = Sensitive::new("Bearer bench".to_owned());
-    let theirs = match (&args.other, args.other_process) {
-        (Some(url), Some(process)) => {
+    let theirs = match args.other.server() {
+        Some((url, process)) => {
             let resident = || cpu::resident_bytes_of(&process.to_string());
             crowd::measure(url, &anybody, args.idle, resident).await?
         }
         _ => Value::Null,
     };
     let told = emit::measure(&emit::serve()?, &anybody, args.statuses).await?;
-    let theirs_told = match &args.other {
-        Some(url) => emit::measure(url, &anybody, args.statuses).await?,
+    let theirs_told = match args.other.server() {
+        Some((url, _)) => emit::measure(url, &anybody, args.statuses).await?,
         None => Value::Null,
     };
     let crowd = crowd::start_sessions(server.base_url(), &authorization, args.crowd, args.active).await?;

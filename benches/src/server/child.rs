@@ -42,6 +42,42 @@ pub(crate) struct Child {
     _folder: TempDir,
 }
 
+/// Another server that does the same, to be measured by the same clients.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Other {
+    /// Address of another server that does the same, as benches/node/server.js.
+    #[arg(long, requires = "other_process")]
+    other: Option<String>,
+    /// Number of its process.
+    #[arg(long)]
+    other_process: Option<u32>,
+}
+
+impl Other {
+    /// Address and process, if there is one.
+    pub(crate) fn server(&self) -> Option<(&str, u32)> {
+        self.other.as_deref().zip(self.other_process)
+    }
+}
+
+/// Which program is measured, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Program {
+    /// The program to measure: target/release/peakstream.
+    #[arg(long)]
+    bin: PathBuf,
+    /// Core that the server is bound to (with taskset); without it, the system decides.
+    #[arg(long)]
+    core: Option<usize>,
+}
+
+impl Program {
+    /// See [`Child::start`].
+    pub(crate) fn start(&self, models: &Path, more: &[&str]) -> Result<Child, Box<dyn Error>> {
+        Child::start(&self.bin, models, self.core, more)
+    }
+}
+
 impl Child {
     /// Starts it with the defaults and `more` flags, whatever the environment says, and waits until it is ready.
     ///
