@@ -177,8 +177,7 @@ class Carrier:
 
     def drop(self):
         """The connection breaks: a TCP reset, no closing handshake; nothing, if the server has ended it before."""
-        if self.socket.socket.fileno() != -1:
-            reset(self.socket.socket)
+        reset(self.socket.socket)
 
     def __enter__(self):
         return self

@@ -1,6 +1,7 @@
 """In: flags. Out: a running `peakstream serve`, and what the operating system says about it."""
 
 import base64
+import errno
 import json
 import os
 import pathlib
@@ -35,10 +36,17 @@ def eventually(condition, what, within=SOON):
 
 
 def reset(connection):
-    """Breaks a TCP connection off: no goodbye on any level above."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # The library's own thread is reading it; closing alone would leave the socket open until that returns.
-    connection.shutdown(socket.SHUT_RDWR)
+    """Breaks a TCP connection off: no goodbye on any level above; nothing, once the server has ended it.
+
+    The library's own thread reads it meanwhile, and closes it as soon as the server does: at any line here.
+    """
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Closing alone would leave the socket open until that thread returns.
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError as ended:
+        if ended.errno not in (errno.EBADF, errno.ENOTCONN):
+            raise
     connection.close()
 
 
