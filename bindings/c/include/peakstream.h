@@ -214,6 +214,31 @@ typedef uint32_t peakstream_quality_gate;
 #endif // __cplusplus
 
 /**
+ * What the speaker network is computed in. Voices of both can be compared with each other.
+ */
+enum peakstream_precision
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * 32-bit floating point: the most exact, on every machine.
+   */
+  PEAKSTREAM_PRECISION_F32 = 0,
+  /**
+   * Bytes: less than half the time, scores move a little; needs AVX-512 VNNI.
+   */
+  PEAKSTREAM_PRECISION_INT8 = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum peakstream_precision peakstream_precision;
+#else
+typedef uint32_t peakstream_precision;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A registered voice. Shared by all threads, never changes. Biometric data: wiped when freed.
  */
 typedef struct peakstream_credential peakstream_credential;
@@ -415,6 +440,22 @@ const char *peakstream_result_name(int32_t result);
 peakstream_result peakstream_engine_load(uint32_t abi_version,
                                          const char *models,
                                          struct peakstream_engine **engine);
+
+/**
+ * Loads as peakstream_engine_load does, with a speaker network of another precision.
+ *
+ * precision: one of peakstream_precision. PEAKSTREAM_PRECISION_INT8 on a machine that has no AVX-512 VNNI is refused as
+ * PEAKSTREAM_RESULT_INVALID_ARGUMENT, and the words say what is missing: load PEAKSTREAM_PRECISION_F32 then.
+ *
+ * Any thread. Not real-time safe.
+ *
+ * # Safety
+ * As of peakstream_engine_load.
+ */
+peakstream_result peakstream_engine_load_with(uint32_t abi_version,
+                                              const char *models,
+                                              uint32_t precision,
+                                              struct peakstream_engine **engine);
 
 /**
  * Gives an engine back. Streams, speech and credentials that came of it live on; NULL is nothing.

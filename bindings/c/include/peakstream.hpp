@@ -35,6 +35,7 @@ namespace peakstream {
 
 using result = ::peakstream_result;
 using channel = ::peakstream_channel;
+using precision = ::peakstream_precision;
 using status = ::peakstream_status;
 using decision = ::peakstream_decision;
 using key = ::peakstream_key;
@@ -251,9 +252,11 @@ class engine : public detail::owner<::peakstream_engine, ::peakstream_engine_fre
     using owner::owner;
 
     /* Loads the models of a folder, or those that the command line would find. */
-    static outcome<engine> load(const std::optional<std::string> &models = std::nullopt) {
+    static outcome<engine> load(const std::optional<std::string> &models = std::nullopt,
+                                precision computed_in = PEAKSTREAM_PRECISION_F32) {
         ::peakstream_engine *handle = nullptr;
-        if (auto code = ::peakstream_engine_load(PEAKSTREAM_ABI_VERSION, models ? models->c_str() : nullptr, &handle))
+        const char *folder = models ? models->c_str() : nullptr;
+        if (auto code = ::peakstream_engine_load_with(PEAKSTREAM_ABI_VERSION, folder, computed_in, &handle))
             return detail::last(code);
         return engine(handle);
     }

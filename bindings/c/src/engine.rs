@@ -3,19 +3,29 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use peakstream::EngineOptions;
+use peakstream::{EngineOptions, Precision as EnginePrecision};
 use peakstream_bindings::{Error, model_dir};
 
 use crate::border::{clear, needed, number, optional, pointer, write};
 use crate::channel::channel_type;
 use crate::handles::{Handles, Kind};
-use crate::outcome::{Failure, Outcome, guard};
+use crate::outcome::{Failure, Outcome, argument, guard};
 use crate::version::ABI_VERSION;
 
 /// Models, loaded and proved. Shared by all threads.
 #[derive(Debug)]
 pub struct Engine {
     _private: [u8; 0],
+}
+
+/// What the speaker network is computed in. Voices of both can be compared with each other.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floating point: the most exact, on every machine.
+    F32 = 0,
+    /// Bytes: less than half the time, scores move a little; needs AVX-512 VNNI.
+    Int8 = 1,
 }
 
 pub(crate) static ENGINES: Handles<peakstream::Engine> = Handles::new(Kind { name: "engine", number: 1 });
@@ -36,21 +46,59 @@ pub unsafe extern "C" fn peakstream_engine_load(
     models: *const c_char,
     engine: *mut *mut Engine,
 ) -> Outcome {
-    guard(|| {
-        if abi_version != ABI_VERSION {
-            return Err(Failure::Abi(abi_version));
-        }
-        // SAFETY: the caller's promises.
-        let models = unsafe {
-            clear(engine, "engine")?;
-            optional(models, "models")?
-        };
-        let loaded =
-            model_dir::load_engine(models.map(Path::new), EngineOptions::default()).map_err(Error::from)?;
-        let handle = ENGINES.insert(loaded)?;
-        // SAFETY: the caller's promise.
-        unsafe { write(engine, pointer(handle), "engine") }
-    })
+    // SAFETY: the caller's promises.
+    guard(|| unsafe { load(abi_version, models, Precision::F32 as u32, engine) })
+}
+
+/// Loads as peakstream_engine_load does, with a speaker network of another precision.
+///
+/// precision: one of peakstream_precision. PEAKSTREAM_PRECISION_INT8 on a machine that has no AVX-512 VNNI is refused as
+/// PEAKSTREAM_RESULT_INVALID_ARGUMENT, and the words say what is missing: load PEAKSTREAM_PRECISION_F32 then.
+///
+/// Any thread. Not real-time safe.
+///
+/// # Safety
+/// As of peakstream_engine_load.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn peakstream_engine_load_with(
+    abi_version: u32,
+    models: *const c_char,
+    precision: u32,
+    engine: *mut *mut Engine,
+) -> Outcome {
+    // SAFETY: the caller's promises.
+    guard(|| unsafe { load(abi_version, models, precision, engine) })
+}
+
+fn engine_precision(precision: u32) -> Result<EnginePrecision, Failure> {
+    match precision {
+        precision if precision == Precision::F32 as u32 => Ok(EnginePrecision::F32),
+        precision if precision == Precision::Int8 as u32 => Ok(EnginePrecision::Int8),
+        other => Err(argument("precision", &other, "PEAKSTREAM_PRECISION_F32 or _INT8")),
+    }
+}
+
+/// # Safety
+/// As of [`peakstream_engine_load_with`].
+unsafe fn load(
+    abi_version: u32,
+    models: *const c_char,
+    precision: u32,
+    engine: *mut *mut Engine,
+) -> Result<(), Failure> {
+    if abi_version != ABI_VERSION {
+        return Err(Failure::Abi(abi_version));
+    }
+    // SAFETY: the caller's promises.
+    let models = unsafe {
+        clear(engine, "engine")?;
+        optional(models, "models")?
+    };
+    let options = EngineOptions { precision: engine_precision(precision)?, ..EngineOptions::default() };
+    let loaded = model_dir::load_engine(models.map(Path::new), options).map_err(Error::from)?;
+    let handle = ENGINES.insert(loaded)?;
+    // SAFETY: the caller's promise.
+    unsafe { write(engine, pointer(handle), "engine") }
 }
 
 /// Gives an engine back. Streams, speech and credentials that came of it live on; NULL is nothing.

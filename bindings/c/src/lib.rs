@@ -24,7 +24,10 @@ pub use decision::{
     Decision, QualityGate, peakstream_authenticity, peakstream_compare, peakstream_register,
     peakstream_verify,
 };
-pub use engine::{Engine, peakstream_engine_free, peakstream_engine_load, peakstream_engine_threshold};
+pub use engine::{
+    Engine, Precision, peakstream_engine_free, peakstream_engine_load, peakstream_engine_load_with,
+    peakstream_engine_threshold,
+};
 pub use outcome::{Outcome, peakstream_error_text, peakstream_result_name};
 pub use peakstream_bindings::Status;
 pub use speech::{Speech, peakstream_speech_free, peakstream_speech_samples};

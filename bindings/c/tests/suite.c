@@ -111,6 +111,28 @@ static void a_program_for_another_version_is_told_so(void) {
     CHECK(strcmp(peakstream_result_name(-7), "unknown") == 0);
 }
 
+/* Where the processor has the instructions; where it has not (under valgrind, for one), that is said. */
+static void voices_of_one_precision_are_known_in_the_other(const peakstream_engine *exact, recording enrol, recording same) {
+    peakstream_engine *bytes = (peakstream_engine *)1;
+    peakstream_speech *registered = heard(exact, enrol, 5), *speech = heard(exact, same, 5);
+    peakstream_credential *credential;
+    peakstream_decision of_numbers, of_bytes;
+    REFUSED(INVALID_ARGUMENT, peakstream_engine_load_with(PEAKSTREAM_ABI_VERSION, NULL, 7, &bytes));
+    CHECK(bytes == NULL && strstr(peakstream_error_text(), "precision is 7") != NULL);
+    OK(peakstream_register(exact, registered, 0, NULL, &credential));
+    OK(peakstream_verify(exact, speech, credential, 0, &of_numbers));
+    if (peakstream_engine_load_with(PEAKSTREAM_ABI_VERSION, NULL, PEAKSTREAM_PRECISION_INT8, &bytes) == PEAKSTREAM_RESULT_OK) {
+        OK(peakstream_verify(bytes, speech, credential, 0, &of_bytes));
+        CHECK(of_bytes.score != of_numbers.score && fabs(of_bytes.score - of_numbers.score) < 0.02);
+        OK(peakstream_engine_free(bytes));
+    } else {
+        CHECK(bytes == NULL && strstr(peakstream_error_text(), "AVX-512 VNNI") != NULL);
+    }
+    peakstream_credential_free(credential);
+    peakstream_speech_free(registered);
+    peakstream_speech_free(speech);
+}
+
 static void what_is_wrong_with_a_call_is_said_when_it_is_opened(const peakstream_engine *engine) {
     peakstream_stream *stream;
     peakstream_call call = linear(5);
@@ -440,6 +462,7 @@ int main(int count, char **arguments) {
 
     a_program_for_another_version_is_told_so();
     OK(peakstream_engine_load(PEAKSTREAM_ABI_VERSION, NULL, &engine));
+    voices_of_one_precision_are_known_in_the_other(engine, enrol, same);
     what_is_wrong_with_a_call_is_said_when_it_is_opened(engine);
     a_call_collects_speech_without_allocating(engine, enrol);
     bytes_that_are_something_else_are_a_fault_once(engine, enrol);
