@@ -67,10 +67,7 @@ fn embed(
     let mut bytes = Vec::new();
     encode(recording.samples(), encoding, &mut bytes);
     let mut stream = engine.open(CallSpec { format, channel_type, wanted: ALL })?;
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        rest = &rest[stream.push(rest).consumed..];
-    }
+    stream.push_all(&bytes);
     let template = engine.template(&stream.finish());
     Ok(template.map_or([0.0; DIMENSIONS], |template| *template.values()))
 }

@@ -85,12 +85,6 @@ pub(crate) fn open(engine: &Engine, wanted: f64) -> Result<CallStream, Box<dyn E
     Ok(engine.open(CallSpec { format: TELEPHONE, channel_type: ChannelType::Telephone, wanted })?)
 }
 
-pub(crate) fn push_all(stream: &mut CallStream, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        bytes = &bytes[stream.push(bytes).consumed..];
-    }
-}
-
 /// Cost of a second of audio, by stage and as a whole.
 fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, Box<dyn Error>> {
     let per_second = |name: &str, times| figure(name, "µs per s of audio", times, audio.seconds());
@@ -145,7 +139,9 @@ fn stages(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value>, 
     let mut fresh = streams.iter_mut();
     let whole = timed(repeats, || {
         if let Some(stream) = fresh.next() {
-            audio.mulaw.chunks(160).for_each(|packet| push_all(stream, packet));
+            for packet in audio.mulaw.chunks(160) {
+                stream.push_all(packet);
+            }
         }
     });
     Ok(vec![
@@ -205,7 +201,7 @@ fn decisions(engine: &Engine, audio: &Audio, repeats: usize) -> Result<Vec<Value
 
 fn call_of_5_s(engine: &Engine, audio: &Audio) -> Result<CollectedSpeech, Box<dyn Error>> {
     let mut stream = open(engine, 5.0)?;
-    push_all(&mut stream, &audio.mulaw);
+    stream.push_all(&audio.mulaw);
     Ok(stream.finish())
 }
 
@@ -213,7 +209,9 @@ fn call_of_5_s(engine: &Engine, audio: &Audio) -> Result<CollectedSpeech, Box<dy
 fn allocations(engine: &Engine, audio: &Audio) -> Result<u64, Box<dyn Error>> {
     let mut stream = open(engine, 60.0)?;
     let counted = allocation_counter::measure(|| {
-        audio.mulaw.chunks(160).for_each(|packet| push_all(&mut stream, packet));
+        for packet in audio.mulaw.chunks(160) {
+            stream.push_all(packet);
+        }
     });
     Ok(counted.count_total)
 }

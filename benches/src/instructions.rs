@@ -10,7 +10,7 @@ use peakstream_server::model_dir::{self, Surroundings};
 use serde_json::Value;
 
 use crate::audio::Audio;
-use crate::engine::{open, push_all};
+use crate::engine::open;
 
 /// Bytes of a second of telephone audio.
 const SECOND: usize = 8_000;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let mulaw = Audio::new().mulaw;
     // About a second of feature rows: a second of audio and more is kept beside what is speech.
     let mut stream = open(&engine, 0.3)?;
-    push_all(&mut stream, &mulaw[..4 * SECOND]);
+    stream.push_all(&mulaw[..4 * SECOND]);
     let speech = stream.finish();
     let spec = AnalysisSpec { model: engine.newest_model() };
     // The first makes room.
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     counted_embedding(&engine, &speech);
     counted_analysis(&engine, &speech, spec);
     let mut stream = open(&engine, 60.0)?;
-    push_all(&mut stream, &mulaw[..2 * SECOND]);
+    stream.push_all(&mulaw[..2 * SECOND]);
     counted_push(&mut stream, &mulaw[2 * SECOND..3 * SECOND]);
     println!("{} s of speech", speech.net_speech().seconds());
     Ok(())
@@ -70,6 +70,6 @@ fn counted_analysis(engine: &Engine, speech: &CollectedSpeech, spec: AnalysisSpe
 fn counted_push(stream: &mut CallStream, mulaw: &[u8]) {
     // No closure: it would have a name like this function's, and entering it end the counting.
     for packet in mulaw.chunks(160) {
-        push_all(stream, packet);
+        stream.push_all(packet);
     }
 }

@@ -262,6 +262,18 @@ impl CallStream {
         self.collect(bytes, at, end)
     }
 
+    /// Takes all of these bytes and passes over the statuses in them: for recordings, and for who asks [`CallStream::status`]. `Some` if the
+    /// call cannot be heard from here on, said once. Costs what [`CallStream::push`] does.
+    pub fn push_all(&mut self, mut bytes: &[u8]) -> Option<StreamFault> {
+        let mut fault = None;
+        while !bytes.is_empty() {
+            let pushed = self.push(bytes);
+            bytes = &bytes[pushed.consumed..];
+            fault = fault.or(pushed.fault);
+        }
+        fault
+    }
+
     /// Takes one packet of a format whose [`AudioFormat::framing`] is packets; an empty one was lost on the way and is
     /// concealed. Always consumes all of it: a packet is too short for two statuses.
     pub fn push_packet(&mut self, packet: &[u8]) -> Pushed {

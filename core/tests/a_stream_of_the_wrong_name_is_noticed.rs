@@ -30,15 +30,7 @@ fn recordings() -> Vec<(String, Vec<i16>)> {
 
 fn fault(format: AudioFormat, bytes: &[u8]) -> Option<StreamFault> {
     let mut call = open(format, 30.0);
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let pushed = call.push(&rest[..rest.len().min(160)]);
-        if pushed.fault.is_some() {
-            return pushed.fault;
-        }
-        rest = &rest[pushed.consumed..];
-    }
-    None
+    bytes.chunks(160).find_map(|piece| call.push_all(piece))
 }
 
 fn written(samples: &[i16], encoding: Encoding) -> Vec<u8> {

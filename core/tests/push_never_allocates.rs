@@ -10,11 +10,8 @@ use peakstream::{AnalysisSpec, AudioFormat, CallStream, ChannelType, Encoding, S
 
 fn push_counted(stream: &mut CallStream, audio: &[u8], chunk: usize) -> AllocationInfo {
     allocation_counter::measure(|| {
-        for mut piece in audio.chunks(chunk) {
-            while !piece.is_empty() {
-                let pushed = stream.push(piece);
-                piece = &piece[pushed.consumed..];
-            }
+        for piece in audio.chunks(chunk) {
+            stream.push_all(piece);
         }
     })
 }

@@ -34,10 +34,7 @@ fn collected(engine: &Engine, sound: &[f32]) -> NetSpeech {
     let mut stream = engine.open(spec).expect("a call can be opened");
     let mut bytes = Vec::new();
     encode(&call.samples, encoding, &mut bytes);
-    let mut rest = bytes.as_slice();
-    while !rest.is_empty() {
-        rest = &rest[stream.push(rest).consumed..];
-    }
+    stream.push_all(&bytes);
     stream.status().net_speech
 }
 

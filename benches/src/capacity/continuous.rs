@@ -9,7 +9,7 @@ use peakstream::{AnalysisSpec, CallStream, Engine, EngineOptions, Template};
 use peakstream_server::model_dir;
 
 use super::{Args, Carried, Exponential, Load, Pattern};
-use crate::engine::{open, push_all};
+use crate::engine::open;
 use crate::server::recording;
 
 /// Between two packets of a call.
@@ -71,7 +71,7 @@ fn conversation(speech: &[u8]) -> Vec<u8> {
 /// Whose calls these claim to be.
 fn voice_of(engine: &Engine, audio: &[u8]) -> Result<Template, Box<dyn Error>> {
     let mut stream = open(engine, NEWEST)?;
-    push_all(&mut stream, audio);
+    stream.push_all(audio);
     Ok(engine.analyse(&stream.finish(), AnalysisSpec { model: engine.newest_model() })?.template)
 }
 
@@ -89,7 +89,7 @@ fn carry(
         let at = audio.len() / PACKET * number / calls * PACKET;
         let mut stream = open(engine, WHOLE)?;
         // Calls begin at any time: their batches must not be complete all at once.
-        push_all(&mut stream, &vec![SILENCE; BATCH * number / calls]);
+        stream.push_all(&vec![SILENCE; BATCH * number / calls]);
         running.push(Call { stream, at, decided: 0 });
     }
     let (mut waiting, mut times, mut idle) = (VecDeque::new(), Vec::new(), Duration::ZERO);
@@ -133,7 +133,7 @@ impl Call {
         if self.at + PACKET > audio.len() {
             self.at = 0;
         }
-        push_all(&mut self.stream, &audio[self.at..self.at + PACKET]);
+        self.stream.push_all(&audio[self.at..self.at + PACKET]);
         self.at += PACKET;
         let status = self.stream.status();
         let seconds = status.net_speech.seconds();

@@ -47,9 +47,6 @@ fn collected(engine: &Engine, call: &[i16]) -> Result<u64, Box<dyn Error>> {
     encode(call, Encoding::Linear16Le, &mut bytes);
     let spec = CallSpec { format: FORMAT, channel_type: ChannelType::Telephone, wanted: WANTED };
     let mut stream = engine.open(spec)?;
-    let mut rest = bytes.as_slice();
-    while !rest.is_empty() {
-        rest = &rest[stream.push(rest).consumed..];
-    }
+    stream.push_all(&bytes);
     Ok(stream.status().net_speech.samples())
 }

@@ -27,10 +27,7 @@ pub(super) fn of_engine(engine: &Engine, channel_type: ChannelType) -> Result<Ha
     let sound: Vec<i16> = voice(140.0).iter().map(|x| (x * 32_768.0) as i16).collect();
     let mut bytes = Vec::new();
     encode(&sound, encoding, &mut bytes);
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        rest = &rest[call.push(rest).consumed..];
-    }
+    call.push_all(&bytes);
     let speech = call.finish();
     let template = engine.template(&speech);
     let mut hash = Sha256::new();

@@ -167,10 +167,7 @@ pub(crate) fn collect(
     let mut stream = engine.open(CallSpec { format, channel_type, wanted })?;
     let mut bytes = Vec::new();
     encode(&call.samples, Encoding::Linear16Le, &mut bytes);
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        rest = &rest[stream.push(rest).consumed..];
-    }
+    stream.push_all(&bytes);
     Ok(stream.finish())
 }
 

@@ -175,10 +175,7 @@ impl Study<'_> {
             CallSpec { format: arriving.format, channel_type: ChannelType::Telephone, wanted: self.seconds };
         let mut stream = engine.open(spec).map_err(|source| ListenError::Open { name: name(), source })?;
         stream.tolerate_mismatch();
-        let mut rest = &arriving.bytes[..];
-        while !rest.is_empty() {
-            rest = &rest[stream.push(rest).consumed..];
-        }
+        stream.push_all(&arriving.bytes);
         let speech = stream.finish();
         let mut figures = speech.figures();
         figures.one_voice = engine.one_voice(&speech);

@@ -153,10 +153,7 @@ impl Studio {
         let engine = self.engine()?;
         let spec = CallSpec { format: AudioFormat::mono(encoding, rate), channel_type, wanted: self.seconds };
         let mut call = engine.open(spec).map_err(OfflineError::from)?;
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() && !call.status().enough {
-            rest = &rest[call.push(rest).consumed..];
-        }
+        call.push_all(&bytes);
         let audio = call.status().audio_received_seconds;
         let speech = call.finish();
         let found = speech.net_speech().seconds();

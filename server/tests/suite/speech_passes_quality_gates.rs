@@ -61,11 +61,7 @@ fn gates_that_fire(samples: &[i16], declared: Encoding) -> Vec<Gate> {
     let spec = CallSpec { format, channel_type: ChannelType::Telephone, wanted: 5.0 };
     let mut stream = engine().open(spec).unwrap();
     stream.tolerate_mismatch();
-    let audio = mulaw(samples);
-    let mut rest = &audio[..];
-    while !rest.is_empty() {
-        rest = &rest[stream.push(rest).consumed..];
-    }
+    stream.push_all(&mulaw(samples));
     let mut gates = Gates::for_registration();
     for gate in Gate::ALL {
         gates.set(gate, peakstream::quality::Setting { action: Action::Warn, limit: None });
