@@ -72,6 +72,14 @@ class Work:
         return min(times), statistics.median(times)
 
 
+class Embedding(Work):
+    """A speaker network on so many seconds of speech."""
+
+    def __init__(self, seconds, told, run):
+        super().__init__(embedding(seconds), told, run, factor=1e3)
+        self.seconds = seconds
+
+
 class Alternatives:
     """All of them. Several may stand beside one figure of ours: then the first is the one that a ratio is of."""
 
@@ -112,6 +120,11 @@ class Alternatives:
             f"resample_poly of scipy {scipy.__version__}": lambda signal: scipy.signal.resample_poly(signal, 2, 1),
         }
         resampled = lambda resample: lambda: resample(narrow)
+        self.embeddings = [
+            *(Embedding(seconds, f"{ort}, same file: the best graph", of_frames(best, seconds)) for seconds in SECONDS),
+            Embedding(3, f"{ort}, plain export", of_frames(plain, 3)),
+            Embedding(3, f"tract {tract.version()}, same file, made for this length", self.by_tract(tract, longest[:298])),
+        ]
         self.works = [
             Work("push: µ-law decoding", f"table in numpy {numpy.__version__}, {whole}", lambda: table[codes], each),
             *(Work("push: 8 to 16 kHz", f"{told}, {whole}", resampled(resample), each) for told, resample in self.resamplers.items()),
@@ -119,9 +132,7 @@ class Alternatives:
             Work("push: speech detection (Silero)", "WebRTC's detector (webrtcvad), steps of 10 ms", self.detect_simply, each),
             Work("push: log-mel features", f"kaldi-native-fbank {kaldi_native_fbank.__version__}, {whole}", lambda: runtime.log_mel(self.wide), each),
             Work(LAYERS, f"{ort}, same file", lambda: judge.run(None, {"heard": heard}), 1e3, AUTHENTICITY_AT_ONCE),
-            *(Work(embedding(seconds), f"{ort}, same file: the best graph", of_frames(best, seconds), 1e3) for seconds in SECONDS),
-            Work(embedding(3), f"{ort}, plain export", of_frames(plain, 3), 1e3),
-            Work(embedding(3), f"tract {tract.version()}, same file, made for this length", self.by_tract(tract, longest[:298]), 1e3),
+            *self.embeddings,
         ]
         if c_table:
             version = ".".join(map(str, sys.version_info[:2]))

@@ -138,13 +138,12 @@ def embeddings_in_turns(bench, other, names):
     """{(figure, alternative): ratio}, of those figures that this machine has."""
     found = {}
     with turns.Ours(bench) as ours, turns.Ours(bench, {"PEAKSTREAM_CPU": "avx2"}) as avx2:
-        for work in other.works:
+        for work in other.embeddings:
             for precision, extra in (("f32", ""), ("int8", rows.IN_BYTES)):
-                for seconds in alternatives.SECONDS:
-                    name = alternatives.embedding(seconds, extra)
-                    if work.name == alternatives.embedding(seconds) and name in names:
-                        own = lambda: ours.embed(seconds, precision)
-                        found[name, work.told] = turns.ratio(own, turns.timed(work.run), seconds)
+                name = alternatives.embedding(work.seconds, extra)
+                if name in names:
+                    own = lambda: ours.embed(work.seconds, precision)
+                    found[name, work.told] = turns.ratio(own, turns.timed(work.run), work.seconds)
         # Of this row the ratio is ours by theirs: how much longer AVX2 alone takes.
         slower = turns.ratio(lambda: ours.embed(3, "f32"), lambda: avx2.embed(3, "f32"), 3)
         found[rows.level_name("avx2"), rows.AS_IT_IS] = slower
