@@ -184,7 +184,7 @@ impl Network {
         let scales = weights.take("scale", &[HEARD])?;
         let values = weights.take("hidden.weight", &[HIDDEN, HEARD])?;
         let bias = weights.take("hidden.bias", &[HIDDEN])?;
-        let hidden = Packed::new(HEARD, &bias, |row, column| values[column * HEARD + row]);
+        let hidden = Packed::new(kernels(), HEARD, &bias, |row, column| values[column * HEARD + row]);
         let output = weights.take("output.weight", &[1, HIDDEN])?;
         let bias = weights.take("output.bias", &[1])?[0];
         Ok(Self { means, scales, hidden, output, bias })
@@ -197,7 +197,14 @@ impl Network {
         let of = heard.iter().zip(&self.means).zip(&self.scales);
         input.extend(of.map(|((value, mean), scale)| ((value - mean) * scale).clamp(-FURTHEST, FURTHEST)));
         hidden.hold(HIDDEN);
-        let product = Product { matrix: &self.hidden, input, rows: &[(0, 0)], relu: true, accumulate: false };
+        let product = Product {
+            matrix: &self.hidden,
+            depth: 0..HEARD,
+            input,
+            rows: &[(0, 0)],
+            relu: true,
+            accumulate: false,
+        };
         kernels().product(&product, hidden);
         self.bias + hidden.iter().zip(&self.output).map(|(value, weight)| value * weight).sum::<f32>()
     }

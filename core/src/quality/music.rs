@@ -47,8 +47,8 @@ fn held<const FRAME: usize, const POWERS: usize>(samples: &[i16]) -> f32 {
     let mut start = 0;
     while let Some(line) = signal.get(start..start + panel) {
         let (mut frames, mut power) = (room::<FRAME>(), room::<POWERS>());
-        let frames = kernels().lay_abreast(line, &begins, FRAME, &mut frames);
-        let power = kernels().power(&transform, frames, &mut power);
+        let frames = kernels().lay_abreast(line, &begins, FRAME, &mut frames[..]);
+        let power = kernels().power(&transform, frames, &mut power[..]);
         let flat = power.as_flattened_mut();
         flat.iter_mut().for_each(|power| *power += 1.0);
         kernels().ln(flat);

@@ -1,4 +1,4 @@
-//! Room for numbers that begins with a cache line.
+//! Numbers that begin with a cache line.
 //!
 //! What the allocator gives begins 16 bytes behind a cache line as a rule. Vectors of 64 bytes would then all lie across two lines, and be
 //! loaded and stored twice.
@@ -11,6 +11,25 @@ use std::ops::{Deref, DerefMut};
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
+/// Something of a known size that begins with a cache line, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct OnLine<T>(pub(crate) T);
+
+impl<T> Deref for OnLine<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for OnLine<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
 /// Numbers of which a cache line holds a whole number.
 ///
 /// # Safety
@@ -21,6 +40,8 @@ pub(crate) unsafe trait Number: Copy {}
 unsafe impl Number for f32 {}
 // SAFETY: as the trait asks.
 unsafe impl Number for u8 {}
+// SAFETY: as the trait asks.
+unsafe impl Number for u16 {}
 
 /// A slice of numbers that begins with a cache line, and grows.
 #[derive(Clone, Debug)]

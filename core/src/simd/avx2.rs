@@ -39,6 +39,11 @@ impl Lanes for __m256 {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
     #[inline(always)]
+    unsafe fn prefetch_near(at: *const u8) {
+        // SAFETY: see above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_set1_ps(value) }
@@ -131,4 +136,4 @@ impl Lanes for __m256 {
     }
 }
 
-table!(Level::Avx2, __m256, 1, 2, [6, 2], [6, 2], "avx2,fma,f16c");
+table!(Level::Avx2, __m256, 2, [6, 2], [6, 2], "avx2,fma,f16c");

@@ -25,8 +25,9 @@ impl Lanes for __m512 {
     }
     #[inline(always)]
     unsafe fn load_half(from: *const u16) -> Self {
+        // `_mm512_cvtph_ps` asks for no exceptions, and an instruction that does cannot read memory.
         // SAFETY: see above.
-        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+        unsafe { _mm512_cvt_roundph_ps::<_MM_FROUND_CUR_DIRECTION>(_mm256_loadu_si256(from.cast())) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -37,6 +38,11 @@ impl Lanes for __m512 {
     unsafe fn prefetch(at: *const u8) {
         // SAFETY: see above.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn prefetch_near(at: *const u8) {
+        // SAFETY: see above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -145,4 +151,4 @@ impl Lanes for __m512 {
 
 // 26 or 24 sums, their weights and what they are multiplied with stay in 32 registers. The 75 tiles of four frames that 3 s are in the head are
 // six times 13.
-table!(Level::Avx512, __m512, 4, 4, [13, 2], [6, 4], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+table!(Level::Avx512, __m512, 4, [13, 2], [6, 4], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");

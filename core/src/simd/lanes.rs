@@ -1,5 +1,8 @@
 //! What a loop needs of a vector of numbers.
 
+/// Numbers that lie together in memory: those of the widest vector.
+pub(crate) const PANEL: usize = 16;
+
 /// A vector of [`Lanes::COUNT`] numbers in a register.
 ///
 /// Every method is inlined into a function that is compiled for the instruction set; outside of one it must not be called.
@@ -7,7 +10,7 @@
 /// # Safety
 /// Of all methods: the machine has the instruction set. Pointers are valid for [`Lanes::COUNT`] numbers, at any alignment.
 pub(super) trait Lanes: Copy {
-    /// Numbers in a vector: divides [`super::PANEL`].
+    /// Numbers in a vector: divides [`PANEL`].
     const COUNT: usize;
 
     unsafe fn load(from: *const f32) -> Self;
@@ -16,6 +19,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// Brings a cache line into the second-level cache, where there is an instruction for it; any address will do.
     unsafe fn prefetch(at: *const u8);
+    /// Brings a cache line into the first-level cache, as above.
+    unsafe fn prefetch_near(at: *const u8);
     unsafe fn splat(value: f32) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;

@@ -10,14 +10,14 @@
 //! sums); one level gives the same bits for the same audio, always.
 #![allow(unsafe_code, reason = "the only place of the engine that may; every block says why it is sound")]
 
-/// Compiles every loop for one kind of vector, with the features that it needs, into a table. A tile of a product is so many
-/// panels, which are so many vectors, wide; one of a layer has so many rows of so many vectors, and others where the columns are a multiple
-/// of the wide one's.
+/// Compiles every loop for one kind of vector, with the features that it needs, into a table. A tile of a product is so many vectors
+/// wide; one of a layer has so many rows of so many vectors, and others where the columns are a multiple of the wide one's.
 macro_rules! table {
-    ($level:expr, $vector:ty, $panels:literal, $vectors:literal, [$rows:literal, $columns:literal], [$wide_rows:literal, $wide_columns:literal] $(, $features:literal)?) => {
+    ($level:expr, $vector:ty, $vectors:literal, [$rows:literal, $columns:literal], [$wide_rows:literal, $wide_columns:literal] $(, $features:literal)?) => {
         /// The loops for these machines.
         pub(super) static KERNELS: Kernels = Kernels {
             level: $level,
+            product_tile: $vectors * <$vector as Lanes>::COUNT,
             tile: $columns * <$vector as Lanes>::COUNT,
             wide_tile: $wide_columns * <$vector as Lanes>::COUNT,
             product,
@@ -43,7 +43,7 @@ macro_rules! table {
         $(#[target_feature(enable = $features)])?
         unsafe fn product(p: &Product<'_>, output: &mut [f32]) {
             // SAFETY: the caller's promise.
-            unsafe { gemm::product::<$vector, $panels, $vectors>(p, output) }
+            unsafe { gemm::product::<$vector, $vectors>(p, output) }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn layer(layer: &Layer<'_>, output: &mut [f32]) {
@@ -169,11 +169,12 @@ use std::sync::OnceLock;
 use winograd::Gather;
 
 pub(crate) use abreast::Bank;
-pub(crate) use aligned::{Aligned, Number};
+pub(crate) use aligned::{Aligned, Number, OnLine};
 pub(crate) use bytes::{ByteLayer, ByteMatrix, RoundRows, Worth};
 pub(crate) use dense::{Affine, Layer, Matrix, Rows, Then};
 pub(crate) use fourier::Fourier;
-pub(crate) use gemm::{PANEL, Packed, Product};
+pub(crate) use gemm::{Packed, Product};
+pub(crate) use lanes::PANEL;
 pub(crate) use reading::Ahead;
 
 /// One number of each of sixteen frames that are worked on together.
@@ -183,8 +184,8 @@ pub(crate) type Abreast = [f32; PANEL];
 type Begins = [usize; PANEL];
 
 /// Room for `N` numbers of each frame, for a loop to fill: zeroing it first would cost as much as the loop.
-pub(crate) const fn room<const N: usize>() -> [MaybeUninit<Abreast>; N] {
-    [const { MaybeUninit::uninit() }; N]
+pub(crate) const fn room<const N: usize>() -> OnLine<[MaybeUninit<Abreast>; N]> {
+    OnLine([const { MaybeUninit::uninit() }; N])
 }
 
 /// Environment variable that names the highest level to use.
@@ -304,6 +305,8 @@ pub enum LevelError {
 /// The inner loops of one instruction set. Calling one is safe: its table is only handed out on a machine that has it.
 pub(crate) struct Kernels {
     level: Level,
+    /// Columns of a product's tile.
+    product_tile: usize,
     /// Columns of a layer's tile, and of those of matrices whose columns are a multiple of more.
     tile: usize,
     wide_tile: usize,
@@ -350,7 +353,7 @@ impl Kernels {
 
     /// Rows times a packed matrix: see [`Product`].
     pub(crate) fn product(&self, product: &Product<'_>, output: &mut [f32]) {
-        product.check(output);
+        product.check(self, output);
         // SAFETY: this machine has the table's instructions, and all rows lie inside their slices: just checked.
         unsafe { (self.product)(product, output) }
     }

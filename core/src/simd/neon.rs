@@ -37,6 +37,8 @@ impl Lanes for float32x4_t {
     #[inline(always)]
     unsafe fn prefetch(_at: *const u8) {}
     #[inline(always)]
+    unsafe fn prefetch_near(_at: *const u8) {}
+    #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         // SAFETY: see above.
         unsafe { vdupq_n_f32(value) }
@@ -118,4 +120,4 @@ impl Lanes for float32x4_t {
 }
 
 // 24 sums, four weights and what they are multiplied with stay in 32 registers: 2.4 products for each number that is loaded.
-table!(Level::Neon, float32x4_t, 1, 4, [6, 4], [6, 4], "neon");
+table!(Level::Neon, float32x4_t, 4, [6, 4], [6, 4], "neon");

@@ -62,6 +62,8 @@ impl Lanes for Four {
     #[inline(always)]
     unsafe fn prefetch(_at: *const u8) {}
     #[inline(always)]
+    unsafe fn prefetch_near(_at: *const u8) {}
+    #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; 4])
     }
@@ -120,4 +122,4 @@ impl Lanes for Four {
     }
 }
 
-table!(Level::Portable, Four, 1, 4, [3, 4], [3, 4]);
+table!(Level::Portable, Four, 4, [3, 4], [3, 4]);

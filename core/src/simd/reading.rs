@@ -1,6 +1,6 @@
 //! How the loops of products read: a pointer for several rows, and weights fetched before they are needed.
 
-use super::gemm::PANEL;
+use super::PANEL;
 
 /// Bytes of a cache line.
 const LINE: usize = PANEL * size_of::<f32>();

@@ -24,7 +24,9 @@ fn close(found: f32, exact: f64, terms: usize) -> bool {
 proptest! {
     #[test]
     fn a_product_is_the_sum_of_its_products(
-        depth in 1usize..70,
+        (stored, depth) in (0usize..30, 0usize..70, 0usize..30).prop_map(|(before, taken, behind)| {
+            (before + taken + behind, before..before + taken)
+        }),
         columns in 1usize..150,
         rows in 0usize..10,
         relu: bool,
@@ -32,32 +34,31 @@ proptest! {
         seed: u32,
     ) {
         // Numbers of half precision: eleven bits.
-        let weights: Vec<f32> = noise(depth * columns, seed).iter().map(|w| (w * 1024.0).round() / 1024.0).collect();
+        let weights: Vec<f32> = noise(stored * columns, seed).iter().map(|w| (w * 1024.0).round() / 1024.0).collect();
         let bias = noise(columns, seed ^ 1);
-        let packed = Packed::new(depth, &bias, |row, column| weights[row * columns + column]);
-        let width = columns.next_multiple_of(PANEL);
         // Rows overlap, as those of a convolution do.
-        let input = noise(rows * 3 + depth, seed ^ 2);
-        let places: Vec<_> = (0..rows).map(|row| (row * 3, row * width)).collect();
-        let before = noise(rows * width, seed ^ 3);
+        let input = noise(rows * 3 + depth.len(), seed ^ 2);
         for table in tables() {
+            let matrix = &Packed::new(table, stored, &bias, |row, column| weights[row * columns + column]);
+            let places: Vec<_> = (0..rows).map(|row| (row * 3, row * matrix.columns())).collect();
+            let before = noise(rows * matrix.columns(), seed ^ 3);
             let mut output = before.clone();
-            table.product(
-                &Product { matrix: &packed, input: &input, rows: &places, relu, accumulate },
-                &mut output,
-            );
+            let depth = depth.clone();
+            let product = Product { matrix, depth, input: &input, rows: &places, relu, accumulate };
+            table.product(&product, &mut output);
+            let depth = product.depth;
             for &(from, to) in &places {
                 for column in 0..columns {
                     let start = if accumulate { before[to + column] } else { bias[column] };
                     let mut exact = f64::from(start);
-                    for i in 0..depth {
-                        exact += f64::from(input[from + i]) * f64::from(weights[i * columns + column]);
+                    for (i, row) in depth.clone().enumerate() {
+                        exact += f64::from(input[from + i]) * f64::from(weights[row * columns + column]);
                     }
                     if relu {
                         exact = exact.max(0.0);
                     }
                     let found = output[to + column];
-                    prop_assert!(close(found, exact, depth), "{table:?}: {found} instead of {exact}");
+                    prop_assert!(close(found, exact, depth.len()), "{table:?}: {found} instead of {exact}");
                 }
             }
         }
@@ -65,10 +66,10 @@ proptest! {
 
     #[test]
     fn a_weight_is_kept_to_eleven_bits(weight in prop_oneof![-4f32..4.0, -60_000f32..60_000.0, -1e-3f32..1e-3]) {
-        let packed = Packed::new(1, &[0.0], |_, _| weight);
         for table in tables() {
-            let mut output = [0.0; PANEL];
-            let product = Product { matrix: &packed, input: &[1.0], rows: &[(0, 0)], relu: false, accumulate: false };
+            let packed = Packed::new(table, 1, &[0.0], |_, _| weight);
+            let mut output = vec![0.0; packed.columns()];
+            let product = Product { matrix: &packed, depth: 0..1, input: &[1.0], rows: &[(0, 0)], relu: false, accumulate: false };
             table.product(&product, &mut output);
             let tolerance = if weight.abs() < 6.11e-5 { weight.abs() } else { weight.abs() / 2048.0 };
             prop_assert!((output[0] - weight).abs() <= tolerance, "{table:?}: {} of {weight}", output[0]);
@@ -500,10 +501,33 @@ fn every_machine_has_the_plainest_level_and_they_are_named() {
 }
 
 #[test]
+#[should_panic(expected = "no such rows")]
+fn rows_that_a_matrix_lacks_are_refused() {
+    let packed = Packed::new(kernels(), 4, &[0.0], |_, _| 1.0);
+    let rows = [(0, 0)];
+    let product = Product {
+        matrix: &packed,
+        depth: 1..5,
+        input: &[0.0; 4],
+        rows: &rows,
+        relu: false,
+        accumulate: false,
+    };
+    kernels().product(&product, &mut vec![0.0; packed.columns()]);
+}
+
+#[test]
 #[should_panic(expected = "behind the input")]
 fn a_row_outside_the_input_is_refused() {
-    let packed = Packed::new(4, &[0.0], |_, _| 1.0);
+    let packed = Packed::new(kernels(), 4, &[0.0], |_, _| 1.0);
     let rows = [(1, 0)];
-    let product = Product { matrix: &packed, input: &[0.0; 4], rows: &rows, relu: false, accumulate: false };
-    kernels().product(&product, &mut [0.0; PANEL]);
+    let product = Product {
+        matrix: &packed,
+        depth: 0..4,
+        input: &[0.0; 4],
+        rows: &rows,
+        relu: false,
+        accumulate: false,
+    };
+    kernels().product(&product, &mut vec![0.0; packed.columns()]);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::framing::{Framing, Rows};
 use super::silero::STEPS;
 use crate::audio::resample::WIDE_BLOCK;
-use crate::simd::{Bank, Fourier, PANEL, kernels, room};
+use crate::simd::{Bank, Fourier, OnLine, PANEL, kernels, room};
 
 /// Numbers in a row.
 pub const BINS: usize = 80;
@@ -93,11 +93,11 @@ impl Fbank {
     /// The row of every frame that the samples complete: at most [`STEPS`] blocks of [`WIDE_BLOCK`].
     pub fn push(&mut self, samples: &[f32]) -> Rows<BINS> {
         let (mut frames, mut power) = (room::<FFT>(), room::<{ FFT / 2 + 1 }>());
-        let mut energies = [[0.0f32; PANEL]; BINS];
-        let (frames, ends) = self.framing.push(samples, &mut frames);
+        let mut energies = OnLine([[0.0f32; PANEL]; BINS]);
+        let (frames, ends) = self.framing.push(samples, &mut frames[..]);
         kernels().emphasise(PRE_EMPHASIS, &mut frames[..FRAME]);
-        let power = kernels().power(&self.tables.transform, frames, &mut power);
-        kernels().sum(&self.tables.filters, power, &mut energies);
+        let power = kernels().power(&self.tables.transform, frames, &mut power[..]);
+        kernels().sum(&self.tables.filters, power, &mut energies[..]);
         let flat = energies.as_flattened_mut();
         flat.iter_mut().for_each(|energy| *energy = energy.max(FLOOR));
         kernels().ln(flat);

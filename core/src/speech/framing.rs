@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use zeroize::Zeroize;
 
-use crate::simd::{Abreast, PANEL, kernels};
+use crate::simd::{Abreast, Aligned, OnLine, PANEL, kernels};
 
 /// Overlapping frames of `size` samples, `hop` samples apart, counted from the first sample of the call.
 ///
@@ -15,7 +15,7 @@ pub(crate) struct Framing {
     size: usize,
     hop: usize,
     /// Samples that later frames still need, then the new ones, then room up to the end of a sixteenth frame.
-    line: Box<[f32]>,
+    line: Aligned<f32>,
     held: usize,
 }
 
@@ -32,7 +32,9 @@ impl Framing {
     /// If a piece could complete more frames than lie abreast.
     pub(crate) fn new(size: usize, hop: usize, most: usize) -> Self {
         assert!((most - 1) / hop < PANEL, "more frames than lie abreast");
-        Self { size, hop, line: vec![0.0; size + (size + most).max((PANEL - 1) * hop)].into(), held: 0 }
+        let mut line = Aligned::default();
+        line.hold(size + (size + most).max((PANEL - 1) * hop));
+        Self { size, hop, line, held: 0 }
     }
 
     /// Lays the frames that the samples complete abreast, with zeros behind them; in the other columns lies something finite.
@@ -73,14 +75,14 @@ impl FrameEnds {
 /// Rows of `N` numbers, one for each frame that was completed.
 #[derive(Clone, Debug)]
 pub struct Rows<const N: usize> {
-    values: [[f32; N]; PANEL],
+    values: OnLine<[[f32; N]; PANEL]>,
     ends: FrameEnds,
 }
 
 impl<const N: usize> Rows<N> {
     /// From numbers that lie abreast.
     pub(crate) fn new(abreast: &[Abreast; N], ends: FrameEnds) -> Self {
-        let mut values = [[0.0; N]; PANEL];
+        let mut values = OnLine([[0.0; N]; PANEL]);
         kernels().line_up(abreast, &std::array::from_fn(|frame| frame * N), values.as_flattened_mut());
         Self { values, ends }
     }
@@ -110,7 +112,7 @@ mod tests {
             for cut in cuts {
                 let samples: Vec<f32> = (sent..sent + cut).map(|i| i as f32).collect();
                 let mut room = room::<400>();
-                let (abreast, ends) = framing.push(&samples, &mut room);
+                let (abreast, ends) = framing.push(&samples, &mut room[..]);
                 for frame in 0..ends.count {
                     let begin = 160 * (frames + frame);
                     prop_assert!(abreast.iter().enumerate().all(|(n, row)| row[frame] as usize == begin + n));
@@ -131,7 +133,7 @@ mod tests {
         let mut framing = Framing::new(4, 2, 12);
         let mut room = room::<4>();
         let samples: Vec<f32> = (1..=12).map(|n| n as f32).collect();
-        let (abreast, ends) = framing.push(&samples, &mut room);
+        let (abreast, ends) = framing.push(&samples, &mut room[..]);
         let rows = Rows::<4>::new(abreast.as_array().expect("four rows"), ends);
         assert_eq!(rows.of_block(0, 6), [1.0, 2.0, 3.0, 4.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(rows.of_block(1, 6), [5.0, 6.0, 7.0, 8.0, 7.0, 8.0, 9.0, 10.0, 9.0, 10.0, 11.0, 12.0]);

@@ -7,13 +7,14 @@
 //! # Realtime safety
 //! [`Silero::steps`] allocates nothing; its loops have fixed lengths.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::audio::resample::WIDE_BLOCK;
 use crate::model::golden::{self, Golden};
 use crate::model::tensors::{TensorError, Tensors};
 use crate::model::{LoadError, ModelInfo};
-use crate::simd::{Fourier, PANEL, Packed, Product, kernels, room};
+use crate::simd::{Fourier, OnLine, PANEL, Packed, Product, kernels, room};
 
 /// Samples of the previous step in front of each step.
 const CONTEXT: usize = 64;
@@ -37,15 +38,22 @@ const TRANSFORM_TOLERANCE: f32 = 1e-4;
 
 /// A convolution of kernel 3 along time, padding 1, followed by ReLU.
 ///
-/// Between two steps, and before the first and behind the last one, lies a row of zeros: the padding. A row of zeros, a
-/// step's rows and the next row of zeros follow each other in memory, so that the three rows under the kernel are one row of
-/// the product, and the weights of `[tap][input]` are its matrix.
+/// A step's rows follow each other in memory, so that the rows under the kernel are one row of the product, and the weights of
+/// `[tap][input]` are its matrix. Where the kernel reaches beyond a step, only the taps on its rows are computed: the others would
+/// meet the padding, which is zeros (a sixth of the first layer, two thirds of the last one).
 #[derive(Debug)]
 struct Convolution {
     weights: Packed,
+    parts: Vec<Part>,
+}
+
+/// The outputs of a convolution whose kernels have the same taps on the step's rows.
+#[derive(Debug)]
+struct Part {
+    /// These taps' rows of the matrix.
+    depth: Range<usize>,
     /// For each output of [`STEPS`] steps: where its input begins, where it goes.
-    rows: Box<[(usize, usize)]>,
-    rows_per_step: usize,
+    rows: Vec<(usize, usize)>,
 }
 
 /// The shape of a convolution's input and output for one step.
@@ -55,35 +63,41 @@ struct Shape {
     /// Rows of a step's input.
     times: usize,
     stride: usize,
-    /// Whether the output is the input of another convolution, and needs its rows of zeros.
-    padded: bool,
 }
 
 impl Convolution {
     fn read(tensors: &Tensors<'_>, name: &str, shape: &Shape) -> Result<Self, TensorError> {
-        let &Shape { inputs, outputs, times, stride, padded } = shape;
+        let &Shape { inputs, outputs, times, stride } = shape;
         let stored = tensors.read(&format!("{name}.weight"), &[outputs, inputs, TAPS])?;
         let bias = tensors.read(&format!("{name}.bias"), &[outputs])?;
-        let weights = Packed::new(TAPS * inputs, &bias, |row, output| {
+        let weights = Packed::new(kernels(), TAPS * inputs, &bias, |row, output| {
             stored[(output * inputs + row % inputs) * TAPS + row / inputs]
         });
-        let rows_per_step = times.div_ceil(stride);
-        let (zeros, first) = if padded { (1, 1) } else { (0, 0) };
-        let rows = (0..STEPS * rows_per_step)
-            .map(|row| {
-                let (step, t) = (row / rows_per_step, row % rows_per_step);
-                let from = step * (times + 1) + t * stride;
-                let to = step * (rows_per_step + zeros) + first + t;
-                (from * inputs, to * outputs)
-            })
-            .collect();
-        Ok(Self { weights, rows, rows_per_step })
+        let results = times.div_ceil(stride);
+        let mut parts: Vec<Part> = Vec::new();
+        for (step, result) in (0..STEPS).flat_map(|step| (0..results).map(move |result| (step, result))) {
+            // Tap 1 lies on this row of the step, the others before and behind it.
+            let middle = result * stride;
+            let taps = usize::from(middle == 0)..TAPS.min(times + 1 - middle);
+            let from = (step * times + middle + taps.start - 1) * inputs;
+            let to = (step * results + result) * outputs;
+            let depth = taps.start * inputs..taps.end * inputs;
+            match parts.iter_mut().find(|part| part.depth == depth) {
+                Some(part) => part.rows.push((from, to)),
+                None => parts.push(Part { depth, rows: vec![(from, to)] }),
+            }
+        }
+        Ok(Self { weights, parts })
     }
 
     fn run(&self, steps: usize, input: &[f32], output: &mut [f32]) {
-        let rows = &self.rows[..steps * self.rows_per_step];
-        let product = Product { matrix: &self.weights, input, rows, relu: true, accumulate: false };
-        kernels().product(&product, output);
+        for Part { depth, rows } in &self.parts {
+            let rows = &rows[..rows.len() / STEPS * steps];
+            let depth = depth.clone();
+            let product =
+                Product { matrix: &self.weights, depth, input, rows, relu: true, accumulate: false };
+            kernels().product(&product, output);
+        }
     }
 }
 
@@ -120,18 +134,20 @@ impl SileroWeights {
         let bias: Vec<f32> = input_bias.iter().zip(&state_bias).map(|(a, b)| a + b).collect();
         let gates = |name| {
             let stored = tensors.read(name, &[4 * HIDDEN, HIDDEN])?;
-            Ok::<_, TensorError>(Packed::new(HIDDEN, &bias, |row, gate| stored[gate * HIDDEN + row]))
+            Ok::<_, TensorError>(Packed::new(kernels(), HIDDEN, &bias, |row, gate| {
+                stored[gate * HIDDEN + row]
+            }))
         };
-        let convolution = |name, inputs, outputs, times, stride, padded| {
-            Convolution::read(tensors, name, &Shape { inputs, outputs, times, stride, padded })
+        let convolution = |name, inputs, outputs, times, stride| {
+            Convolution::read(tensors, name, &Shape { inputs, outputs, times, stride })
         };
         Ok(Self {
             transform: Fourier::new(FFT, window),
             encoder: [
-                convolution("encoder.0", SPECTRUM, 128, FRAMES, 1, true)?,
-                convolution("encoder.1", 128, 64, FRAMES, 2, true)?,
-                convolution("encoder.2", 64, 64, FRAMES / 2, 2, true)?,
-                convolution("encoder.3", 64, HIDDEN, FRAMES / 4, 1, false)?,
+                convolution("encoder.0", SPECTRUM, 128, FRAMES, 1)?,
+                convolution("encoder.1", 128, 64, FRAMES, 2)?,
+                convolution("encoder.2", 64, 64, FRAMES / 2, 2)?,
+                convolution("encoder.3", 64, HIDDEN, FRAMES / 4, 1)?,
             ],
             input_gates: gates("lstm.weight_ih")?,
             state_gates: gates("lstm.weight_hh")?,
@@ -162,33 +178,32 @@ fn check_transform(basis: &[f32], window: &[f32]) -> Result<(), TensorError> {
 pub struct Silero {
     weights: Arc<SileroWeights>,
     /// The end of the last step's samples.
-    context: [f32; CONTEXT],
-    hidden: [f32; HIDDEN],
-    cell: [f32; HIDDEN],
+    context: OnLine<[f32; CONTEXT]>,
+    hidden: OnLine<[f32; HIDDEN]>,
+    cell: OnLine<[f32; HIDDEN]>,
 }
 
-/// What lies between the layers, for as long as some steps take: 45 kB on the stack, which stay in the nearest cache whichever call is
+/// What lies between the layers, for as long as some steps take: 30 kB on the stack, which stay in the nearest cache whichever call is
 /// worked on, and which no call has to hold.
 struct Between {
-    /// Inputs of the four convolutions, with their rows of zeros, then the last one's output: `[step][time][channel]`, one after the
-    /// other as [`LAYERS`] says.
-    layers: [f32; LAYERS[5]],
+    /// Inputs of the four convolutions, then the last one's output: `[step][time][channel]`, one after the other as [`LAYERS`] says.
+    layers: OnLine<[f32; LAYERS[5]]>,
     /// `[step][gate]`.
-    gates: [f32; STEPS * 4 * HIDDEN],
+    gates: OnLine<[f32; STEPS * 4 * HIDDEN]>,
 }
 
-/// Where each of the layers begins, and where the last one ends.
+/// Where each of the layers begins, with a cache line, and where the last one ends.
 const LAYERS: [usize; 6] = {
     let sizes = [
-        (STEPS * (FRAMES + 1) + 1) * SPECTRUM,
-        (STEPS * (FRAMES + 1) + 1) * 128,
-        (STEPS * (FRAMES / 2 + 1) + 1) * 64,
-        (STEPS * (FRAMES / 4 + 1) + 1) * 64,
+        STEPS * FRAMES * SPECTRUM,
+        STEPS * FRAMES * 128,
+        STEPS * FRAMES / 2 * 64,
+        STEPS * FRAMES / 4 * 64,
         STEPS * HIDDEN,
     ];
     let (mut begins, mut at) = ([0; 6], 0);
     while at < sizes.len() {
-        begins[at + 1] = begins[at] + sizes[at];
+        begins[at + 1] = begins[at] + usize::next_multiple_of(sizes[at], PANEL);
         at += 1;
     }
     begins
@@ -203,7 +218,12 @@ impl std::fmt::Debug for Silero {
 impl Silero {
     /// A network that has heard nothing.
     pub(crate) fn new(weights: Arc<SileroWeights>) -> Self {
-        Self { weights, context: [0.0; CONTEXT], hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] }
+        Self {
+            weights,
+            context: OnLine([0.0; CONTEXT]),
+            hidden: OnLine([0.0; HIDDEN]),
+            cell: OnLine([0.0; HIDDEN]),
+        }
     }
 
     /// Probability, 0…1, that these 32 ms at 16 kHz hold speech.
@@ -214,10 +234,11 @@ impl Silero {
     }
 
     /// The probability of each block of 32 ms, one after the other; at most [`STEPS`] of them at once, further ones are left
-    /// alone. The same numbers as one by one, in half of the time: the weights, 1.6 MB, are read once for all.
+    /// alone. The same numbers as one by one, in half of the time: the weights, 0.5 MB, are read once for all.
     pub fn steps(&mut self, blocks: &[[f32; WIDE_BLOCK]], probabilities: &mut [f32]) {
         let steps = blocks.len().min(probabilities.len()).min(STEPS);
-        let mut between = Between { layers: [0.0; LAYERS[5]], gates: [0.0; STEPS * 4 * HIDDEN] };
+        let mut between =
+            Between { layers: OnLine([0.0; LAYERS[5]]), gates: OnLine([0.0; STEPS * 4 * HIDDEN]) };
         let Between { layers, gates } = &mut between;
         self.transform(&blocks[..steps], &mut layers[..LAYERS[1]]);
         let weights = Arc::clone(&self.weights);
@@ -227,15 +248,16 @@ impl Silero {
         }
         let product = Product {
             matrix: &weights.input_gates,
+            depth: 0..HIDDEN,
             input: &layers[LAYERS[4]..],
             rows: &GATE_ROWS[..steps],
             relu: false,
             accumulate: false,
         };
-        kernels().product(&product, gates);
+        kernels().product(&product, &mut gates[..]);
         for (step, probability) in probabilities[..steps].iter_mut().enumerate() {
             self.remember(&mut gates[step * 4 * HIDDEN..][..4 * HIDDEN]);
-            let shown = weights.decoder.iter().zip(&self.hidden).map(|(weight, h)| weight * h.max(0.0));
+            let shown = weights.decoder.iter().zip(self.hidden.iter()).map(|(weight, h)| weight * h.max(0.0));
             *probability = weights.decoder_bias + shown.sum::<f32>();
         }
         kernels().sigmoid(&mut probabilities[..steps]);
@@ -244,7 +266,7 @@ impl Silero {
     /// Puts a step's samples behind their context and reflects their end.
     fn take_in(&mut self, samples: &[f32; WIDE_BLOCK], signal: &mut [f32; SIGNAL]) {
         const END: usize = CONTEXT + WIDE_BLOCK;
-        signal[..CONTEXT].copy_from_slice(&self.context);
+        signal[..CONTEXT].copy_from_slice(&self.context[..]);
         signal[CONTEXT..END].copy_from_slice(samples);
         for i in 0..REFLECTED {
             signal[END + i] = signal[END - 2 - i];
@@ -252,19 +274,19 @@ impl Silero {
         self.context.copy_from_slice(&samples[WIDE_BLOCK - CONTEXT..]);
     }
 
-    /// Magnitudes of each step's four frames, behind their row of zeros.
+    /// Magnitudes of each step's four frames.
     fn transform(&mut self, blocks: &[[f32; WIDE_BLOCK]], to: &mut [f32]) {
         const { assert!(STEPS * FRAMES == PANEL) };
-        let mut signals = [[0.0; SIGNAL]; STEPS];
-        for (samples, signal) in blocks.iter().zip(&mut signals) {
+        let mut signals = OnLine([[0.0; SIGNAL]; STEPS]);
+        for (samples, signal) in blocks.iter().zip(signals.iter_mut()) {
             self.take_in(samples, signal);
         }
         let (mut frames, mut magnitudes) = (room::<FFT>(), room::<SPECTRUM>());
         let begins = std::array::from_fn(|frame| frame / FRAMES * SIGNAL + frame % FRAMES * FFT_HOP);
-        let frames = kernels().lay_abreast(signals.as_flattened(), &begins, FFT, &mut frames);
-        let magnitudes = kernels().power(&self.weights.transform, frames, &mut magnitudes);
+        let frames = kernels().lay_abreast(signals.as_flattened(), &begins, FFT, &mut frames[..]);
+        let magnitudes = kernels().power(&self.weights.transform, frames, &mut magnitudes[..]);
         magnitudes.as_flattened_mut().iter_mut().for_each(|value| *value = value.sqrt());
-        let begins = std::array::from_fn(|frame| (frame + frame / FRAMES + 1) * SPECTRUM);
+        let begins = std::array::from_fn(|frame| frame * SPECTRUM);
         kernels().line_up(magnitudes, &begins, to);
     }
 
@@ -273,7 +295,8 @@ impl Silero {
         let Self { weights, hidden, cell, .. } = self;
         let product = Product {
             matrix: &weights.state_gates,
-            input: hidden,
+            depth: 0..HIDDEN,
+            input: &hidden[..],
             rows: &GATE_ROWS[..1],
             relu: false,
             accumulate: true,
@@ -288,8 +311,8 @@ impl Silero {
         for (i, cell) in cell.iter_mut().enumerate() {
             *cell = forget[i] * *cell + input[i] * candidate[i];
         }
-        hidden.copy_from_slice(cell);
-        kernels().tanh(hidden);
+        hidden.copy_from_slice(&cell[..]);
+        kernels().tanh(&mut hidden[..]);
         for (hidden, output) in hidden.iter_mut().zip(output) {
             *hidden *= *output;
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::framing::{Framing, Rows};
 use super::silero::STEPS;
 use crate::audio::resample::NARROW_BLOCK;
-use crate::simd::{Abreast, Fourier, kernels, room};
+use crate::simd::{Abreast, Fourier, OnLine, kernels, room};
 
 /// Numbers in a row.
 pub const BINS: usize = 112;
@@ -62,9 +62,9 @@ impl Spectrum {
     /// The row of every frame that the samples complete: at most [`STEPS`] blocks of [`NARROW_BLOCK`].
     pub fn push(&mut self, samples: &[f32]) -> Rows<BINS> {
         let (mut frames, mut power) = (room::<FRAME>(), room::<{ FRAME / 2 + 1 }>());
-        let (frames, ends) = self.framing.push(samples, &mut frames);
-        let power = kernels().power(&self.tables.transform, frames, &mut power);
-        let mut heard: [Abreast; BINS] = std::array::from_fn(|n| power[FIRST_BIN + n]);
+        let (frames, ends) = self.framing.push(samples, &mut frames[..]);
+        let power = kernels().power(&self.tables.transform, frames, &mut power[..]);
+        let mut heard: OnLine<[Abreast; BINS]> = OnLine(std::array::from_fn(|n| power[FIRST_BIN + n]));
         let flat = heard.as_flattened_mut();
         flat.iter_mut().for_each(|power| *power = power.max(FLOOR));
         kernels().ln(flat);
