@@ -117,15 +117,16 @@ def plots(rows):
 
 def loads(rows):
     """Every load that was tried, of which a search tells the most that is carried."""
-    yield "| live calls | how | audio of | median ms | p99 ms | decisions | without one | core busy |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| live calls | how | audio of | median ms | p99 ms | decisions | without one | core busy | frames of a decision |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         if row["name"] in SHORT:
             continue
         for load in sorted(row.get("tried", ()), key=lambda load: load["calls"]):
             figures = [number(load[member]) for member in ("streaming", "median_ms", "p99_ms", "decisions", "failed")]
             busy = f"{load['busy']:.0%}" if load["busy"] is not None else ""
-            yield f"| {load['calls']:.0f} | {row['name'].removeprefix('live calls, ')} | {' | '.join(figures)} | {busy} |"
+            frames = f"{load['frames']:.0f}" if load.get("frames") else ""
+            yield f"| {load['calls']:.0f} | {row['name'].removeprefix('live calls, ')} | {' | '.join(figures)} | {busy} | {frames} |"
 
 
 def save(figure, name):
@@ -164,7 +165,8 @@ def page(rows):
         "*Live calls* that are decided once are calls of a minute that come at random times; each streams packets of 20 ms in real time through the server until it is",
         "decided after 5 s of net speech, when its stream ends. A load counts as carried if 99 of 100 decisions come within 50 ms of the deciding packet, twice. *Decided again* are calls",
         "that stream all the time, straight into the engine: on the newest 3 s of net speech, after each further second of it. The callers speak 39 % of the time, in spurts of 1.0 s",
-        "with pauses of 1.6 s on average, as ITU-T P.59 has it for conversations; or, the harder row, all the time. Where the machine is shared, its speed changes by half within seconds,",
+        "with pauses of 1.6 s on average, as ITU-T P.59 has it for conversations; or, the harder row, all the time. The network is shown more",
+        "than the net speech, 0.19 s before each spurt and 0.51 s behind it (`docs/front-end.md`): *frames of a decision*, of 10 ms, are the mean. Where the machine is shared, its speed changes by half within seconds,",
         "and a limit in milliseconds finds its slow moments.",
         "",
         "What limits the speaker network: `core/src/model/campplus/NOTES.md`; the other loops: `core/src/simd/NOTES.md`. What an embedding, authenticity and a second of audio cost in",

@@ -96,6 +96,8 @@ struct Carried {
     failed: usize,
     /// Of the core, if the system tells.
     busy: Option<f64>,
+    /// Frames of 10 ms that a decision was computed of, on average, if that is known.
+    frames: Option<f64>,
 }
 
 impl Carried {
@@ -103,7 +105,8 @@ impl Carried {
     fn new(mut times_ms: Vec<f64>, failed: usize, streaming: f64, busy: Option<f64>) -> Self {
         times_ms.sort_by(f64::total_cmp);
         let at = |share| quantile(&times_ms, share).unwrap_or(f64::INFINITY);
-        Self { decisions: times_ms.len(), streaming, median_ms: at(0.5), p99_ms: at(0.99), failed, busy }
+        let (decisions, median_ms, p99_ms) = (times_ms.len(), at(0.5), at(0.99));
+        Self { decisions, streaming, median_ms, p99_ms, failed, busy, frames: None }
     }
 
     fn in_time(&self, limit_ms: f64) -> bool {
@@ -112,7 +115,7 @@ impl Carried {
 
     fn told(&self, calls: f64) -> Value {
         json!({"calls": calls.round(), "decisions": self.decisions, "streaming": self.streaming, "median_ms": self.median_ms,
-            "p99_ms": self.p99_ms, "failed": self.failed, "busy": self.busy})
+            "p99_ms": self.p99_ms, "failed": self.failed, "busy": self.busy, "frames": self.frames})
     }
 }
 

@@ -40,6 +40,20 @@ fn the_collected_audio_is_a_wav_of_exactly_the_speech_reported_last() {
 }
 
 #[test]
+fn the_speaker_network_is_shown_what_lies_around_speech_too() {
+    let spurt = voice(2.0, 140.0, WireRate::Hz8000);
+    let pause = vec![0; 2 * 8_000];
+    let talk: Vec<i16> = [&spurt[..], &pause].concat().repeat(3);
+    let mut stream = open(TELEPHONE, 60.0);
+    push_all(&mut stream, &bytes(&talk, &TELEPHONE));
+    let speech = stream.finish();
+    let (shown, net) = (speech.frames() as f64 / 100.0, speech.net_speech().seconds());
+    // Three times 0.19 s before, a block of which is net speech itself, and 0.51 s behind.
+    assert!((1.2..2.3).contains(&(shown - net)), "{shown} s around {net} s of speech");
+    assert_eq!(open(TELEPHONE, 5.0).finish().frames(), 0);
+}
+
+#[test]
 fn the_newest_speech_of_a_call_that_goes_on_is_the_end_of_what_it_has_collected() {
     let audio = bytes(&voice(9.0, 140.0, WireRate::Hz8000), &TELEPHONE);
     let mut stream = open(TELEPHONE, 60.0);

@@ -92,7 +92,7 @@ fn carry(
         stream.push_all(&vec![SILENCE; BATCH * number / calls]);
         running.push(Call { stream, at, decided: 0 });
     }
-    let (mut waiting, mut times, mut idle) = (VecDeque::new(), Vec::new(), Duration::ZERO);
+    let (mut waiting, mut times, mut frames, mut idle) = (VecDeque::new(), Vec::new(), 0, Duration::ZERO);
     let begin = Instant::now();
     let (settled, end) = (begin + SETTLE, begin + SETTLE + measured);
     let due = |packet: usize| begin + INTERVAL.mul_f64(packet as f64 / calls as f64);
@@ -110,21 +110,24 @@ fn carry(
             packet += 1;
         }
         if let Some((number, since)) = waiting.pop_front() {
-            let analysis = engine.analyse(&running[number].stream.newest(NEWEST), spec)?;
+            let speech = running[number].stream.newest(NEWEST);
+            let analysis = engine.analyse(&speech, spec)?;
             let _ = black_box(engine.compare(voice, &analysis.template));
             if since >= settled {
                 times.push(since.elapsed().as_secs_f64() * 1e3);
+                frames += speech.frames();
             }
         } else {
             std::thread::sleep(TICK);
             idle += if now >= settled { now.elapsed() } else { Duration::ZERO };
         }
     }
+    let frames = (!times.is_empty()).then(|| frames as f64 / times.len() as f64);
     // Those that wait longer than is allowed are late already, whenever they would come.
     let late = waiting.iter().filter(|(_, since)| *since >= settled);
     times.extend(late.map(|(_, since)| since.elapsed().as_secs_f64() * 1e3));
     let busy = 1.0 - idle.as_secs_f64() / measured.as_secs_f64();
-    Ok(Carried::new(times, 0, calls as f64, Some(busy)))
+    Ok(Carried { frames, ..Carried::new(times, 0, calls as f64, Some(busy)) })
 }
 
 impl Call {

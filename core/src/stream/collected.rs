@@ -12,7 +12,7 @@ use crate::audio::wav;
 use crate::decision::Evidence;
 use crate::quality::Figures;
 use crate::speech::collector::Collected;
-use crate::speech::fbank::{Fbank, FbankTables};
+use crate::speech::fbank::{BINS, Fbank, FbankTables};
 use crate::{ChannelType, NetSpeech, SampleRate};
 
 /// The speech of a call and the features made of it while the call ran. Wiped when dropped.
@@ -81,6 +81,13 @@ impl CollectedSpeech {
     /// The mean squares of frames of 20 ms, the lowest first.
     pub(crate) fn powers(&self) -> &[f64] {
         self.collected.powers(self.rate)
+    }
+
+    /// Frames of 10 ms that the speaker network is shown: those in speech, and as far around it as 0.19 s before and 0.51 s behind
+    /// (`docs/front-end.md`). More than net speech has, up to twice as many where it comes in short spurts; what an analysis costs
+    /// grows with them.
+    pub fn frames(&self) -> usize {
+        self.features().len() / BINS
     }
 
     /// Rows of [`crate::speech::fbank::BINS`]. Decoded when they are first asked for.
