@@ -98,6 +98,8 @@ struct Carried {
     busy: Option<f64>,
     /// Frames of 10 ms that a decision was computed of, on average, if that is known.
     frames: Option<f64>,
+    /// How long before the deciding sample the speech was complete, on average, in milliseconds, if that is known.
+    ahead_ms: Option<f64>,
 }
 
 impl Carried {
@@ -106,7 +108,7 @@ impl Carried {
         times_ms.sort_by(f64::total_cmp);
         let at = |share| quantile(&times_ms, share).unwrap_or(f64::INFINITY);
         let (decisions, median_ms, p99_ms) = (times_ms.len(), at(0.5), at(0.99));
-        Self { decisions, streaming, median_ms, p99_ms, failed, busy, frames: None }
+        Self { decisions, streaming, median_ms, p99_ms, failed, busy, frames: None, ahead_ms: None }
     }
 
     fn in_time(&self, limit_ms: f64) -> bool {
@@ -115,7 +117,7 @@ impl Carried {
 
     fn told(&self, calls: f64) -> Value {
         json!({"calls": calls.round(), "decisions": self.decisions, "streaming": self.streaming, "median_ms": self.median_ms,
-            "p99_ms": self.p99_ms, "failed": self.failed, "busy": self.busy, "frames": self.frames})
+            "p99_ms": self.p99_ms, "failed": self.failed, "busy": self.busy, "frames": self.frames, "ahead_ms": self.ahead_ms})
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod child;
 pub(crate) mod customer;
 pub(crate) mod recording;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -101,7 +102,7 @@ async fn decisions(
     Ok(json!({
         "calls": times.len(),
         "speed": args.speed.times(),
-        "recordings": recordings.iter().map(|recording| &recording.name).collect::<Vec<_>>(),
+        "recordings": recordings.iter().map(|recording| &recording.name).collect::<BTreeSet<_>>(),
         "minimum": times[0],
         "median": times[times.len() / 2],
         "maximum": times[times.len() - 1],

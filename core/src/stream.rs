@@ -6,7 +6,8 @@
 //! 128 kB of the caller's stack.
 //! The signal is worked on in blocks of 32 ms counted from the first sample, so the same audio cut in any way gives
 //! bit-identical results. Speech is looked for in four of them at once; every push that completes a fourth block costs
-//! the work of all four.
+//! the work of all four. Where the next block may complete the speech asked for, it is looked for in each: that speech is
+//! there as early as it can be ([`CallStream::take_speech`]), and nothing is looked for behind it.
 //!
 //! # Delays
 //! All streams inside are brought to one time line: at 8 kHz it lies
@@ -17,6 +18,7 @@
 use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroize;
 
@@ -28,7 +30,7 @@ use crate::audio::wav::{HeaderReader, Layout};
 use crate::speech::collector::{Collected, Collector};
 use crate::speech::fbank::{Fbank, FbankTables};
 use crate::speech::movement::Movement;
-use crate::speech::segmenter::Segmenter;
+use crate::speech::segmenter::{MOST_UNDECIDED, Segmenter};
 use crate::speech::silero::{STEPS, Silero, SileroWeights};
 use crate::speech::spectrum::{Spectrum, SpectrumTables};
 use crate::{AudioFormat, ChannelType, Container, NetSpeech, SampleRate, WireRate};
@@ -43,8 +45,8 @@ pub use fault::StreamFault;
 
 /// Blocks of 32 ms between statuses: 4,096 samples at 8 kHz (spec §2.5.5).
 const BLOCKS_PER_STATUS: u32 = 16;
-/// Blocks that may be collected beyond the speech asked for: one status period, and what waits for a decision.
-const SPARE_BLOCKS: usize = BLOCKS_PER_STATUS as usize + 8;
+/// Blocks of net speech that one look of [`STEPS`] blocks may add: all that were undecided, and one before and after them.
+const MOST_AT_ONCE: usize = MOST_UNDECIDED + STEPS + 2;
 /// Most net speech one call may ask for, in seconds.
 const MOST_WANTED: f64 = 120.0;
 
@@ -113,7 +115,7 @@ pub struct Status {
     pub net_speech: NetSpeech,
     /// Seconds of audio received, speech or not.
     pub audio_received_seconds: f64,
-    /// Whether the speech asked for is there. Decided at status boundaries only.
+    /// Whether the speech asked for is there. Said at status boundaries only.
     pub enough: bool,
     wanted: NetSpeech,
 }
@@ -161,6 +163,10 @@ pub struct CallStream {
     raw: [i16; WIDE_BLOCK],
     filled: usize,
     blocks: u64,
+    /// How much speech there is, once it is what was asked for: then no more is collected.
+    complete: Option<NetSpeech>,
+    /// Whether the complete speech was given away.
+    taken: bool,
     enough: bool,
     failed: bool,
     chain: Chain,
@@ -223,6 +229,8 @@ impl CallStream {
             raw: [0; WIDE_BLOCK],
             filled: 0,
             blocks: 0,
+            complete: None,
+            taken: false,
             enough: false,
             failed: false,
             chain: Chain::new(format.rate(), channel_type),
@@ -234,7 +242,7 @@ impl CallStream {
             fbank: Fbank::new(Arc::clone(&tables.fbank)),
             spectrum: Spectrum::new(Arc::clone(&tables.spectrum)),
             movement: Movement::new(),
-            collector: Collector::new(blocks + 1 + SPARE_BLOCKS, block),
+            collector: Collector::new(blocks + 1 + MOST_AT_ONCE, block),
         })
     }
 
@@ -310,10 +318,8 @@ impl CallStream {
                 self.filled = 0;
                 self.process_block();
                 if self.blocks.is_multiple_of(u64::from(BLOCKS_PER_STATUS)) {
-                    let status = self.status();
-                    self.enough = status.net_speech.samples() >= self.wanted.samples();
-                    let status = Some(Status { enough: self.enough, ..status });
-                    return Pushed { consumed: at, status, fault: None };
+                    self.enough = self.complete.is_some();
+                    return Pushed { consumed: at, status: Some(self.status()), fault: None };
                 }
             }
             let decoded = match self.decoder.decode(&bytes[at..end], &mut self.raw[self.filled..block]) {
@@ -378,11 +384,25 @@ impl CallStream {
         let rate = self.format.rate();
         let received = self.blocks * block_samples(rate) as u64 + self.filled as u64;
         Status {
-            net_speech: NetSpeech::from_samples(self.collector.net_samples() as u64, rate),
+            net_speech: self.net_speech(),
             audio_received_seconds: received as f64 / f64::from(rate.hz()),
             enough: self.enough,
             wanted: self.wanted,
         }
+    }
+
+    fn net_speech(&self) -> NetSpeech {
+        let collected = || NetSpeech::from_samples(self.collector.net_samples() as u64, self.format.rate());
+        self.complete.unwrap_or_else(collected)
+    }
+
+    /// How much audio is missing until [`CallStream::push`] reports the next status; at most 0.512 s.
+    pub fn until_status(&self) -> Duration {
+        let rate = self.format.rate();
+        let block = block_samples(rate) as u64;
+        let of_status = u64::from(BLOCKS_PER_STATUS) * block;
+        let received = self.blocks * block + self.filled as u64;
+        Duration::from_micros((of_status - received % of_status) * 1_000_000 / u64::from(rate.hz()))
     }
 
     /// Bytes that the call has reserved for its speech and what decisions need of it; what a call holds beside that is below 64 kB.
@@ -399,7 +419,17 @@ impl CallStream {
         self.collected(self.collector.newest(samples as usize))
     }
 
-    /// Ends the call and gives its speech away without copying it.
+    /// The speech asked for, given away once and without copying it, as soon as it is there: up to 0.48 s before the status that says
+    /// so, for whoever wants to have decided by then. Statuses go on as if it had not been taken.
+    pub fn take_speech(&mut self) -> Option<CollectedSpeech> {
+        if self.complete.is_none() || std::mem::replace(&mut self.taken, true) {
+            return None;
+        }
+        let collected = self.collector.take();
+        Some(self.collected(collected))
+    }
+
+    /// Ends the call and gives its speech away without copying it; none, if it was taken ([`CallStream::take_speech`]).
     pub fn finish(mut self) -> CollectedSpeech {
         self.decide();
         let collected = self.collector.take();
@@ -412,13 +442,22 @@ impl CallStream {
     }
 
     fn process_block(&mut self) {
+        self.blocks += 1;
+        if self.complete.is_some() {
+            return;
+        }
         let Waiting { raw, blocks } = &mut *self.waiting;
         raw[*blocks] = self.raw;
         *blocks += 1;
-        self.blocks += 1;
-        if *blocks == STEPS {
+        if *blocks == STEPS || self.is_nearly_complete() {
             self.decide();
         }
+    }
+
+    /// Whether four more blocks could complete the speech. Changes with a decision only.
+    fn is_nearly_complete(&self) -> bool {
+        let most = MOST_AT_ONCE * block_samples(self.format.rate());
+        (self.collector.net_samples() + most) as u64 >= self.wanted.samples()
     }
 
     /// Finds out which of the waiting blocks are speech, and collects what is.
@@ -443,6 +482,8 @@ impl CallStream {
             self.collector.end_block(self.segmenter.step(*probability, || self.movement.moves()));
         }
         *blocks = 0;
+        let net_speech = self.net_speech();
+        self.complete = (net_speech.samples() >= self.wanted.samples()).then_some(net_speech);
     }
 }
 

@@ -5,8 +5,8 @@ mod common;
 use common::{bytes, engine, open, push_all, voice};
 use peakstream::audio::wav;
 use peakstream::{
-    AnalysisError, AnalysisSpec, AudioFormat, CallSpec, ChannelType, Encoding, OpenError, SampleRate,
-    WireRate,
+    AnalysisError, AnalysisSpec, AudioFormat, CallSpec, CallStream, ChannelType, Encoding, OpenError,
+    SampleRate, WireRate,
 };
 
 const TELEPHONE: AudioFormat = AudioFormat::mono(Encoding::MuLaw, SampleRate::Hz8000);
@@ -24,7 +24,54 @@ fn net_speech_never_decreases_and_percentages_are_truncated_and_uncapped() {
     let last = statuses.last().expect("twelve seconds hold many statuses");
     assert!(last.enough && last.vad_percentage() >= 100);
     assert!(statuses.iter().filter(|status| status.enough).count() == 1, "enough is said once");
-    assert!(last.audio_seconds() < 5.6, "collection stops at the boundary that has enough");
+    assert!(last.audio_seconds() < 5.2, "collection stops when there is enough");
+}
+
+#[test]
+fn complete_speech_is_there_before_the_status_that_says_so() {
+    let audio = bytes(&voice(12.0, 140.0, WireRate::Hz8000), &TELEPHONE);
+    let waits = [4.6, 4.8, 5.0, 5.2, 5.4].map(|wanted| {
+        let (mut stream, mut packets) = (open(TELEPHONE, wanted), audio.chunks(160));
+        let mut push = |stream: &mut CallStream| stream.push(packets.next().expect("enough speech")).status;
+        let (status, speech) = loop {
+            let status = push(&mut stream);
+            if let Some(speech) = stream.take_speech() {
+                break (status, speech);
+            }
+            assert!(!stream.status().enough);
+        };
+        let net_speech = speech.net_speech().seconds();
+        assert!((wanted..wanted + 0.2).contains(&net_speech), "{net_speech} of {wanted}");
+        assert!(stream.take_speech().is_none(), "it is given away once");
+        let (taken_at, wait) = (stream.status().audio_received_seconds, stream.until_status().as_secs_f64());
+        let at_once = status.filter(|status| status.enough);
+        let last = at_once.unwrap_or_else(|| {
+            std::iter::repeat_with(|| push(&mut stream)).flatten().next().expect("a status")
+        });
+        assert!(last.enough && last.net_speech == speech.net_speech());
+        assert_eq!(stream.finish().net_speech().seconds(), 0.0);
+        if at_once.is_some() {
+            return 0.0;
+        }
+        assert!((last.audio_received_seconds - taken_at - wait).abs() < 1e-6);
+        wait
+    });
+    assert!(waits.iter().all(|wait| *wait < 0.512) && waits.iter().any(|wait| *wait > 0.1), "{waits:?}");
+}
+
+#[test]
+fn what_a_call_collects_is_the_beginning_of_what_a_longer_one_does() {
+    let audio = bytes(&voice(12.0, 140.0, WireRate::Hz8000), &TELEPHONE);
+    let collected = |wanted| {
+        let mut stream = open(TELEPHONE, wanted);
+        push_all(&mut stream, &audio);
+        stream.finish()
+    };
+    let long = collected(60.0);
+    for wanted in [3.0, 4.1, 5.0, 6.3] {
+        let short = collected(wanted);
+        assert!(long.samples().starts_with(short.samples()), "{wanted} s");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn collected_speech_is_the_same_to_the_bit() {
         let stereo = AudioFormat::stereo(encoding, rate, 1).expect("a channel it has");
         for format in [AudioFormat::mono(encoding, rate), stereo] {
             let audio = bytes(&voice(6.0, 140.0, format.wire_rate()), &format);
-            let mut stream = open(format, 3.0);
+            let mut stream = open(format, length as f64 / f64::from(rate.hz()));
             audio.chunks(163).for_each(|piece| {
                 push_all(&mut stream, piece);
             });

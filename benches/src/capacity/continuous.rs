@@ -1,6 +1,6 @@
 //! Calls of one thread: their packets when they are due, and between them decisions, the oldest first.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -50,7 +50,10 @@ pub(super) fn load(args: &Args) -> Result<Box<Load<'static>>, Box<dyn Error>> {
     let (models, recordings) = recording::with_models(args.models.as_deref())?;
     let options = EngineOptions { precision: args.precision, ..EngineOptions::default() };
     let engine = model_dir::load_engine_from(&models, options)?;
-    let speech: Vec<u8> = recordings.iter().flat_map(|recording| recording.audio.iter().copied()).collect();
+    // Each once, whatever place in a block it begins at.
+    let mut names = BTreeSet::new();
+    let once = recordings.iter().filter(|recording| names.insert(&recording.name));
+    let speech: Vec<u8> = once.flat_map(|recording| recording.audio.iter().copied()).collect();
     let voice = voice_of(&engine, &speech)?;
     let audio = if args.pattern == Pattern::Conversation { conversation(&speech) } else { speech };
     Ok(Box::new(move |calls, measured| carry(&engine, &audio, &voice, calls as usize, measured)))

@@ -32,7 +32,8 @@ pub(super) fn with_server<T>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let customer = Rc::new(runtime.block_on(Customer::open(server.base_url(), server.first_run()))?);
     let recordings: Rc<[Recording]> = recordings.into();
-    let streamed = recordings.iter().map(streamed).sum::<f64>() / recordings.len() as f64;
+    let mean = |of: fn(&Recording) -> f64| recordings.iter().map(of).sum::<f64>() / recordings.len() as f64;
+    let (streamed, ahead_ms) = (mean(streamed), mean(ahead) * 1e3);
     let first = customer.decide("first", &Operation::Register, &recordings[0], unpaced());
     let credential = runtime.block_on(first)?.credential.ok_or("a registration gave no credential")?;
     let verify = Rc::new(Operation::Verify(credential));
@@ -45,7 +46,8 @@ pub(super) fn with_server<T>(
             Calls { customer: &customer, recordings: &recordings, verify: &verify, server: &server, round };
         let local = LocalSet::new();
         let (times, failed, busy) = runtime.block_on(local.run_until(calls.come(arrivals, measured)));
-        Ok(Carried::new(times, failed, live / args.call_seconds * streamed, busy))
+        let carried = Carried::new(times, failed, live / args.call_seconds * streamed, busy);
+        Ok(Carried { ahead_ms: Some(ahead_ms), ..carried })
     };
     search(&mut load, &|streaming| streaming / streamed * args.call_seconds)
 }
@@ -53,6 +55,11 @@ pub(super) fn with_server<T>(
 /// Seconds until a call has the speech that is asked for.
 fn streamed(recording: &Recording) -> f64 {
     recording.deciding as f64 / f64::from(RATE.hz())
+}
+
+/// Seconds before that at which it has it.
+fn ahead(recording: &Recording) -> f64 {
+    recording.ahead as f64 / f64::from(RATE.hz())
 }
 
 struct Calls<'a> {

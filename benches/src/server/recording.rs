@@ -15,14 +15,22 @@ pub(crate) const ENCODING: Encoding = Encoding::MuLaw;
 pub(crate) const RATE: SampleRate = SampleRate::Hz8000;
 /// Samples, which are bytes, between two statuses.
 pub(crate) const BLOCK: usize = 4096;
+/// Samples that the engine works on at once.
+const STEP: usize = 256;
+/// A number of steps that meets every place in a block before one comes again.
+const STRIDE: usize = 5;
+/// Nothing, in the carrier's bytes.
+const SILENCE: u8 = 0xff;
 
 /// One call.
 pub(crate) struct Recording {
     pub(crate) name: String,
     pub(crate) audio: Vec<u8>,
-    /// Bytes up to and with the one that completes the speech asked for: the engine decides on the same bytes alike,
-    /// however they are cut into packets.
+    /// Bytes up to and with the one with which the engine says that the speech asked for is there, the last one of a block: it decides on
+    /// the same bytes alike, however they are cut into packets.
     pub(crate) deciding: usize,
+    /// Of them, those that the speech was complete without: the decision can be made while they come.
+    pub(crate) ahead: usize,
 }
 
 impl Recording {
@@ -43,7 +51,8 @@ pub(crate) fn with_models(models: Option<&Path>) -> Result<(PathBuf, Vec<Recordi
     Ok((models, recordings))
 }
 
-/// The recorded calls of `folder` that hold enough speech; without any, a voice made by a formula.
+/// The recorded calls of `folder` that hold enough speech; without any, a voice made by a formula. Each of them begins at each place in a
+/// block, behind silence, because callers do not know of blocks: how long before the end of a block its speech is complete is left to chance.
 ///
 /// # Errors
 /// A recording that cannot be read.
@@ -53,17 +62,28 @@ fn all(engine: &Engine, folder: &Path) -> Result<Vec<Recording>, Box<dyn Error>>
         .unwrap_or_default();
     paths.retain(|path: &PathBuf| path.extension().is_some_and(|extension| extension == "wav"));
     paths.sort();
-    let mut recordings = Vec::new();
+    let mut calls = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let audio = audio_file::read(&path, &ReadOptions::default())?.at(RATE)?.encode(ENCODING);
-        recordings.extend(recording(engine, name, audio)?);
+        calls.push((name, audio_file::read(&path, &ReadOptions::default())?.at(RATE)?.encode(ENCODING)));
     }
+    let mut recordings = at_each_place(engine, &calls)?;
     if recordings.is_empty() {
-        recordings.extend(recording(engine, "a voice made by a formula".to_owned(), Audio::new().mulaw)?);
+        recordings = at_each_place(engine, &[("a voice made by a formula".to_owned(), Audio::new().mulaw)])?;
     }
     if recordings.is_empty() {
         return Err("no recording holds enough speech".into());
+    }
+    Ok(recordings)
+}
+
+fn at_each_place(engine: &Engine, calls: &[(String, Vec<u8>)]) -> Result<Vec<Recording>, Box<dyn Error>> {
+    let mut recordings = Vec::new();
+    for turn in 0..BLOCK / STEP {
+        let silence = [SILENCE].repeat(turn * STRIDE * STEP % BLOCK);
+        for (name, audio) in calls {
+            recordings.extend(recording(engine, name.clone(), [&silence, &audio[..]].concat())?);
+        }
     }
     Ok(recordings)
 }
@@ -73,12 +93,13 @@ fn recording(engine: &Engine, name: String, audio: Vec<u8>) -> Result<Option<Rec
     let format = AudioFormat::mono(ENCODING, RATE);
     let mut stream =
         engine.open(CallSpec { format, channel_type: ChannelType::Telephone, wanted: WANTED })?;
-    let mut at = 0;
-    while at < audio.len() {
-        let pushed = stream.push(&audio[at..]);
-        at += pushed.consumed;
-        if pushed.status.is_some_and(|status| status.enough) {
-            return Ok(Some(Recording { name, audio, deciding: at }));
+    let mut complete = None;
+    for (step, samples) in audio.chunks_exact(STEP).enumerate() {
+        let at = (step + 1) * STEP;
+        let status = stream.push(samples).status;
+        complete = complete.or_else(|| stream.take_speech().map(|_speech| at));
+        if let (Some(complete), true) = (complete, status.is_some_and(|status| status.enough)) {
+            return Ok(Some(Recording { name, audio, deciding: at, ahead: at - complete }));
         }
     }
     Ok(None)

@@ -197,13 +197,20 @@ impl Attached {
         if let Some(fault) = pushed.fault {
             return Some(self.unheard(fault).await);
         }
+        let stream = self.stream.as_mut()?;
+        if let Some(speech) = stream.take_speech() {
+            // The rest of the block is still to come; meanwhile its decision can be made.
+            let wait = if pushed.status.is_some() { Duration::ZERO } else { stream.until_status() };
+            let progress = Progress::from(&stream.status());
+            self.session.report(Report::Complete(progress, speech, Instant::now() + wait)).await;
+        }
         let status = pushed.status?;
         self.tell_contradiction();
         let progress = Progress::from(&status);
         self.heard = Instant::now();
         if status.enough {
-            let speech = self.stream.take()?.finish();
-            self.session.report(Report::Enough(progress, speech)).await;
+            self.stream = None;
+            self.session.report(Report::Enough(progress)).await;
             return Some(Over::Enough);
         }
         tokio::select! {

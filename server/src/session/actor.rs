@@ -104,8 +104,10 @@ pub enum Report {
     Heard,
     /// A block was processed.
     Progress(Progress),
-    /// The deciding block was processed.
-    Enough(Progress, CollectedSpeech),
+    /// The speech asked for is complete; the block that says so is still to come, and the decision is due with it.
+    Complete(Progress, CollectedSpeech, Instant),
+    /// That block was processed.
+    Enough(Progress),
     /// The connection ended before that.
     Ended(Progress, Box<CallStream>),
     /// The carrier broke the rules.
@@ -260,8 +262,8 @@ struct Actor {
     told_the_end: bool,
     /// The stream while no audio connection has it.
     stream: Option<Box<CallStream>>,
-    /// The collected speech between its report and its inference.
-    speech: Option<CollectedSpeech>,
+    /// The collected speech between its report and its inference, and when its decision is due.
+    speech: Option<(CollectedSpeech, Instant)>,
     /// The hold on the audio connection: dropping it ends the connection.
     audio: Option<oneshot::Sender<()>>,
     measurement: Option<oneshot::Receiver<MeasurementResult>>,
@@ -356,9 +358,13 @@ impl Actor {
                 self.progress = progress;
                 Input::Progress(progress)
             }
-            Report::Enough(progress, speech) => {
+            Report::Complete(progress, speech, due) => {
                 self.progress = progress;
-                self.speech = Some(speech);
+                self.speech = Some((speech, due));
+                Input::Complete(progress)
+            }
+            Report::Enough(progress) => {
+                self.progress = progress;
                 Input::Enough(progress)
             }
             Report::Ended(progress, stream) => {
@@ -460,14 +466,15 @@ impl Actor {
     }
 
     fn start_inference(&mut self) {
-        let speech = self.speech.take().or_else(|| self.stream.take().map(|stream| stream.finish()));
-        let Some(speech) = speech else {
+        let finished = || self.stream.take().map(|stream| (stream.finish(), Instant::now()));
+        let Some((speech, due)) = self.speech.take().or_else(finished) else {
             self.machine.handle(now(), Input::InferenceFailed(EngineFault::Internal));
             return;
         };
         let biometrics = Arc::clone(&self.services.biometrics);
         let (tenant, request, began) = (self.tenant.clone(), Arc::clone(&self.request), self.began);
-        match self.services.pool.submit(move || biometrics.measure(&tenant, &request, began, &speech)) {
+        let due = due.into_std();
+        match self.services.pool.submit(due, move || biometrics.measure(&tenant, &request, began, &speech)) {
             Ok(result) => self.measurement = Some(result),
             Err(_full) => self.machine.handle(now(), Input::InferenceFailed(EngineFault::Busy)),
         }

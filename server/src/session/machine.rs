@@ -55,7 +55,9 @@ pub enum Input {
     AudioHeard,
     /// A block of audio was processed.
     Progress(Progress),
-    /// The block that completed the speech asked for was processed; the speech is ready for inference.
+    /// The speech asked for is complete and ready for inference; the block that says so is still to come.
+    Complete(Progress),
+    /// The block that says that the speech is complete was processed.
     Enough(Progress),
     /// The audio connection ended before there was enough.
     AudioEnded(Progress),
@@ -119,15 +121,27 @@ pub struct Machine {
     rules: Rules,
     started: Instant,
     state: State,
+    inference: Inference,
     progress: Progress,
     outputs: VecDeque<Output>,
+}
+
+/// What became of the collected speech. It is measured while the audio of its last block still comes, and told with that block.
+#[derive(Debug)]
+enum Inference {
+    /// It is not complete.
+    NotBegun,
+    Begun,
+    /// It was measured, or could not be, before it was to be told.
+    Done(Result<Measurement, EngineFault>),
 }
 
 impl Machine {
     /// A session whose consumer is ready at `now`. Its first output is `info-consumer-ready`.
     pub fn new(rules: Rules, now: Instant) -> Self {
         let outputs = VecDeque::from([Output::Emit(Event::consumer_ready())]);
-        Self { rules, started: now, state: State::AwaitingAudio, progress: Progress::default(), outputs }
+        let (state, inference) = (State::AwaitingAudio, Inference::NotBegun);
+        Self { rules, started: now, state, inference, progress: Progress::default(), outputs }
     }
 
     /// Takes in one input.
@@ -142,14 +156,15 @@ impl Machine {
             Input::AudioAttached if self.accepts_audio() => self.state = State::Streaming { heard: now },
             Input::AudioHeard => self.heard(now),
             Input::Progress(progress) if self.is_streaming() => self.advance(now, progress),
+            Input::Complete(progress) if self.is_streaming() => self.complete(now, progress),
             Input::Enough(progress) if self.is_streaming() => self.decide(now, progress),
             Input::AudioEnded(progress) if self.is_streaming() => self.audio_ended(now, progress),
             Input::AudioFailed(fault, progress) if self.is_streaming() => {
                 self.progress = progress;
                 self.fail(SessionError::Audio(fault));
             }
-            Input::Measured(measured) if self.is_deciding() => self.conclude(measured),
-            Input::InferenceFailed(fault) if self.is_deciding() => self.fail(SessionError::Engine(fault)),
+            Input::Measured(measured) => self.inferred(Ok(measured)),
+            Input::InferenceFailed(fault) => self.inferred(Err(fault)),
             // Late or repeated: the state it belongs to is over.
             _ => {}
         }
@@ -168,6 +183,12 @@ impl Machine {
             }
             State::AwaitingAudio if now >= self.started + times.audio_start => {
                 self.fail(SessionError::Audio(AudioFault::NeverStarted(times.audio_start)));
+            }
+            // The rest of the last block does not come.
+            State::Streaming { heard }
+                if self.is_complete() && (too_old || now >= heard + times.audio_idle) =>
+            {
+                self.decide(now, self.progress);
             }
             State::Streaming { heard } if now >= heard + times.audio_idle => {
                 self.fail(SessionError::Audio(AudioFault::Idle(times.audio_idle)));
@@ -223,10 +244,6 @@ impl Machine {
         matches!(self.state, State::Streaming { .. })
     }
 
-    const fn is_deciding(&self) -> bool {
-        matches!(self.state, State::Deciding { .. })
-    }
-
     fn heard(&mut self, now: Instant) {
         if let State::Streaming { heard } = &mut self.state {
             *heard = now;
@@ -243,18 +260,51 @@ impl Machine {
         }
     }
 
+    fn complete(&mut self, now: Instant, progress: Progress) {
+        self.heard(now);
+        self.progress = progress;
+        self.infer();
+    }
+
+    /// Whether the speech asked for is there, or whatever there is has to do.
+    const fn is_complete(&self) -> bool {
+        !matches!(self.inference, Inference::NotBegun)
+    }
+
+    fn infer(&mut self) {
+        if !self.is_complete() {
+            self.inference = Inference::Begun;
+            self.outputs.push_back(Output::StartInference);
+        }
+    }
+
     fn decide(&mut self, now: Instant, progress: Progress) {
         self.progress = progress;
         self.outputs.push_back(Output::Emit(Event::vad_status(&progress)));
         self.outputs.push_back(Output::StopAudio);
-        self.outputs.push_back(Output::StartInference);
         self.state = State::Deciding { since: now };
+        self.infer();
+        if let Inference::Done(result) = std::mem::replace(&mut self.inference, Inference::Begun) {
+            self.inferred(result);
+        }
+    }
+
+    /// Tells what came of the inference, or keeps it until it is to be told. What comes unasked is dropped.
+    fn inferred(&mut self, result: Result<Measurement, EngineFault>) {
+        match (self.state, &self.inference) {
+            (State::Deciding { .. }, _) => match result {
+                Ok(measured) => self.conclude(measured),
+                Err(fault) => self.fail(SessionError::Engine(fault)),
+            },
+            (State::Streaming { .. }, Inference::Begun) => self.inference = Inference::Done(result),
+            _ => {}
+        }
     }
 
     fn audio_ended(&mut self, now: Instant, progress: Progress) {
         self.progress = progress;
         let grace = self.rules.timeouts.reattach_grace;
-        if self.rules.accept_short && progress.net_speech >= MIN_SPEECH_SECONDS {
+        if self.is_complete() || self.rules.accept_short && progress.net_speech >= MIN_SPEECH_SECONDS {
             self.decide(now, progress);
         } else if grace.is_zero() {
             self.fail(self.ended_early());

@@ -85,9 +85,17 @@ fn streaming(rules: Rules) -> (Machine, Instant) {
 }
 
 fn deciding(rules: Rules) -> (Machine, Instant) {
-    let (mut machine, now) = streaming(rules);
+    let (mut machine, now) = complete(rules);
     machine.handle(now, Input::Enough(progress(5.13)));
-    assert_eq!(drain(&mut machine), ["info-vad-status", "!stop", "!infer"]);
+    assert_eq!(drain(&mut machine), ["info-vad-status", "!stop"]);
+    (machine, now)
+}
+
+/// Its speech is complete, the end of the block is still to come.
+fn complete(rules: Rules) -> (Machine, Instant) {
+    let (mut machine, now) = streaming(rules);
+    machine.handle(now, Input::Complete(progress(5.13)));
+    assert_eq!(drain(&mut machine), ["!infer"]);
     (machine, now)
 }
 
@@ -96,14 +104,59 @@ fn a_registration_goes_from_ready_to_success() {
     let (mut machine, now) = streaming(rules());
     machine.handle(now, Input::Progress(progress(0.0)));
     machine.handle(now, Input::Progress(progress(2.06)));
+    machine.handle(now, Input::Complete(progress(5.13)));
     machine.handle(now, Input::Enough(progress(5.13)));
     assert_eq!(
         drain(&mut machine),
-        ["info-vad-status", "info-vad-status", "info-vad-status", "!stop", "!infer"]
+        ["info-vad-status", "info-vad-status", "!infer", "info-vad-status", "!stop"]
     );
     machine.handle(now, Input::Measured(registered(Consequence::Nothing)));
     assert_eq!(drain(&mut machine), ["result-success", "!ended"]);
     assert!(machine.is_over() && machine.deadline().is_none());
+}
+
+#[test]
+fn what_is_known_before_the_block_ends_is_told_with_its_end() {
+    let outcomes = [
+        (Input::Measured(registered(Consequence::Nothing)), "result-success"),
+        (Input::InferenceFailed(EngineFault::Busy), "error-das-Peak"),
+    ];
+    for (known, told) in outcomes {
+        let (mut machine, now) = complete(rules());
+        machine.handle(now, known);
+        assert!(drain(&mut machine).is_empty() && machine.stage() == Stage::Streaming);
+        machine.handle(now, Input::Enough(progress(5.13)));
+        assert_eq!(drain(&mut machine), ["info-vad-status", "!stop", told, "!ended"]);
+    }
+}
+
+#[test]
+fn complete_speech_is_decided_though_the_block_does_not_end() {
+    for measured in [true, false] {
+        for end in [Some(Input::AudioEnded(progress(5.13))), None] {
+            let (mut machine, now) = complete(rules());
+            if measured {
+                machine.handle(now, Input::Measured(registered(Consequence::Nothing)));
+            }
+            // It ends early, or nothing comes any more.
+            match end {
+                Some(end) => machine.handle(now, end),
+                None => machine.handle_timeout(now + 20 * SECOND),
+            }
+            if !measured {
+                machine.handle(now, Input::Measured(registered(Consequence::Nothing)));
+            }
+            assert_eq!(drain(&mut machine), ["info-vad-status", "!stop", "result-success", "!ended"]);
+        }
+    }
+}
+
+#[test]
+fn a_session_that_fails_before_the_block_ends_does_not_tell_what_is_known() {
+    let (mut machine, now) = complete(rules());
+    machine.handle(now, Input::Measured(registered(Consequence::Nothing)));
+    machine.handle(now, Input::Cancelled);
+    assert_eq!(drain(&mut machine), ["error-audio", "!stop", "!ended"]);
 }
 
 #[test]
@@ -267,6 +320,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         4 => Just(Input::AudioAttached),
         2 => Just(Input::AudioHeard),
         4 => step.clone().prop_map(Input::Progress),
+        2 => step.clone().prop_map(Input::Complete),
         2 => step.clone().prop_map(Input::Enough),
         1 => step.clone().prop_map(Input::AudioEnded),
         1 => step.prop_map(|p| Input::AudioFailed(AudioFault::Protocol("test"), p)),
