@@ -42,8 +42,8 @@ const ATTEMPTS: u32 = 5;
 enum Pattern {
     /// Once, after 5 s of net speech; through the server.
     Once,
-    /// After 3 s of net speech and again after each further second, on the newest 3 s; through the engine alone. The caller speaks
-    /// and is silent as in a conversation (ITU-T P.59: 39 % of the time).
+    /// After 3 s of net speech and again after each further second, on the newest five windows of 1 s, each analysed once; through the
+    /// engine alone. The caller speaks and is silent as in a conversation (ITU-T P.59: 39 % of the time).
     Conversation,
     /// The same, with callers who never stop speaking.
     Monologue,

@@ -13,6 +13,7 @@ mod messages;
 mod mismatch;
 mod network;
 mod parked;
+mod repeated;
 mod restart;
 mod server;
 mod signalling;
@@ -47,6 +48,8 @@ enum Command {
     Network(network::Args),
     /// Measures AudioHook calls that wait for a session: memory and computing time; prints JSON.
     Parked(parked::Args),
+    /// Hears calls again at each further second of their speech, in several manners, for a study.
+    Repeated(repeated::Args),
     /// Times the start of a server after kill -9, with many results stored; prints JSON.
     Restart(restart::Args),
     /// Measures a running server over loopback: memory per call, time to a decision; prints JSON.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Messages(args) => messages::run(&args),
         Command::Network(args) => network::run(&args),
         Command::Parked(args) => parked::run(&args),
+        Command::Repeated(args) => repeated::run(&args),
         Command::Restart(args) => restart::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Signalling(args) => signalling::run(&args),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::analysis::{Heard, together};
 use crate::audio::polyphase::Filters;
 use crate::decision::{Calibration, Centre, CompareError};
 use crate::model::authenticity::{AuthenticityModel, Listened};
@@ -18,8 +19,9 @@ use crate::speech::silero::{self, Silero, SileroWeights};
 use crate::speech::spectrum::{Spectrum, SpectrumTables};
 use crate::stream::SharedTables;
 use crate::{
-    Action, CallSpec, CallStream, ChannelType, CollectedSpeech, CpuLevel, Gate, Gates, Judgement,
-    JudgementLimits, Llr, ModelHash, OpenError, Precision, Score, Shortfall, Template,
+    Action, Analysis, AnalysisError, AnalysisSpec, CallSpec, CallStream, ChannelType, CollectedSpeech,
+    CpuLevel, Gate, Gates, JudgementLimits, Llr, ModelHash, OpenError, Precision, Score, Shortfall,
+    SlidingAnalysis, Template,
 };
 
 /// What an operator decides about the engine.
@@ -29,34 +31,6 @@ pub struct EngineOptions {
     pub judgement: JudgementLimits,
     /// What the speaker network is computed in.
     pub precision: Precision,
-}
-
-/// Which network analyses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnalysisSpec {
-    /// One of [`Engine::models`].
-    pub model: ModelHash,
-}
-
-/// What speech says about its speaker.
-#[derive(Debug)]
-pub struct Analysis {
-    /// The voice.
-    pub template: Template,
-    /// Whether it is live and human: evidence, or why there is none.
-    pub judgement: Judgement,
-}
-
-/// Why speech gave no analysis.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AnalysisError {
-    /// Under 0.3 s of speech.
-    #[error("too little speech: {0:.2} s")]
-    TooLittleSpeech(f64),
-    /// Not one of [`Engine::models`].
-    #[error("unknown model {0}")]
-    UnknownModel(ModelHash),
 }
 
 /// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
@@ -207,6 +181,27 @@ impl Engine {
     /// # Errors
     /// See [`AnalysisError`].
     pub fn analyse(&self, speech: &CollectedSpeech, spec: AnalysisSpec) -> Result<Analysis, AnalysisError> {
+        let heard = self.hear(speech, spec)?;
+        let analysis = together(&[heard], &self.inner.options.judgement, &self.inner.authenticity);
+        analysis.ok_or_else(|| too_little(speech))
+    }
+
+    /// Analyses one more window of a call that goes on, such as its newest second ([`CallStream::newest`]), and tells what the newest windows say
+    /// together. Costs what an analysis of that window does.
+    ///
+    /// # Errors
+    /// See [`AnalysisError`]; the windows are then those from before.
+    pub fn analyse_window(
+        &self,
+        window: &CollectedSpeech,
+        sliding: &mut SlidingAnalysis,
+    ) -> Result<Analysis, AnalysisError> {
+        let heard = self.hear(window, sliding.spec)?;
+        let analysis = sliding.add(heard, &self.inner.options.judgement, &self.inner.authenticity);
+        analysis.ok_or_else(|| too_little(window))
+    }
+
+    fn hear(&self, speech: &CollectedSpeech, spec: AnalysisSpec) -> Result<Heard, AnalysisError> {
         if !self.has_model(spec.model) {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
@@ -224,13 +219,8 @@ impl Engine {
                 (inner.speaker.template(speech.features(), ChannelType::Microphone), by_telephone)
             }
         };
-        let too_little = AnalysisError::TooLittleSpeech(speech.net_speech().seconds());
-        let template = template.ok_or(too_little)?.with_evidence(Some(speech.evidence()));
-        let judgement = match inner.options.judgement.objection(speech) {
-            Some(why) => Judgement::None(why),
-            None => inner.authenticity.judge(listened),
-        };
-        Ok(Analysis { template: template.with_telephone(by_telephone.as_ref()), judgement })
+        let template = template.ok_or_else(|| too_little(speech))?;
+        Ok(Heard::new(template.with_telephone(by_telephone.as_ref()), listened, speech))
     }
 
     /// The voice alone, without authenticity and in its own band only: for comparing recordings that are too short to judge
@@ -327,6 +317,10 @@ impl Engine {
         let by_telephone = |voice: &Template| voice.by_telephone().map(Cow::Owned).ok_or(mismatch);
         Ok((calibration, [by_telephone(a)?, by_telephone(b)?]))
     }
+}
+
+fn too_little(speech: &CollectedSpeech) -> AnalysisError {
+    AnalysisError::TooLittleSpeech(speech.net_speech().seconds())
 }
 
 fn load_silero(source: &Source<'_>, info: &ModelInfo) -> Result<Arc<SileroWeights>, LoadError> {

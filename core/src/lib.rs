@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! carrier bytes ─ CallStream::push: channel select → decode → resample → speech detection → features
-//!               ─ CallStream::finish → CollectedSpeech
+//!               ─ CallStream::take_speech or finish → CollectedSpeech
 //!               ─ Engine::analyse → Template, Judgement ─ at an AttackRate → Authenticity
 //!               ─ Engine::compare → Score        credential::seal → what the customer keeps
 //! ```
@@ -18,6 +18,7 @@
 //! An engine refuses to exist if one of its models does not reproduce its golden vectors ([`LoadError`]).
 #![deny(unsafe_code)]
 
+mod analysis;
 pub mod audio;
 pub mod credential;
 pub mod decision;
@@ -30,13 +31,14 @@ pub mod speech;
 pub mod stream;
 mod units;
 
+pub use analysis::{Analysis, AnalysisError, AnalysisSpec, SlidingAnalysis};
 pub use audio::encoding::Encoding;
 pub use audio::format::{AudioFormat, Codec, Container, FieldError, FormatFields, Framing};
 pub use decision::{
     Calibration, Centre, CompareError, Evidence, Judgement, JudgementLimits, NoThreshold, OperatingPoint,
     Unjudged, Voices,
 };
-pub use engine::{Analysis, AnalysisError, AnalysisSpec, Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions};
 pub use model::{LoadError, ModelInfo, Precision, PrecisionError, Template};
 pub use quality::{Action, Figures, Gate, Gates, Shortfall};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use peakstream::{AnalysisSpec, CallStream, Engine, EngineOptions, Template};
+use peakstream::{AnalysisSpec, CallStream, Engine, EngineOptions, SlidingAnalysis, Template};
 use peakstream_server::model_dir;
 
 use super::{Args, Carried, Exponential, Load, Pattern};
@@ -28,8 +29,12 @@ const CONVERSATION: f64 = 600.0;
 const BATCH: usize = 1024;
 /// G.711 µ-law of nothing.
 const SILENCE: u8 = 0xff;
-/// Net speech of a decision, in seconds: the newest of the call.
-const NEWEST: f64 = 3.0;
+/// Net speech that is analysed for a decision, in seconds: what has come since the decision before.
+const WINDOW: f64 = 1.0;
+/// Such windows that a decision is of, the newest of the call (`docs/engine.md`).
+const WINDOWS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
+/// Of them that there are before there is a decision: three seconds, as the server wants for one.
+const LEAST_WINDOWS: usize = 3;
 /// Net speech that a call collects before another takes its place, in seconds.
 const WHOLE: f64 = 30.0;
 /// Until the first decisions have been taken.
@@ -43,6 +48,7 @@ struct Call {
     at: usize,
     /// Whole seconds of net speech at its last decision.
     decided: u64,
+    sliding: SlidingAnalysis,
 }
 
 /// What puts a load on the engine: live calls in.
@@ -73,7 +79,7 @@ fn conversation(speech: &[u8]) -> Vec<u8> {
 
 /// Whose calls these claim to be.
 fn voice_of(engine: &Engine, audio: &[u8]) -> Result<Template, Box<dyn Error>> {
-    let mut stream = open(engine, NEWEST)?;
+    let mut stream = open(engine, 5.0)?;
     stream.push_all(audio);
     Ok(engine.analyse(&stream.finish(), AnalysisSpec { model: engine.newest_model() })?.template)
 }
@@ -93,7 +99,7 @@ fn carry(
         let mut stream = open(engine, WHOLE)?;
         // Calls begin at any time: their batches must not be complete all at once.
         stream.push_all(&vec![SILENCE; BATCH * number / calls]);
-        running.push(Call { stream, at, decided: 0 });
+        running.push(Call { stream, at, decided: 0, sliding: SlidingAnalysis::new(spec, WINDOWS) });
     }
     let (mut waiting, mut times, mut frames, mut idle) = (VecDeque::new(), Vec::new(), 0, Duration::ZERO);
     let begin = Instant::now();
@@ -106,17 +112,26 @@ fn carry(
             break;
         }
         while due(packet) <= now {
-            let call = &mut running[packet % calls];
-            if call.take(engine, audio)? {
-                waiting.push_back((packet % calls, due(packet)));
+            let number = packet % calls;
+            match running[number].take(engine, audio, spec)? {
+                Took::Nothing => {}
+                Took::Decision => waiting.push_back((number, due(packet))),
+                Took::Last => {
+                    // What still waits for the call before is as late as it is now.
+                    let of_it = |(waits, since): &(usize, Instant)| *waits == number && *since >= settled;
+                    let late = waiting.iter().filter(|waits| of_it(waits));
+                    times.extend(late.map(|(_, since)| since.elapsed().as_secs_f64() * 1e3));
+                    waiting.retain(|(waits, _)| *waits != number);
+                }
             }
             packet += 1;
         }
         if let Some((number, since)) = waiting.pop_front() {
-            let speech = running[number].stream.newest(NEWEST);
-            let analysis = engine.analyse(&speech, spec)?;
+            let Call { stream, sliding, .. } = &mut running[number];
+            let speech = stream.newest(WINDOW);
+            let analysis = engine.analyse_window(&speech, sliding)?;
             let _ = black_box(engine.compare(voice, &analysis.template));
-            if since >= settled {
+            if since >= settled && sliding.windows() >= LEAST_WINDOWS {
                 times.push(since.elapsed().as_secs_f64() * 1e3);
                 frames += speech.frames();
             }
@@ -133,9 +148,18 @@ fn carry(
     Ok(Carried { frames, ..Carried::new(times, 0, calls as f64, Some(busy)) })
 }
 
+/// What a packet led to.
+enum Took {
+    Nothing,
+    /// There is a decision to take.
+    Decision,
+    /// It was the call's last one, and another call has taken its place.
+    Last,
+}
+
 impl Call {
-    /// Takes its next packet. Whether there is a decision to take.
-    fn take(&mut self, engine: &Engine, audio: &[u8]) -> Result<bool, Box<dyn Error>> {
+    /// Takes its next packet.
+    fn take(&mut self, engine: &Engine, audio: &[u8], spec: AnalysisSpec) -> Result<Took, Box<dyn Error>> {
         if self.at + PACKET > audio.len() {
             self.at = 0;
         }
@@ -143,14 +167,15 @@ impl Call {
         self.at += PACKET;
         let status = self.stream.status();
         let seconds = status.net_speech.seconds();
-        let due = seconds >= NEWEST && seconds as u64 > self.decided;
+        let due = seconds as u64 > self.decided;
         if due {
             self.decided = seconds as u64;
         }
         if status.enough {
-            (self.stream, self.decided) = (open(engine, WHOLE)?, 0);
-            return Ok(false);
+            let sliding = SlidingAnalysis::new(spec, WINDOWS);
+            *self = Self { stream: open(engine, WHOLE)?, at: self.at, decided: 0, sliding };
+            return Ok(Took::Last);
         }
-        Ok(due)
+        Ok(if due { Took::Decision } else { Took::Nothing })
     }
 }

@@ -101,11 +101,22 @@ impl JudgementLimits {
 
     /// Why some speech is not judged, in the order of [`Gate::ALL`]; `None` if it is. Costs one pass over the samples.
     pub fn objection(&self, speech: &CollectedSpeech) -> Option<Unjudged> {
-        if speech.mismatch().is_some() {
+        let (mismatch, net_speech) = (speech.mismatch().is_some(), speech.net_speech().seconds());
+        self.objection_to(mismatch, net_speech, quality::signal_noise_ratio(speech))
+    }
+
+    /// The same of speech of which this is known.
+    pub(crate) fn objection_to(
+        &self,
+        mismatch: bool,
+        net_speech: f64,
+        signal_noise_ratio: f32,
+    ) -> Option<Unjudged> {
+        if mismatch {
             Some(Unjudged::CodecMismatch)
-        } else if speech.net_speech().seconds() < self.net_speech {
+        } else if net_speech < self.net_speech {
             Some(Unjudged::NetSpeech)
-        } else if quality::signal_noise_ratio(speech) < self.signal_noise_ratio {
+        } else if signal_noise_ratio < self.signal_noise_ratio {
             Some(Unjudged::SignalNoiseRatio)
         } else {
             None

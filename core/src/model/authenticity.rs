@@ -4,6 +4,7 @@
 //! layers of the speaker network, of the telephone band, which is computed anyway. Its logit becomes a log-likelihood ratio by a
 //! calibration fitted on corpora and synthesisers it was not trained on. What follows from it is not decided here: [`Judgement`].
 
+use std::iter::Sum;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -104,6 +105,12 @@ struct Expected {
     logit: f32,
     llr: f32,
     tolerance: f64,
+}
+
+impl Sum for Listened {
+    fn sum<I: Iterator<Item = Self>>(calls: I) -> Self {
+        calls.fold(Self::default(), |all, one| Self { sum: all.sum + one.sum, runs: all.runs + one.runs })
+    }
 }
 
 impl AuthenticityModel {

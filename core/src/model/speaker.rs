@@ -61,6 +61,36 @@ impl Template {
         Some(Self { model, channel_type, values, by_telephone: None, evidence: None })
     }
 
+    /// The mean direction of a voice in several pieces of one call, all of one model and channel type; it was made of all of them. `None` for
+    /// no pieces, or if they cancel each other.
+    pub(crate) fn mean<'a>(pieces: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
+        let mut others = pieces.clone();
+        let first = others.next()?;
+        if others.next().is_none() {
+            return Some(first.clone());
+        }
+        let count = pieces.clone().count() as f32;
+        let mut sum = [0.0f64; DIMENSIONS];
+        for piece in pieces.clone() {
+            sum.iter_mut().zip(&piece.values).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        let telephones = pieces.clone().map(Self::telephone_alone).collect::<Option<Vec<_>>>();
+        let by_telephone = telephones.and_then(|pieces| Self::mean(pieces.iter()));
+        let evidence =
+            pieces.clone().map(|piece| piece.evidence).collect::<Option<Vec<_>>>().map(|evidence| Evidence {
+                net_speech: evidence.iter().map(|of| of.net_speech).sum(),
+                snr: evidence.iter().map(|of| of.snr).sum::<f32>() / count,
+            });
+        let mean = Self::new(first.model, first.channel_type, sum.map(|value| value as f32))?;
+        Some(mean.with_telephone(by_telephone.as_ref()).with_evidence(evidence))
+    }
+
+    /// What a telephone leaves of it, as far as it is kept beside it.
+    fn telephone_alone(&self) -> Option<Self> {
+        let values = self.by_telephone?;
+        Some(Self { channel_type: ChannelType::Telephone, values, by_telephone: None, ..self.clone() })
+    }
+
     /// The same voice, with what a telephone leaves of it: what it is compared by with voices that came by telephone.
     #[must_use]
     pub fn with_telephone(mut self, voice: Option<&Self>) -> Self {

@@ -202,7 +202,8 @@ impl Attached {
             // The rest of the block is still to come; meanwhile its decision can be made.
             let wait = if pushed.status.is_some() { Duration::ZERO } else { stream.until_status() };
             let progress = Progress::from(&stream.status());
-            self.session.report(Report::Complete(progress, speech, Instant::now() + wait)).await;
+            let due = Instant::now() + wait;
+            self.session.report(Report::Complete(progress, Box::new(speech), due)).await;
         }
         let status = pushed.status?;
         self.tell_contradiction();

@@ -105,7 +105,7 @@ pub enum Report {
     /// A block was processed.
     Progress(Progress),
     /// The speech asked for is complete; the block that says so is still to come, and the decision is due with it.
-    Complete(Progress, CollectedSpeech, Instant),
+    Complete(Progress, Box<CollectedSpeech>, Instant),
     /// That block was processed.
     Enough(Progress),
     /// The connection ended before that.
@@ -263,7 +263,7 @@ struct Actor {
     /// The stream while no audio connection has it.
     stream: Option<Box<CallStream>>,
     /// The collected speech between its report and its inference, and when its decision is due.
-    speech: Option<(CollectedSpeech, Instant)>,
+    speech: Option<(Box<CollectedSpeech>, Instant)>,
     /// The hold on the audio connection: dropping it ends the connection.
     audio: Option<oneshot::Sender<()>>,
     measurement: Option<oneshot::Receiver<MeasurementResult>>,
@@ -466,7 +466,7 @@ impl Actor {
     }
 
     fn start_inference(&mut self) {
-        let finished = || self.stream.take().map(|stream| (stream.finish(), Instant::now()));
+        let finished = || self.stream.take().map(|stream| (Box::new(stream.finish()), Instant::now()));
         let Some((speech, due)) = self.speech.take().or_else(finished) else {
             self.machine.handle(now(), Input::InferenceFailed(EngineFault::Internal));
             return;

@@ -133,7 +133,7 @@ enum Inference {
     NotBegun,
     Begun,
     /// It was measured, or could not be, before it was to be told.
-    Done(Result<Measurement, EngineFault>),
+    Done(Box<Result<Measurement, EngineFault>>),
 }
 
 impl Machine {
@@ -285,7 +285,7 @@ impl Machine {
         self.state = State::Deciding { since: now };
         self.infer();
         if let Inference::Done(result) = std::mem::replace(&mut self.inference, Inference::Begun) {
-            self.inferred(result);
+            self.inferred(*result);
         }
     }
 
@@ -296,7 +296,7 @@ impl Machine {
                 Ok(measured) => self.conclude(measured),
                 Err(fault) => self.fail(SessionError::Engine(fault)),
             },
-            (State::Streaming { .. }, Inference::Begun) => self.inference = Inference::Done(result),
+            (State::Streaming { .. }, Inference::Begun) => self.inference = Inference::Done(Box::new(result)),
             _ => {}
         }
     }
