@@ -169,7 +169,7 @@ def page(rows):
         *loads(rows),
         "",
         "*Live calls* that are decided once are calls of a minute that come at random times; each streams packets of 20 ms in real time through the server until it is",
-        "decided after 5 s of net speech, when its stream ends. A load counts as carried if 99 of 100 decisions come within 50 ms of the deciding packet, twice. *The deciding packet* is",
+        "decided after 5 s of net speech, when its stream ends. A load counts as carried if 99 of 100 decisions come within 50 ms of the deciding packet, in two of three attempts. *The deciding packet* is",
         f"the last one of the 0.512 s with which the server has to say that there is enough; the speech is complete {ahead(rows)} before it, and is measured while",
         "the rest comes (calls begin at each place in such a block alike, so that one of sixteen has no time left). *Decided again* are calls",
         "that stream all the time, straight into the engine: after each further second of net speech, which is analysed once, by the newest five of them together (`docs/engine.md` says",
