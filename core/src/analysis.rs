@@ -56,7 +56,7 @@ impl SlidingAnalysis {
         Self { spec, most: windows, windows: VecDeque::with_capacity(windows.get()) }
     }
 
-    /// Windows that the next decision will be of, without the one that is added for it.
+    /// How many windows the newest decision was of.
     pub fn windows(&self) -> usize {
         self.windows.len()
     }

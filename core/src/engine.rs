@@ -190,7 +190,7 @@ impl Engine {
     /// together. Costs what an analysis of that window does.
     ///
     /// # Errors
-    /// See [`AnalysisError`]; the windows are then those from before.
+    /// See [`AnalysisError`]. A window without speech changes nothing.
     pub fn analyse_window(
         &self,
         window: &CollectedSpeech,

@@ -142,7 +142,8 @@ pub(crate) struct SharedTables {
     pub(crate) spectrum: Arc<SpectrumTables>,
 }
 
-/// One live call. See the [module's documentation](self) for what pushing costs.
+/// One live call. See the [module's documentation](self) for what pushing costs. Parts of it begin with cache lines, so it wants 64-byte alignment:
+/// where another language allocates, put it into a box.
 pub struct CallStream {
     /// What was declared.
     declared: AudioFormat,
