@@ -238,7 +238,7 @@ class Run:
         return taken
 
     def capacity(self):
-        found, seconds = [], ["--seconds", 5 if self.quick else 30]
+        found, seconds = [], ["--seconds", 5 if self.quick else 60]
         for precision in self.precisions():
             own = [*seconds, "--precision", precision]
             once = ["--pattern", "once", *own, *self.bound()]

@@ -11,7 +11,7 @@ use crate::model::authenticity::{AuthenticityModel, Listened};
 use crate::model::golden::Golden;
 use crate::model::speaker::SpeakerModel;
 use crate::model::tensors::Tensors;
-use crate::model::{Job, LoadError, Manifest, ModelInfo, Source};
+use crate::model::{Job, LoadError, Manifest, ModelInfo, NO_PAUSE, Source};
 use crate::quality::{self, Piece};
 use crate::speech::blocks::speech_blocks;
 use crate::speech::fbank::{self, FbankTables};
@@ -20,7 +20,7 @@ use crate::speech::spectrum::{Spectrum, SpectrumTables};
 use crate::stream::SharedTables;
 use crate::{
     Action, Analysis, AnalysisError, AnalysisSpec, CallSpec, CallStream, ChannelType, CollectedSpeech,
-    CpuLevel, Gate, Gates, JudgementLimits, Llr, ModelHash, OpenError, Precision, Score, Shortfall,
+    CpuLevel, Gate, Gates, JudgementLimits, Llr, ModelHash, OpenError, Pause, Precision, Score, Shortfall,
     SlidingAnalysis, Template,
 };
 
@@ -35,8 +35,8 @@ pub struct EngineOptions {
 
 /// Models, tables and calibrations. Cheap to clone, shared by all threads, never changes.
 ///
-/// About 0.2 GiB with the models of the shipped manifest; and, for each thread that ever embedded at the same time as others, 4 MB for each
-/// second of the longest speech, 40 MB at most.
+/// About 0.2 GiB with the models of the shipped manifest; and, for each embedding that was ever under way at the same time as others, 4 MB for
+/// each second of the longest speech, 40 MB at most.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -181,7 +181,20 @@ impl Engine {
     /// # Errors
     /// See [`AnalysisError`].
     pub fn analyse(&self, speech: &CollectedSpeech, spec: AnalysisSpec) -> Result<Analysis, AnalysisError> {
-        let heard = self.hear(speech, spec)?;
+        self.analyse_with_pauses(speech, spec, NO_PAUSE)
+    }
+
+    /// The same, with a pause after every few milliseconds: a thread that analyses can do there what has become more urgent.
+    ///
+    /// # Errors
+    /// See [`AnalysisError`].
+    pub fn analyse_with_pauses(
+        &self,
+        speech: &CollectedSpeech,
+        spec: AnalysisSpec,
+        pause: Pause<'_>,
+    ) -> Result<Analysis, AnalysisError> {
+        let heard = self.hear(speech, spec, pause)?;
         let analysis = together(&[heard], &self.inner.options.judgement, &self.inner.authenticity);
         analysis.ok_or_else(|| too_little(speech))
     }
@@ -196,27 +209,32 @@ impl Engine {
         window: &CollectedSpeech,
         sliding: &mut SlidingAnalysis,
     ) -> Result<Analysis, AnalysisError> {
-        let heard = self.hear(window, sliding.spec)?;
+        let heard = self.hear(window, sliding.spec, NO_PAUSE)?;
         let analysis = sliding.add(heard, &self.inner.options.judgement, &self.inner.authenticity);
         analysis.ok_or_else(|| too_little(window))
     }
 
-    fn hear(&self, speech: &CollectedSpeech, spec: AnalysisSpec) -> Result<Heard, AnalysisError> {
+    fn hear(
+        &self,
+        speech: &CollectedSpeech,
+        spec: AnalysisSpec,
+        pause: Pause<'_>,
+    ) -> Result<Heard, AnalysisError> {
         if !self.has_model(spec.model) {
             return Err(AnalysisError::UnknownModel(spec.model));
         }
         let inner = &*self.inner;
         let mut listened = Listened::default();
         let mut listen = |heard: &[f32]| inner.authenticity.listen(heard, &mut listened);
+        let mut listen =
+            |rows: &[f32]| inner.speaker.listen(rows, ChannelType::Telephone, &mut listen, pause);
         let (template, by_telephone) = match speech.channel_type() {
-            ChannelType::Telephone => {
-                (inner.speaker.listen(speech.features(), ChannelType::Telephone, &mut listen), None)
-            }
+            ChannelType::Telephone => (listen(speech.features()), None),
             // What a telephone would have left of it: a second run of the network, and the one that tells synthesis.
             ChannelType::Microphone => {
                 let rows = speech.features_by_telephone(&inner.tables.fbank);
-                let by_telephone = inner.speaker.listen(&rows, ChannelType::Telephone, &mut listen);
-                (inner.speaker.template(speech.features(), ChannelType::Microphone), by_telephone)
+                let by_telephone = listen(&rows);
+                (inner.speaker.template(speech.features(), ChannelType::Microphone, pause), by_telephone)
             }
         };
         let template = template.ok_or_else(|| too_little(speech))?;
@@ -226,13 +244,13 @@ impl Engine {
     /// The voice alone, without authenticity and in its own band only: for comparing recordings that are too short to judge
     /// (from 0.3 s). `None` if there is less speech than that.
     pub fn template(&self, speech: &CollectedSpeech) -> Option<Template> {
-        let template = self.inner.speaker.template(speech.features(), speech.channel_type())?;
+        let template = self.inner.speaker.template(speech.features(), speech.channel_type(), NO_PAUSE)?;
         Some(template.with_evidence(Some(speech.evidence())))
     }
 
     /// The voice in log-mel features of [`crate::speech::fbank`], row by row, 80 numbers each; `None` under 30 rows.
     pub fn template_of_features(&self, rows: &[f32], channel_type: ChannelType) -> Option<Template> {
-        self.inner.speaker.template(rows, channel_type)
+        self.inner.speaker.template(rows, channel_type, NO_PAUSE)
     }
 
     /// Evidence of a live human voice in what the layers of the speaker network said of a run: the numbers that the authenticity network takes
@@ -245,25 +263,39 @@ impl Engine {
     /// The quality gates that the speech does not pass, in the order of [`Gate::ALL`]. Whether several people talk is the last
     /// question, and is not asked of speech that is refused anyway: see [`Engine::one_voice`] for its cost.
     pub fn judge(&self, speech: &CollectedSpeech, gates: &Gates) -> Vec<Shortfall> {
+        self.judge_with_pauses(speech, gates, NO_PAUSE)
+    }
+
+    /// The same, with pauses while it is found out whether several people talk.
+    pub fn judge_with_pauses(
+        &self,
+        speech: &CollectedSpeech,
+        gates: &Gates,
+        pause: Pause<'_>,
+    ) -> Vec<Shortfall> {
         let mut figures = speech.figures();
         let shortfalls = gates.judge(&figures);
         let refused = shortfalls.iter().any(|shortfall| shortfall.action == Action::Refuse);
         if refused || !gates.asks(Gate::MultipleSpeakers) {
             return shortfalls;
         }
-        figures.one_voice = self.one_voice(speech);
+        figures.one_voice = self.least_alike(speech, pause);
         gates.judge(&figures)
     }
 
     /// [`Figures::one_voice`](crate::Figures::one_voice) of some speech. It is cut into two to five pieces and each is embedded by itself, which costs about as
     /// much as [`Engine::analyse`].
     pub fn one_voice(&self, speech: &CollectedSpeech) -> Option<f32> {
+        self.least_alike(speech, NO_PAUSE)
+    }
+
+    fn least_alike(&self, speech: &CollectedSpeech, pause: Pause<'_>) -> Option<f32> {
         let (rows, evidence) = (speech.features(), speech.evidence());
         let cuts = quality::pieces(rows, evidence.net_speech)?;
         let mut pieces = Vec::with_capacity(cuts.len() - 1);
         for cut in cuts.windows(2) {
             let own = &rows[cut[0] * fbank::BINS..cut[1] * fbank::BINS];
-            if let Some(template) = self.inner.speaker.template(own, speech.channel_type()) {
+            if let Some(template) = self.inner.speaker.template(own, speech.channel_type(), pause) {
                 let seconds = evidence.net_speech * own.len() as f32 / rows.len() as f32;
                 pieces.push(Piece { template, seconds });
             }

@@ -39,7 +39,7 @@ pub use decision::{
     Unjudged, Voices,
 };
 pub use engine::{Engine, EngineOptions};
-pub use model::{LoadError, ModelInfo, Precision, PrecisionError, Template};
+pub use model::{LoadError, ModelInfo, Pause, Precision, PrecisionError, Template};
 pub use quality::{Action, Figures, Gate, Gates, Shortfall};
 pub use simd::{CPU_VARIABLE, Level as CpuLevel, LevelError as CpuLevelError};
 pub use stream::{CallSpec, CallStream, CollectedSpeech, OpenError, Pushed, Status, StreamFault};

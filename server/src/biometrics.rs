@@ -11,7 +11,7 @@ use peakstream::credential::{self, Credential, CredentialError};
 use peakstream::replay::Fingerprint;
 use peakstream::{
     Action, AnalysisSpec, AudioFormat, Calibration, CallSpec, CallStream, Centre, CollectedSpeech, Engine,
-    Gate, Gates, ModelHash, OpenError, Shortfall, Template, Voices,
+    Gate, Gates, ModelHash, OpenError, Pause, Shortfall, Template, Voices,
 };
 
 use zeroize::Zeroizing;
@@ -66,7 +66,7 @@ impl Biometrics {
     }
 
     /// Measures collected speech: its quality, authenticity, whether it was heard before, and a credential or a score. Takes tens of
-    /// milliseconds of one core. `began`: when the session did.
+    /// milliseconds of one core, with pauses. `began`: when the session did.
     ///
     /// # Errors
     /// What the client is told, as a das-Peak error.
@@ -76,15 +76,17 @@ impl Biometrics {
         request: &SessionRequest,
         began: Timestamp,
         speech: &CollectedSpeech,
+        pause: Pause<'_>,
     ) -> Result<Measurement, EngineFault> {
         let seconds = speech.net_speech().seconds();
         if seconds < MIN_SPEECH_SECONDS {
             return Err(EngineFault::TooLittleSpeech { centiseconds: (seconds * 100.0) as u32 });
         }
-        let shortfalls = self.shortfalls(&request.policy.gates, speech)?;
+        let shortfalls = self.shortfalls(&request.policy.gates, speech, pause)?;
         let (Purpose::Register { model } | Purpose::Verify { model, .. }) = &request.purpose;
+        let spec = AnalysisSpec { model: *model };
         let analysis =
-            self.engine.analyse(speech, AnalysisSpec { model: *model }).map_err(|error| internal(&error))?;
+            self.engine.analyse_with_pauses(speech, spec, pause).map_err(|error| internal(&error))?;
         let wanted = self.replays.wanted(tenant);
         let recording = wanted.map(|_| Fingerprint::of(speech));
         let found = match &request.purpose {
@@ -189,8 +191,13 @@ impl Biometrics {
     }
 
     /// The gates that speech does not pass, if they only warn.
-    fn shortfalls(&self, gates: &Gates, speech: &CollectedSpeech) -> Result<Vec<Shortfall>, EngineFault> {
-        let shortfalls = self.engine.judge(speech, gates);
+    fn shortfalls(
+        &self,
+        gates: &Gates,
+        speech: &CollectedSpeech,
+        pause: Pause<'_>,
+    ) -> Result<Vec<Shortfall>, EngineFault> {
+        let shortfalls = self.engine.judge_with_pauses(speech, gates, pause);
         match shortfalls.iter().find(|shortfall| shortfall.action == Action::Refuse) {
             Some(refused) => Err(EngineFault::Quality(*refused)),
             None => Ok(shortfalls),

@@ -14,7 +14,7 @@ use super::golden::{self, Golden};
 use super::graph_file::{Weights, WeightsError};
 use super::speaker::{self, SpeakerModel};
 use super::workspaces::Workspaces;
-use super::{LoadError, ModelInfo, Precision, Source};
+use super::{LoadError, ModelInfo, NO_PAUSE, Precision, Source};
 use crate::simd::{Aligned, Packed, Product, kernels};
 use crate::speech::fbank::FbankTables;
 use crate::{ChannelType, Judgement, Llr, Unjudged};
@@ -148,7 +148,8 @@ impl AuthenticityModel {
         golden.prove_each(|case| {
             let rows = speaker::features_of(&golden.signal(case), fbank);
             let mut listened = Listened::default();
-            speaker.listen(&rows, ChannelType::Telephone, &mut |heard| self.listen(heard, &mut listened));
+            let mut listen = |heard: &[f32]| self.listen(heard, &mut listened);
+            speaker.listen(&rows, ChannelType::Telephone, &mut listen, NO_PAUSE);
             let logit = listened.logit().unwrap_or(f64::NAN);
             let Llr(llr) = self.settings.calibration.llr(logit);
             let Expected { logit: expected, llr: expected_llr, tolerance } = case.expected;

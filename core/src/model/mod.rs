@@ -17,6 +17,13 @@ pub(crate) use manifest::{Job, Manifest};
 pub use precision::{Precision, PrecisionError};
 pub use speaker::Template;
 
+/// Called now and then by a thread on its way through a long computation: between two layers of the speaker network. What it does delays the result
+/// and does not change it; it may compute something else, by the same engine too.
+pub type Pause<'a> = &'a dyn Fn();
+
+/// The pause of a computation that nothing else waits for.
+pub(crate) const NO_PAUSE: Pause<'static> = &|| ();
+
 /// Why no engine can be made of the installed files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use super::campplus::{CamPlus, Heard, Workspace};
 use super::golden::{self, Golden};
 use super::windows::{column_means, window_starts, windows_needed};
 use super::workspaces::Workspaces;
-use super::{LoadError, ModelInfo, Precision, Source};
+use super::{LoadError, ModelInfo, NO_PAUSE, Pause, Precision, Source};
 use crate::audio::resample::WIDE_BLOCK;
 use crate::decision::Evidence;
 use crate::speech::fbank::{BINS, Fbank, FbankTables};
@@ -218,7 +218,7 @@ impl SpeakerModel {
                 let reason = format!("{} has {count} rows, too few for the network", case.name);
                 return Err(LoadError::invalid(&self.info.golden, reason));
             }
-            let found = self.embedding(&rows, None);
+            let found = self.embedding(&rows, None, NO_PAUSE);
             match self.precision {
                 Precision::F32 => {
                     compare("embeddings", &found, &expected.embedding, expected.tolerance.embedding)?;
@@ -239,11 +239,16 @@ impl SpeakerModel {
     }
 
     /// The embedding of rows that run at once, not of length 1.
-    fn embedding(&self, rows: &[f32], listener: Option<&mut Listener<'_>>) -> [f32; DIMENSIONS] {
+    fn embedding(
+        &self,
+        rows: &[f32],
+        listener: Option<&mut Listener<'_>>,
+        pause: Pause<'_>,
+    ) -> [f32; DIMENSIONS] {
         self.workspaces.with(|Room { workspace, heard }| match listener {
-            None => self.network.run(rows, workspace, None),
+            None => self.network.run(rows, workspace, None, pause),
             Some(listener) => {
-                let embedding = self.network.run(rows, workspace, Some(heard));
+                let embedding = self.network.run(rows, workspace, Some(heard), pause);
                 listener(heard.values());
                 embedding
             }
@@ -251,8 +256,13 @@ impl SpeakerModel {
     }
 
     /// The template of some speech; `None` if there is too little of it (under 0.3 s).
-    pub(crate) fn template(&self, rows: &[f32], channel_type: ChannelType) -> Option<Template> {
-        self.heard(rows, channel_type, None)
+    pub(crate) fn template(
+        &self,
+        rows: &[f32],
+        channel_type: ChannelType,
+        pause: Pause<'_>,
+    ) -> Option<Template> {
+        self.heard(rows, channel_type, None, pause)
     }
 
     /// The same; what the network hears on its way is told.
@@ -261,8 +271,9 @@ impl SpeakerModel {
         rows: &[f32],
         channel_type: ChannelType,
         listener: &mut Listener<'_>,
+        pause: Pause<'_>,
     ) -> Option<Template> {
-        self.heard(rows, channel_type, Some(listener))
+        self.heard(rows, channel_type, Some(listener), pause)
     }
 
     fn heard(
@@ -270,6 +281,7 @@ impl SpeakerModel {
         rows: &[f32],
         channel_type: ChannelType,
         mut listener: Option<&mut Listener<'_>>,
+        pause: Pause<'_>,
     ) -> Option<Template> {
         let count = rows.len() / BINS;
         if count < LEAST_ROWS {
@@ -279,8 +291,8 @@ impl SpeakerModel {
         let length = if windows == 1 { count } else { WINDOW };
         let mut direction = [0.0f64; DIMENSIONS];
         for start in window_starts(count, length, windows) {
-            let embedding =
-                self.embedding(&rows[start * BINS..(start + length) * BINS], listener.as_deref_mut());
+            let window = &rows[start * BINS..(start + length) * BINS];
+            let embedding = self.embedding(window, listener.as_deref_mut(), pause);
             let norm = dot(&embedding, &embedding).sqrt();
             for (sum, value) in direction.iter_mut().zip(&embedding) {
                 *sum += f64::from(*value) / norm;

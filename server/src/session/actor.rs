@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peakstream::{CallStream, CollectedSpeech};
+use peakstream::{CallStream, CollectedSpeech, Pause};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -474,7 +474,8 @@ impl Actor {
         let biometrics = Arc::clone(&self.services.biometrics);
         let (tenant, request, began) = (self.tenant.clone(), Arc::clone(&self.request), self.began);
         let due = due.into_std();
-        match self.services.pool.submit(due, move || biometrics.measure(&tenant, &request, began, &speech)) {
+        let job = move |pause: Pause<'_>| biometrics.measure(&tenant, &request, began, &speech, pause);
+        match self.services.pool.submit(due, job) {
             Ok(result) => self.measurement = Some(result),
             Err(_full) => self.machine.handle(now(), Input::InferenceFailed(EngineFault::Busy)),
         }

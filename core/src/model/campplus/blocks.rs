@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::product::{Bytes, Entering, Factor, Product, SPACING, UNKNOWN};
-use super::{BORDER, GROWTH, Weights, WeightsError};
+use super::{BORDER, GROWTH, Pause, Weights, WeightsError};
 use crate::simd::{Affine, Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
 
 /// Channels between the two matrices of a layer.
@@ -224,10 +224,11 @@ impl Block {
         self.transit.columns()
     }
 
-    /// Lets every layer append its channels.
-    pub(super) fn run(&self, frames: usize, channels: &mut [f32], between: &mut Between) {
+    /// Lets every layer append its channels, each after a pause.
+    pub(super) fn run(&self, frames: usize, channels: &mut [f32], between: &mut Between, pause: Pause<'_>) {
         let following = self.layers.iter().skip(1).map(Dense::ahead).chain([self.transit.ahead()]);
         for (layer, ahead) in self.layers.iter().zip(following) {
+            pause();
             layer.run(self.bytes, (frames, self.dilation), channels, self.width(), between, ahead);
         }
     }

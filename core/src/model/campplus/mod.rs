@@ -17,6 +17,7 @@ mod head;
 mod heard;
 mod product;
 
+use super::Pause;
 use super::graph_file::{Weights, WeightsError};
 use super::windows::column_means;
 use crate::simd::{Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
@@ -104,12 +105,13 @@ impl CamPlus {
 
     /// The embedding of log-mel features, row by row, at least [`LEAST_FRAMES`]; each bin's mean over the rows is taken away first.
     /// Not of length 1. The workspace grows to 35 kB for each row; a second of speech takes 5 ms of a core with AVX-512. What is
-    /// heard on the way is told where it is asked for.
+    /// heard on the way is told where it is asked for. Between two layers it makes a pause.
     pub(crate) fn run(
         &self,
         features: &[f32],
         workspace: &mut Workspace,
         mut heard: Option<&mut Heard>,
+        pause: Pause<'_>,
     ) -> [f32; DIMENSIONS] {
         let frames = features.len() / BINS;
         assert!(frames >= LEAST_FRAMES && features.len() == frames * BINS, "not whole frames, or too few");
@@ -123,7 +125,7 @@ impl CamPlus {
             heard.begin();
         }
         let means = column_means(features);
-        self.head.run(features, &means, head, &mut flat.values[border..], heard.as_deref_mut());
+        self.head.run(features, &means, head, &mut flat.values[border..], heard.as_deref_mut(), pause);
         if let Some(heard) = &mut heard {
             let place = |bin| Rows { first: border + bin * head::CHANNELS, step: width };
             heard.add(&flat.values, frames, (head::BINS_LEFT, head::CHANNELS), place);
@@ -149,7 +151,7 @@ impl CamPlus {
             if let Some(heard) = &mut heard {
                 heard.add(current, frames, (1, entering), |_| input);
             }
-            block.run(frames, current, layer);
+            block.run(frames, current, layer, pause);
             let output = Rows::packed(self.blocks.get(number + 1).map_or(block.leaving(), Block::width));
             next.hold(frames * output.step);
             let then = if number + 1 == self.blocks.len() { Then::Relu } else { Then::Keep };

@@ -3,7 +3,7 @@
 
 use super::super::super::image::Shape;
 use super::super::product::UNKNOWN;
-use super::super::{Heard, Weights, WeightsError};
+use super::super::{Heard, Pause, Weights, WeightsError};
 use super::{CHANNELS, SPAN, flat_rows};
 use crate::simd::{Ahead, Aligned, ByteKernels, ByteLayer, ByteMatrix, Rows, Then, Worth};
 
@@ -111,6 +111,7 @@ impl Convolutions {
         images: &mut Images,
         flat: &mut [f32],
         heard: Option<&mut Heard>,
+        pause: Pause<'_>,
     ) {
         let kernels = self.kernels;
         let Images { images: [current, middle, after], row, beside } = images;
@@ -129,10 +130,12 @@ impl Convolutions {
             let next = Shape { bins: shape.bins / residual.stride, ..shape };
             middle.room(next);
             after.room(next);
+            pause();
             for bin in 0..next.bins {
                 residual.one.run(kernels, (current, shape), bin, Then::Relu, packed, row);
                 middle.round(kernels, next, bin, row);
             }
+            pause();
             for bin in 0..next.bins {
                 let before = bin * residual.stride;
                 let (bytes, worth) =

@@ -8,7 +8,7 @@ mod winograd;
 
 use super::super::image::Shape;
 use super::product::Bytes;
-use super::{Heard, Weights, WeightsError};
+use super::{Heard, Pause, Weights, WeightsError};
 use crate::simd::{Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
 use crate::speech::fbank::BINS;
 
@@ -111,6 +111,7 @@ impl Head {
         images: &mut Images,
         flat: &mut [f32],
         heard: Option<&mut Heard>,
+        pause: Pause<'_>,
     ) {
         let shape = Shape { bins: BINS, frames: features.len() / BINS, channels: 1 };
         let Images { features: image, winograd, bytes } = images;
@@ -135,8 +136,8 @@ impl Head {
         };
         let shape = Shape { channels: CHANNELS, ..shape };
         match &self.others {
-            Others::Winograd(convolutions) => convolutions.run(begin, shape, winograd, flat, heard),
-            Others::Bytes(convolutions) => convolutions.run(begin, shape, bytes, flat, heard),
+            Others::Winograd(convolutions) => convolutions.run(begin, shape, winograd, flat, heard, pause),
+            Others::Bytes(convolutions) => convolutions.run(begin, shape, bytes, flat, heard, pause),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! second-level cache.
 
 use super::super::super::image::Shape;
-use super::super::{Heard, Weights, WeightsError};
+use super::super::{Heard, Pause, Weights, WeightsError};
 use super::{CHANNELS, Convolutions, SPAN, flat_rows};
 use crate::simd::winograd::{self, Gather, POINTS, TAPS};
 use crate::simd::{Ahead, Aligned, Layer, Matrix, Rows, Then, kernels};
@@ -46,6 +46,7 @@ impl Convolutions<Convolution, Matrix> {
         images: &mut Images,
         flat: &mut [f32],
         heard: Option<&mut Heard>,
+        pause: Pause<'_>,
     ) {
         let Images { images: [spare, current, middle, after], between } = images;
         shape.room(current);
@@ -54,6 +55,7 @@ impl Convolutions<Convolution, Matrix> {
             let next = Shape { bins: shape.bins / residual.stride, ..shape };
             next.room(middle);
             next.room(after);
+            pause();
             residual.one.run(current, shape, between, |bin| (Then::Relu, next.rows(bin)), middle);
             let beside = match &residual.shortcut {
                 None => &*current,
@@ -63,6 +65,7 @@ impl Convolutions<Convolution, Matrix> {
                     &*spare
                 }
             };
+            pause();
             let sum = |bin| (Then::AddRelu(beside, next.rows(bin)), next.rows(bin));
             residual.two.run(middle, next, between, sum, after);
             shape = next;
