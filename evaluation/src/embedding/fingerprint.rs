@@ -22,7 +22,9 @@ const SECONDS: usize = 2;
 pub(super) fn of_engine(engine: &Engine, channel_type: ChannelType) -> Result<Hash, ListenError> {
     let name = || "the engine's check".to_owned();
     let (encoding, rate) = (Encoding::Linear16Le, SampleRate::Hz16000);
-    let spec = CallSpec { format: AudioFormat::mono(encoding, rate), channel_type, wanted: 60.0 };
+    // Half of what there is: what is collected and not wanted would be heard too.
+    let wanted = SECONDS as f64 / 2.0;
+    let spec = CallSpec { format: AudioFormat::mono(encoding, rate), channel_type, wanted };
     let mut call = engine.open(spec).map_err(|source| ListenError::Open { name: name(), source })?;
     let sound: Vec<i16> = voice(140.0).iter().map(|x| (x * 32_768.0) as i16).collect();
     let mut bytes = Vec::new();

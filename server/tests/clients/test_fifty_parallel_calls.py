@@ -34,9 +34,11 @@ BLOCK_SECONDS = audio.BLOCK / audio.RATE
 #: The allocator gives memory back when it likes, so that an idle server's goes up and down by 80 MiB. Told to do so at
 #: once, what is measured is what the server holds.
 AT_ONCE = {"MIMALLOC_PURGE_DELAY": "0"}
-#: What fragmentation may hold after a hundred calls that was not held before. Measured: 20 MiB after the first fifty,
-#: 30 to 47 after the second, no more after two hundred. So a leak is seen from about half a MiB for each call.
-KEPT_MIB = 64
+#: What the first fifty calls may leave that was not held before: what fragmentation holds, and room for the embeddings that were under way at the
+#: same time, 18 MiB each: two threads, on each of which one has let another pass. Measured: 90 to 93 MiB, 53 where none may pass.
+KEPT_MIB = 112
+#: What fifty more may leave, when no room is new. Measured: 2 to 4 MiB. So a leak is seen from less than a MiB for each call.
+KEPT_BY_MORE_MIB = 40
 
 
 @dataclass
@@ -179,9 +181,8 @@ def test_no_status_is_late_by_a_block(fifty):
     assert late[-1] < BLOCK_SECONDS, f"{len(late) - bisect.bisect(late, BLOCK_SECONDS)} of {len(late)} are late"
 
 
-def kept_is_little(server, base):
-    """Waits until what the calls took has been given back."""
-    limit = base + KEPT_MIB
+def kept_is_little(server, limit):
+    """Waits until what the calls took has been given back, in MiB."""
     return eventually(
         lambda: (mib := server.resident_mib()) <= limit and mib,
         lambda: f"{server.resident_mib():.0f} MiB, {limit:.0f} MiB would do",
@@ -190,9 +191,9 @@ def kept_is_little(server, base):
 
 
 def test_the_memory_is_given_back_and_fifty_more_calls_keep_no_more(fifty):
-    after = kept_is_little(fifty.server, fifty.base_mib)
+    after = kept_is_little(fifty.server, fifty.base_mib + KEPT_MIB)
     wave(fifty.server, fifty.credential, 3.0)
-    again = kept_is_little(fifty.server, fifty.base_mib)
+    again = kept_is_little(fifty.server, after + KEPT_BY_MORE_MIB)
     print(f"MiB: {fifty.base_mib:.0f} before, {after:.0f} after, {again:.0f} after fifty more")
 
 
